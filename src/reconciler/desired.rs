@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::resource::{
-    Container, DiscoveryService, HealthCheck, Join, ListenerRule, LogGroup, Resources, ScalableTarget, ScalingPolicy, Service,
-    TargetGroup, TaskDefinition,
+    Container, DiscoveryService, HealthCheck, Join, ListenerRule, LogGroup, Resources,
+    ScalableTarget, ScalingPolicy, Service, TargetGroup, TaskDefinition,
 };
 use super::spec::Spec;
 
@@ -20,7 +20,10 @@ const STOP_TIMEOUT_SECONDS: i32 = 30;
 /// Everything the Spec stands for.
 pub fn desired(spec: &Spec) -> Resources {
     Resources {
-        log_group: LogGroup { name: spec.logs.group.clone(), retention_days: Some(signed(spec.logs.retention_days)) },
+        log_group: LogGroup {
+            name: spec.logs.group.clone(),
+            retention_days: Some(signed(spec.logs.retention_days)),
+        },
         execution_role: roles::execution(spec),
         task_role: roles::task(spec),
         target_group: target_group(spec),
@@ -38,10 +41,24 @@ pub fn desired(spec: &Spec) -> Resources {
         },
         task_definition: task_definition(spec),
         service: service(spec),
-        scalable_target: ScalableTarget { min: signed(spec.scaling.min), max: signed(spec.scaling.max), suspended: false },
+        scalable_target: ScalableTarget {
+            min: signed(spec.scaling.min),
+            max: signed(spec.scaling.max),
+            suspended: false,
+        },
         scaling_policies: BTreeMap::from([
-            policy(spec, "cpu", "ECSServiceAverageCPUUtilization", spec.scaling.cpu_percent),
-            policy(spec, "memory", "ECSServiceAverageMemoryUtilization", spec.scaling.memory_percent),
+            policy(
+                spec,
+                "cpu",
+                "ECSServiceAverageCPUUtilization",
+                spec.scaling.cpu_percent,
+            ),
+            policy(
+                spec,
+                "memory",
+                "ECSServiceAverageMemoryUtilization",
+                spec.scaling.memory_percent,
+            ),
         ]),
         alarms: alarms::alarms(spec),
     }
@@ -85,7 +102,12 @@ fn task_definition(spec: &Spec) -> TaskDefinition {
             image: spec.image.uri.clone(),
             port: i32::from(spec.port),
             environment,
-            secrets: spec.task.secrets.iter().map(|(name, parameter)| (name.clone(), parameter_arn(spec, parameter))).collect(),
+            secrets: spec
+                .task
+                .secrets
+                .iter()
+                .map(|(name, parameter)| (name.clone(), parameter_arn(spec, parameter)))
+                .collect(),
             log_group: spec.logs.group.clone(),
             log_stream_prefix: spec.task.container.clone(),
             health_command: spec.health.command.clone(),

@@ -41,11 +41,33 @@ pub struct Problem {
     pub fix: String,
 }
 
+impl Problem {
+    /// A file that could not even be read.
+    pub fn unreadable(file: &str, error: &std::io::Error) -> Problem {
+        Problem {
+            file: file.to_owned(),
+            place: Place { line: 1, column: 1 },
+            field: String::new(),
+            what: format!("could not be read: {error}"),
+            fix: "name a manifest, such as manifests/development.yaml".to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Problem { file, place: Place { line, column }, field, what, fix } = self;
+        let Problem {
+            file,
+            place: Place { line, column },
+            field,
+            what,
+            fix,
+        } = self;
         let colon = if field.is_empty() { "" } else { ": " };
-        write!(f, "{file}:{line}:{column}: {field}{colon}{what}\n    fix: {fix}")
+        write!(
+            f,
+            "{file}:{line}:{column}: {field}{colon}{what}\n    fix: {fix}"
+        )
     }
 }
 
@@ -58,7 +80,10 @@ pub struct Wrong {
 
 /// A [`Wrong`] from its two sentences.
 pub fn wrong(what: impl Into<String>, fix: impl Into<String>) -> Wrong {
-    Wrong { what: what.into(), fix: fix.into() }
+    Wrong {
+        what: what.into(),
+        fix: fix.into(),
+    }
 }
 
 /// A manifest that is at least YAML.
@@ -87,12 +112,22 @@ impl Manifest {
             fix: fix.to_owned(),
         };
         if text.len() > TEXT_BYTES_MAX {
-            let what = format!("is {} bytes long; a manifest is at most {TEXT_BYTES_MAX}", text.len());
+            let what = format!(
+                "is {} bytes long; a manifest is at most {TEXT_BYTES_MAX}",
+                text.len()
+            );
             return Err(problem(start, what, "name the manifest's own file"));
         }
         let root: Value = serde_yaml::from_str(text).map_err(|error| {
-            let place = error.location().map_or(start, |at| Place { line: at.line(), column: at.column() });
-            problem(place, format!("is not YAML: {error}"), "mend the YAML; indentation is by spaces, and no key stands twice")
+            let place = error.location().map_or(start, |at| Place {
+                line: at.line(),
+                column: at.column(),
+            });
+            problem(
+                place,
+                format!("is not YAML: {error}"),
+                "mend the YAML; indentation is by spaces, and no key stands twice",
+            )
         })?;
         if !root.is_mapping() {
             let what = format!("a manifest is a mapping, this is {}", kind(&root));
@@ -105,7 +140,11 @@ impl Manifest {
         {
             locate(document, "", &mut places);
         }
-        Ok(Manifest { file: file.to_owned(), root, places })
+        Ok(Manifest {
+            file: file.to_owned(),
+            root,
+            places,
+        })
     }
 
     /// The file as it was named.
@@ -115,7 +154,8 @@ impl Manifest {
 
     /// Where a field's value stands; the nearest enclosing field's for one that is a default.
     pub fn place(&self, field: &str) -> Place {
-        self.nearest(field).map_or(Place { line: 1, column: 1 }, |places| places.value)
+        self.nearest(field)
+            .map_or(Place { line: 1, column: 1 }, |places| places.value)
     }
 
     fn nearest(&self, field: &str) -> Option<Places> {
@@ -131,20 +171,37 @@ impl Manifest {
 
 /// Notes where every node below `node` stands, under its path from the root.
 fn locate(node: &MarkedYaml<'_>, path: &str, places: &mut BTreeMap<String, Places>) {
-    let at = |node: &MarkedYaml<'_>| Place { line: node.span.start.line(), column: node.span.start.col() + 1 };
+    let at = |node: &MarkedYaml<'_>| Place {
+        line: node.span.start.line(),
+        column: node.span.start.col() + 1,
+    };
     match &node.data {
         YamlData::Mapping(entries) => {
             for (name, value) in entries {
-                let Some(text) = name.data.as_str() else { continue };
+                let Some(text) = name.data.as_str() else {
+                    continue;
+                };
                 let path = join(path, text);
-                places.insert(path.clone(), Places { name: at(name), value: at(value) });
+                places.insert(
+                    path.clone(),
+                    Places {
+                        name: at(name),
+                        value: at(value),
+                    },
+                );
                 locate(value, &path, places);
             }
         }
         YamlData::Sequence(items) => {
             for (index, item) in items.iter().enumerate() {
                 let path = format!("{path}[{index}]");
-                places.insert(path.clone(), Places { name: at(item), value: at(item) });
+                places.insert(
+                    path.clone(),
+                    Places {
+                        name: at(item),
+                        value: at(item),
+                    },
+                );
                 locate(item, &path, places);
             }
         }
@@ -153,7 +210,11 @@ fn locate(node: &MarkedYaml<'_>, path: &str, places: &mut BTreeMap<String, Place
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
 }
 
 /// What a value is, for people.
@@ -178,7 +239,10 @@ pub struct Reading<'m> {
 impl<'m> Reading<'m> {
     /// A reading with no problem yet.
     pub fn of(manifest: &'m Manifest) -> Self {
-        Reading { manifest, problems: RefCell::default() }
+        Reading {
+            manifest,
+            problems: RefCell::default(),
+        }
     }
 
     /// The top-level fields.
@@ -187,12 +251,23 @@ impl<'m> Reading<'m> {
     }
 
     fn fields<'r>(&'r self, path: String, mapping: Option<&'r Mapping>) -> Fields<'r> {
-        Fields { reading: self, path, mapping, asked: RefCell::default() }
+        Fields {
+            reading: self,
+            path,
+            mapping,
+            asked: RefCell::default(),
+        }
     }
 
     /// Keeps a problem at a field's value; for contradictions between fields that are each right alone.
     pub fn refuse(&self, field: &str, Wrong { what, fix }: Wrong) {
-        let problem = Problem { file: self.manifest.file.clone(), place: self.manifest.place(field), field: field.to_owned(), what, fix };
+        let problem = Problem {
+            file: self.manifest.file.clone(),
+            place: self.manifest.place(field),
+            field: field.to_owned(),
+            what,
+            fix,
+        };
         self.problems.borrow_mut().push(problem);
     }
 
@@ -220,7 +295,11 @@ impl<'r> Fields<'r> {
     }
 
     /// A field that must be there. `None` once its absence or fault is kept as a problem.
-    pub fn required<T>(&self, name: &'static str, parse: impl Fn(&Value) -> Result<T, Wrong>) -> Option<T> {
+    pub fn required<T>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(&Value) -> Result<T, Wrong>,
+    ) -> Option<T> {
         if self.value(name).is_none() {
             self.absent(name);
         }
@@ -228,12 +307,27 @@ impl<'r> Fields<'r> {
     }
 
     /// A field with a default.
-    pub fn or<T>(&self, name: &'static str, default: T, parse: impl Fn(&Value) -> Result<T, Wrong>) -> Option<T> {
-        if self.value(name).is_none() { Some(default) } else { self.optional(name, parse) }
+    pub fn or<T>(
+        &self,
+        name: &'static str,
+        default: T,
+        parse: impl Fn(&Value) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        if self.value(name).is_none() {
+            Some(default)
+        } else {
+            self.optional(name, parse)
+        }
     }
 
-    fn optional<T>(&self, name: &'static str, parse: impl Fn(&Value) -> Result<T, Wrong>) -> Option<T> {
-        parse(self.value(name)?).map_err(|wrong| self.reading.refuse(&join(&self.path, name), wrong)).ok()
+    fn optional<T>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(&Value) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        parse(self.value(name)?)
+            .map_err(|wrong| self.reading.refuse(&join(&self.path, name), wrong))
+            .ok()
     }
 
     /// A mapping of further fields; one that is absent reads as empty, so that each of its fields is missed by name.
@@ -241,7 +335,13 @@ impl<'r> Fields<'r> {
         let path = join(&self.path, name);
         let value = self.value(name);
         if let Some(value) = value.filter(|value| !value.is_mapping()) {
-            self.reading.refuse(&path, wrong(format!("should be a mapping, is {}", kind(value)), "put its fields below it, indented by two spaces"));
+            self.reading.refuse(
+                &path,
+                wrong(
+                    format!("should be a mapping, is {}", kind(value)),
+                    "put its fields below it, indented by two spaces",
+                ),
+            );
         }
         self.reading.fields(path, value.and_then(Value::as_mapping))
     }
@@ -257,7 +357,10 @@ impl<'r> Fields<'r> {
         let mut entries = BTreeMap::new();
         for (key, value) in fields.mapping.into_iter().flatten() {
             let Some(key) = key.as_str() else {
-                self.reading.refuse(&fields.path, wrong(format!("has {} as a name", kind(key)), "quote it"));
+                self.reading.refuse(
+                    &fields.path,
+                    wrong(format!("has {} as a name", kind(key)), "quote it"),
+                );
                 continue;
             };
             let path = join(&fields.path, key);
@@ -271,14 +374,24 @@ impl<'r> Fields<'r> {
     }
 
     /// A list of values of one type, none twice; each faulty item is a problem of its own.
-    pub fn list<T: Ord>(&self, name: &'static str, parse: impl Fn(&Value) -> Result<T, Wrong>) -> Option<BTreeSet<T>> {
+    pub fn list<T: Ord>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(&Value) -> Result<T, Wrong>,
+    ) -> Option<BTreeSet<T>> {
         let path = join(&self.path, name);
         let Some(value) = self.value(name) else {
             self.absent(name);
             return None;
         };
         let Some(items) = value.as_sequence() else {
-            self.reading.refuse(&path, wrong(format!("should be a list, is {}", kind(value)), format!("write {name}: [a, b]")));
+            self.reading.refuse(
+                &path,
+                wrong(
+                    format!("should be a list, is {}", kind(value)),
+                    format!("write {name}: [a, b]"),
+                ),
+            );
             return None;
         };
         let mut list = BTreeSet::new();
@@ -287,7 +400,10 @@ impl<'r> Fields<'r> {
             match parse(item) {
                 Ok(item) => {
                     if !list.insert(item) {
-                        self.reading.refuse(&path, wrong("stands twice in the list", "remove one of them"));
+                        self.reading.refuse(
+                            &path,
+                            wrong("stands twice in the list", "remove one of them"),
+                        );
                     }
                 }
                 Err(wrong) => self.reading.refuse(&path, wrong),
@@ -297,13 +413,24 @@ impl<'r> Fields<'r> {
     }
 
     fn absent(&self, name: &'static str) {
-        let place = self.reading.manifest.nearest(&self.path).map_or(Place { line: 1, column: 1 }, |places| places.name);
+        let place = self
+            .reading
+            .manifest
+            .nearest(&self.path)
+            .map_or(Place { line: 1, column: 1 }, |places| places.name);
         self.reading.problems.borrow_mut().push(Problem {
             file: self.reading.manifest.file.clone(),
             place,
             field: join(&self.path, name),
             what: "is missing".to_owned(),
-            fix: format!("add `{name}:` under {}", if self.path.is_empty() { "the top level" } else { &self.path }),
+            fix: format!(
+                "add `{name}:` under {}",
+                if self.path.is_empty() {
+                    "the top level"
+                } else {
+                    &self.path
+                }
+            ),
         });
     }
 
@@ -316,12 +443,22 @@ impl<'r> Fields<'r> {
                 continue;
             }
             let path = join(&self.path, &name);
-            let near = asked.iter().map(|known| (strsim::jaro_winkler(known, &name), known)).max_by(|a, b| a.0.total_cmp(&b.0));
+            let near = asked
+                .iter()
+                .map(|known| (strsim::jaro_winkler(known, &name), known))
+                .max_by(|a, b| a.0.total_cmp(&b.0));
             let fix = match near {
                 Some((likeness, known)) if likeness > 0.85 => format!("write `{known}`"),
-                _ => format!("remove it; known here: {}", asked.iter().copied().collect::<Vec<_>>().join(", ")),
+                _ => format!(
+                    "remove it; known here: {}",
+                    asked.iter().copied().collect::<Vec<_>>().join(", ")
+                ),
             };
-            let place = self.reading.manifest.nearest(&path).map_or(Place { line: 1, column: 1 }, |places| places.name);
+            let place = self
+                .reading
+                .manifest
+                .nearest(&path)
+                .map_or(Place { line: 1, column: 1 }, |places| places.name);
             self.reading.problems.borrow_mut().push(Problem {
                 file: self.reading.manifest.file.clone(),
                 place,
@@ -336,12 +473,25 @@ impl<'r> Fields<'r> {
 /// A text on one line, not empty.
 pub fn text(value: &Value) -> Result<String, Wrong> {
     match value {
-        Value::String(text) if text.trim().is_empty() => Err(wrong("is empty", "write a value, or remove the field")),
-        Value::String(text) if text.contains(['\n', '\0']) => Err(wrong("has a line break in it", "put it on one line")),
+        Value::String(text) if text.trim().is_empty() => {
+            Err(wrong("is empty", "write a value, or remove the field"))
+        }
+        Value::String(text) if text.contains(['\n', '\0']) => {
+            Err(wrong("has a line break in it", "put it on one line"))
+        }
         Value::String(text) => Ok(text.clone()),
-        Value::Number(number) => Err(wrong(format!("should be a text, is the number {number}"), format!("quote it: \"{number}\""))),
-        Value::Bool(value) => Err(wrong(format!("should be a text, is the boolean {value}"), format!("quote it: \"{value}\""))),
-        other => Err(wrong(format!("should be a text, is {}", kind(other)), "write one value on the line")),
+        Value::Number(number) => Err(wrong(
+            format!("should be a text, is the number {number}"),
+            format!("quote it: \"{number}\""),
+        )),
+        Value::Bool(value) => Err(wrong(
+            format!("should be a text, is the boolean {value}"),
+            format!("quote it: \"{value}\""),
+        )),
+        other => Err(wrong(
+            format!("should be a text, is {}", kind(other)),
+            "write one value on the line",
+        )),
     }
 }
 
@@ -350,13 +500,21 @@ pub fn whole(min: u32, max: u32) -> impl Fn(&Value) -> Result<u32, Wrong> {
     move |value| {
         let number = value.as_u64().ok_or_else(|| {
             let unquoted = value.as_str().and_then(|text| text.parse::<u32>().ok());
-            let fix = unquoted.map_or_else(|| format!("write a whole number from {min} to {max}"), |number| format!("write {number} without quotes"));
+            let fix = unquoted.map_or_else(
+                || format!("write a whole number from {min} to {max}"),
+                |number| format!("write {number} without quotes"),
+            );
             wrong(format!("should be a whole number, is {}", kind(value)), fix)
         })?;
         u32::try_from(number)
             .ok()
             .filter(|number| (min..=max).contains(number))
-            .ok_or_else(|| wrong(format!("is {number}"), format!("write a number from {min} to {max}")))
+            .ok_or_else(|| {
+                wrong(
+                    format!("is {number}"),
+                    format!("write a number from {min} to {max}"),
+                )
+            })
     }
 }
 
@@ -365,5 +523,10 @@ pub fn positive(value: &Value) -> Result<f64, Wrong> {
     value
         .as_f64()
         .filter(|number| number.is_finite() && *number > 0.0)
-        .ok_or_else(|| wrong(format!("should be a number above 0, is {}", kind(value)), "write a number such as 2 or 0.5"))
+        .ok_or_else(|| {
+            wrong(
+                format!("should be a number above 0, is {}", kind(value)),
+                "write a number such as 2 or 0.5",
+            )
+        })
 }

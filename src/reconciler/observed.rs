@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::resource::{
-    Alarm, DiscoveryService, ListenerRule, LogGroup, Role, ScalableTarget, ScalingPolicy, Service, TargetGroup, TaskDefinition,
+    Alarm, DiscoveryService, ListenerRule, LogGroup, Role, ScalableTarget, ScalingPolicy, Service,
+    TargetGroup, TaskDefinition,
 };
 
 /// A resource that is there: its value, its ARN today, and whose it is.

@@ -19,7 +19,7 @@ mod subject;
 mod traffic;
 mod workload;
 
-pub use call::Call;
+pub use call::{Call, ServiceCall};
 pub use subject::{Kind, Subject};
 
 use diff::{Change, diff};
@@ -118,7 +118,12 @@ pub enum Blocked {
 impl Plan {
     /// Nothing to do, nothing to wait for, nothing in the way.
     pub fn is_settled(&self) -> bool {
-        let Plan { unit: _, steps, waiting, blocked } = self;
+        let Plan {
+            unit: _,
+            steps,
+            waiting,
+            blocked,
+        } = self;
         steps.is_empty() && waiting.is_empty() && blocked.is_empty()
     }
 }
@@ -133,10 +138,23 @@ struct Planning<'a> {
 
 /// Decides. The same arguments give the same plan.
 pub fn plan(spec: &Spec, desired: &Resources, observed: &Observed) -> Plan {
-    let plan = Plan { unit: spec.name.clone(), steps: Vec::new(), waiting: Vec::new(), blocked: Vec::new() };
-    let mut planning = Planning { spec, desired, observed, plan };
+    let plan = Plan {
+        unit: spec.name.clone(),
+        steps: Vec::new(),
+        waiting: Vec::new(),
+        blocked: Vec::new(),
+    };
+    let mut planning = Planning {
+        spec,
+        desired,
+        observed,
+        plan,
+    };
     if observed.account != spec.account {
-        planning.plan.blocked.push(Blocked::WrongAccount { wanted: spec.account.clone(), found: observed.account.clone() });
+        planning.plan.blocked.push(Blocked::WrongAccount {
+            wanted: spec.account.clone(),
+            found: observed.account.clone(),
+        });
         return planning.plan;
     }
     planning.references();
@@ -160,11 +178,18 @@ type Unsettled = Option<Subject>;
 
 impl Planning<'_> {
     fn step(&mut self, subject: &Subject, call: Call, changes: Vec<Change>) {
-        self.plan.steps.push(Step { subject: subject.clone(), call, changes });
+        self.plan.steps.push(Step {
+            subject: subject.clone(),
+            call,
+            changes,
+        });
     }
 
     fn needs(&mut self, subject: &Subject, needs: Vec<Subject>) {
-        self.plan.waiting.push(Waiting::Needs { subject: subject.clone(), needs });
+        self.plan.waiting.push(Waiting::Needs {
+            subject: subject.clone(),
+            needs,
+        });
     }
 
     /// Whether something that is there is ours to change; what is not is reported.
@@ -173,10 +198,18 @@ impl Planning<'_> {
         if !ours {
             let tag = super::resource::OWNER_TAG;
             let why = match &found.owner {
-                Some(other) => format!("belongs to unit {other}: name another, or remove it from that unit"),
-                None => format!("is not managed here: tag it {tag}={} to hand it over, or name another", self.spec.name),
+                Some(other) => {
+                    format!("belongs to unit {other}: name another, or remove it from that unit")
+                }
+                None => format!(
+                    "is not managed here: tag it {tag}={} to hand it over, or name another",
+                    self.spec.name
+                ),
             };
-            self.plan.blocked.push(Blocked::Foreign { subject: subject.clone(), why });
+            self.plan.blocked.push(Blocked::Foreign {
+                subject: subject.clone(),
+                why,
+            });
         }
         ours
     }
@@ -184,23 +217,50 @@ impl Planning<'_> {
     /// What is referenced, never made.
     fn references(&mut self) {
         let Planning { spec, observed, .. } = self;
-        let listener = observed.load_balancer.as_ref().is_none_or(|found| found.listener.is_some());
+        let listener = observed
+            .load_balancer
+            .as_ref()
+            .is_none_or(|found| found.listener.is_some());
         let missing = [
             (observed.cluster_active, Kind::Cluster, &spec.cluster),
-            (observed.load_balancer.is_some(), Kind::LoadBalancer, &spec.load_balancer.name),
+            (
+                observed.load_balancer.is_some(),
+                Kind::LoadBalancer,
+                &spec.load_balancer.name,
+            ),
             (listener, Kind::HttpsListener, &spec.load_balancer.name),
-            (observed.namespace.is_some(), Kind::Namespace, &spec.discovery.namespace),
+            (
+                observed.namespace.is_some(),
+                Kind::Namespace,
+                &spec.discovery.namespace,
+            ),
         ];
-        let missing = missing.into_iter().filter(|(there, ..)| !there).map(|(_, kind, name)| Subject::new(kind, name));
-        let secrets = observed.missing_secrets.iter().map(|name| Subject::new(Kind::Parameter, name));
-        self.plan.blocked.extend(missing.chain(secrets).map(|subject| Blocked::Missing { subject }));
+        let missing = missing
+            .into_iter()
+            .filter(|(there, ..)| !there)
+            .map(|(_, kind, name)| Subject::new(kind, name));
+        let secrets = observed
+            .missing_secrets
+            .iter()
+            .map(|name| Subject::new(Kind::Parameter, name));
+        self.plan.blocked.extend(
+            missing
+                .chain(secrets)
+                .map(|subject| Blocked::Missing { subject }),
+        );
     }
 
     fn log_group(&mut self) -> Unsettled {
         let (desired, observed) = (&self.desired.log_group, self.observed.log_group.as_ref());
         let subject = Subject::new(Kind::LogGroup, &desired.name);
         let Some(found) = observed else {
-            self.step(&subject, Call::CreateLogGroup { name: desired.name.clone() }, vec![]);
+            self.step(
+                &subject,
+                Call::CreateLogGroup {
+                    name: desired.name.clone(),
+                },
+                vec![],
+            );
             return Some(subject);
         };
         let changes = diff(&found.value, desired);
@@ -209,7 +269,14 @@ impl Planning<'_> {
         }
         // Retention is the only field of a group that can differ; where output is kept does not hold up the tasks.
         if let Some(days) = desired.retention_days {
-            self.step(&subject, Call::PutRetentionPolicy { group: desired.name.clone(), days }, changes);
+            self.step(
+                &subject,
+                Call::PutRetentionPolicy {
+                    group: desired.name.clone(),
+                    days,
+                },
+                changes,
+            );
         }
         None
     }
@@ -218,7 +285,14 @@ impl Planning<'_> {
         let subject = Subject::new(Kind::Role, &desired.name);
         let role = desired.name.clone();
         let Some(found) = observed else {
-            self.step(&subject, Call::CreateRole { role, trust: desired.trust.clone() }, vec![]);
+            self.step(
+                &subject,
+                Call::CreateRole {
+                    role,
+                    trust: desired.trust.clone(),
+                },
+                vec![],
+            );
             return Some(subject);
         };
         let changes = diff(&found.value, desired);
@@ -228,37 +302,92 @@ impl Planning<'_> {
         if !self.is_ours(&subject, found) {
             return Some(subject);
         }
-        let Role { name: _, trust, policies, attached } = desired;
-        let under = |field: &str| changes.iter().filter(|change| change.path.starts_with(field)).cloned().collect::<Vec<_>>();
+        let Role {
+            name: _,
+            trust,
+            policies,
+            attached,
+        } = desired;
+        let under = |field: &str| {
+            changes
+                .iter()
+                .filter(|change| change.path.starts_with(field))
+                .cloned()
+                .collect::<Vec<_>>()
+        };
         if *trust != found.value.trust {
-            self.step(&subject, Call::UpdateAssumeRolePolicy { role: role.clone(), trust: trust.clone() }, under("trust"));
+            self.step(
+                &subject,
+                Call::UpdateAssumeRolePolicy {
+                    role: role.clone(),
+                    trust: trust.clone(),
+                },
+                under("trust"),
+            );
         }
         for (policy, document) in policies {
             if found.value.policies.get(policy) != Some(document) {
                 let (role, policy, document) = (role.clone(), policy.clone(), document.clone());
                 let changes = under(&format!("policies.{policy}"));
-                self.step(&subject, Call::PutRolePolicy { role, policy, document }, changes);
+                self.step(
+                    &subject,
+                    Call::PutRolePolicy {
+                        role,
+                        policy,
+                        document,
+                    },
+                    changes,
+                );
             }
         }
-        for policy in found.value.policies.keys().filter(|policy| !policies.contains_key(*policy)) {
-            self.step(&subject, Call::DeleteRolePolicy { role: role.clone(), policy: policy.clone() }, vec![]);
+        for policy in found
+            .value
+            .policies
+            .keys()
+            .filter(|policy| !policies.contains_key(*policy))
+        {
+            self.step(
+                &subject,
+                Call::DeleteRolePolicy {
+                    role: role.clone(),
+                    policy: policy.clone(),
+                },
+                vec![],
+            );
         }
         for policy in found.value.attached.difference(attached) {
-            self.step(&subject, Call::DetachRolePolicy { role: role.clone(), policy_arn: policy.clone() }, vec![]);
+            self.step(
+                &subject,
+                Call::DetachRolePolicy {
+                    role: role.clone(),
+                    policy_arn: policy.clone(),
+                },
+                vec![],
+            );
         }
         Some(subject)
     }
 
     fn discovery(&mut self) -> Unsettled {
         let desired = &self.desired.discovery;
-        let subject = Subject::new(Kind::Discovery, &format!("{}.{}", desired.name, desired.namespace));
+        let subject = Subject::new(
+            Kind::Discovery,
+            &format!("{}.{}", desired.name, desired.namespace),
+        );
         let Some(found) = &self.observed.discovery else {
             match &self.observed.namespace {
                 Some(namespace) => {
                     let (namespace, service) = (namespace.clone(), desired.clone());
-                    self.step(&subject, Call::CreateDiscoveryService { namespace, service }, vec![]);
+                    self.step(
+                        &subject,
+                        Call::CreateDiscoveryService { namespace, service },
+                        vec![],
+                    );
                 }
-                None => self.needs(&subject, vec![Subject::new(Kind::Namespace, &desired.namespace)]),
+                None => self.needs(
+                    &subject,
+                    vec![Subject::new(Kind::Namespace, &desired.namespace)],
+                ),
             }
             return Some(subject);
         };
@@ -268,36 +397,69 @@ impl Planning<'_> {
         }
         if found.value.record_type != desired.record_type {
             // UpdateService of Cloud Map takes a new TTL for existing records, not other record types.
-            self.plan.blocked.push(Blocked::Immutable { subject: subject.clone(), changes });
+            self.plan.blocked.push(Blocked::Immutable {
+                subject: subject.clone(),
+                changes,
+            });
             return Some(subject);
         }
-        self.step(&subject, Call::UpdateDiscoveryService { arn: found.arn.clone(), ttl_seconds: desired.ttl_seconds }, changes);
+        self.step(
+            &subject,
+            Call::UpdateDiscoveryService {
+                arn: found.arn.clone(),
+                ttl_seconds: desired.ttl_seconds,
+            },
+            changes,
+        );
         Some(subject)
     }
 
     /// Puts what differs, deletes what is ours and no longer wanted — but that only once the service has what it needs.
     fn alarms(&mut self, service: Unsettled) {
-        let Planning { spec, desired, observed, .. } = self;
+        let Planning {
+            spec,
+            desired,
+            observed,
+            ..
+        } = self;
         let (spec, desired, observed) = (*spec, *desired, *observed);
-        let target_group = observed.target_group.as_ref().map(|found| found.arn.as_str());
-        let load_balancer = observed.load_balancer.as_ref().map(|found| found.arn.as_str());
+        let target_group = observed
+            .target_group
+            .as_ref()
+            .map(|found| found.arn.as_str());
+        let load_balancer = observed
+            .load_balancer
+            .as_ref()
+            .map(|found| found.arn.as_str());
         for (name, alarm) in &desired.alarms {
             let subject = Subject::new(Kind::Alarm, name);
             let found = observed.alarms.get(name);
             let changes = found.map(|found| diff(&found.value, alarm));
-            if changes.as_ref().is_some_and(Vec::is_empty) || found.is_some_and(|found| !self.is_ours(&subject, found)) {
+            if changes.as_ref().is_some_and(Vec::is_empty)
+                || found.is_some_and(|found| !self.is_ours(&subject, found))
+            {
                 continue;
             }
             let resolve = |dimension: &Dimension| match dimension {
                 Dimension::Text(text) => Ok(text.clone()),
-                Dimension::TargetGroup => metric_name(target_group).ok_or_else(|| Subject::new(Kind::TargetGroup, &desired.target_group.name)),
-                Dimension::LoadBalancer => metric_name(load_balancer).ok_or_else(|| Subject::new(Kind::LoadBalancer, &spec.load_balancer.name)),
+                Dimension::TargetGroup => metric_name(target_group)
+                    .ok_or_else(|| Subject::new(Kind::TargetGroup, &desired.target_group.name)),
+                Dimension::LoadBalancer => metric_name(load_balancer)
+                    .ok_or_else(|| Subject::new(Kind::LoadBalancer, &spec.load_balancer.name)),
             };
-            let resolved: Result<BTreeMap<_, _>, _> =
-                alarm.dimensions.iter().map(|(name, dimension)| Ok((name.clone(), resolve(dimension)?))).collect();
+            let resolved: Result<BTreeMap<_, _>, _> = alarm
+                .dimensions
+                .iter()
+                .map(|(name, dimension)| Ok((name.clone(), resolve(dimension)?)))
+                .collect();
             match resolved {
                 Ok(dimensions) => {
-                    let call = Call::PutMetricAlarm { name: name.clone(), dimensions, alarm: alarm.clone(), create: found.is_none() };
+                    let call = Call::PutMetricAlarm {
+                        name: name.clone(),
+                        dimensions,
+                        alarm: alarm.clone(),
+                        create: found.is_none(),
+                    };
                     self.step(&subject, call, changes.unwrap_or_default());
                 }
                 Err(missing) => self.needs(&subject, vec![missing]),
@@ -320,5 +482,10 @@ impl Planning<'_> {
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
 pub fn metric_name(arn: Option<&str>) -> Option<String> {
     let resource = arn?.splitn(6, ':').nth(5)?;
-    Some(resource.strip_prefix("loadbalancer/").unwrap_or(resource).to_owned())
+    Some(
+        resource
+            .strip_prefix("loadbalancer/")
+            .unwrap_or(resource)
+            .to_owned(),
+    )
 }

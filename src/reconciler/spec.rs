@@ -174,6 +174,9 @@ impl Spec {
 
     /// `arn:aws:<service>:<region>:<account>:<resource>` in this unit's account.
     pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
+        format!(
+            "arn:aws:{service}:{}:{}:{resource}",
+            self.region, self.account
+        )
     }
 }

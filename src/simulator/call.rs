@@ -40,7 +40,11 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal that is the caller's fault (HTTP 400), as nearly all are.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Refusal { code, message: message.into(), status: 400 }
+        Refusal {
+            code,
+            message: message.into(),
+            status: 400,
+        }
     }
 }
 
@@ -73,12 +77,18 @@ impl Call {
 
     /// A list; absent reads as empty.
     pub fn list(&self, member: &str) -> &[Value] {
-        self.get(member).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+        self.get(member)
+            .and_then(Value::as_array)
+            .map_or(&[], Vec::as_slice)
     }
 
     /// A list of texts; absent reads as empty.
     pub fn texts(&self, member: &str) -> Vec<String> {
-        self.list(member).iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        self.list(member)
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
     }
 }
 

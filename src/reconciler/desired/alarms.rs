@@ -12,50 +12,83 @@ use crate::reconciler::spec::Spec;
 pub fn alarms(spec: &Spec) -> BTreeMap<String, Alarm> {
     let tasks = || {
         BTreeMap::from([
-            ("ClusterName".to_owned(), Dimension::Text(spec.cluster.clone())),
+            (
+                "ClusterName".to_owned(),
+                Dimension::Text(spec.cluster.clone()),
+            ),
             ("ServiceName".to_owned(), Dimension::Text(spec.name.clone())),
         ])
     };
     let alarms = [
-        ("errors", Alarm {
-            description: format!("More than {} answers of 5xx in five minutes", spec.alarms.errors),
-            threshold: f64::from(spec.alarms.errors),
-            ..traffic("HTTPCode_Target_5XX_Count", "Sum", 300, 1)
-        }),
-        ("latency", Alarm {
-            description: format!("One request in a hundred takes over {} s, for 15 minutes", spec.alarms.latency_p99_seconds),
-            threshold: spec.alarms.latency_p99_seconds,
-            ..traffic("TargetResponseTime", "p99", 300, 3)
-        }),
-        ("unavailable", Alarm {
-            description: "No task is healthy".to_owned(),
-            threshold: 1.0,
-            comparison: "LessThanThreshold".to_owned(),
-            // A target group that reports nothing has no target: that is the outage, not a lack of news.
-            missing_data: "breaching".to_owned(),
-            ..traffic("HealthyHostCount", "Minimum", 60, 2)
-        }),
-        ("unhealthy-targets", Alarm {
-            description: "A task has failed its health checks for two minutes".to_owned(),
-            threshold: 0.0,
-            ..traffic("UnHealthyHostCount", "Maximum", 60, 2)
-        }),
-        ("cpu", Alarm {
-            description: format!("CPU above {} % for 15 minutes", spec.alarms.cpu_percent),
-            threshold: f64::from(spec.alarms.cpu_percent),
-            namespace: "AWS/ECS".to_owned(),
-            dimensions: tasks(),
-            ..traffic("CPUUtilization", "Average", 300, 3)
-        }),
-        ("memory", Alarm {
-            description: format!("Memory above {} % for 15 minutes", spec.alarms.memory_percent),
-            threshold: f64::from(spec.alarms.memory_percent),
-            namespace: "AWS/ECS".to_owned(),
-            dimensions: tasks(),
-            ..traffic("MemoryUtilization", "Average", 300, 3)
-        }),
+        (
+            "errors",
+            Alarm {
+                description: format!(
+                    "More than {} answers of 5xx in five minutes",
+                    spec.alarms.errors
+                ),
+                threshold: f64::from(spec.alarms.errors),
+                ..traffic("HTTPCode_Target_5XX_Count", "Sum", 300, 1)
+            },
+        ),
+        (
+            "latency",
+            Alarm {
+                description: format!(
+                    "One request in a hundred takes over {} s, for 15 minutes",
+                    spec.alarms.latency_p99_seconds
+                ),
+                threshold: spec.alarms.latency_p99_seconds,
+                ..traffic("TargetResponseTime", "p99", 300, 3)
+            },
+        ),
+        (
+            "unavailable",
+            Alarm {
+                description: "No task is healthy".to_owned(),
+                threshold: 1.0,
+                comparison: "LessThanThreshold".to_owned(),
+                // A target group that reports nothing has no target: that is the outage, not a lack of news.
+                missing_data: "breaching".to_owned(),
+                ..traffic("HealthyHostCount", "Minimum", 60, 2)
+            },
+        ),
+        (
+            "unhealthy-targets",
+            Alarm {
+                description: "A task has failed its health checks for two minutes".to_owned(),
+                threshold: 0.0,
+                ..traffic("UnHealthyHostCount", "Maximum", 60, 2)
+            },
+        ),
+        (
+            "cpu",
+            Alarm {
+                description: format!("CPU above {} % for 15 minutes", spec.alarms.cpu_percent),
+                threshold: f64::from(spec.alarms.cpu_percent),
+                namespace: "AWS/ECS".to_owned(),
+                dimensions: tasks(),
+                ..traffic("CPUUtilization", "Average", 300, 3)
+            },
+        ),
+        (
+            "memory",
+            Alarm {
+                description: format!(
+                    "Memory above {} % for 15 minutes",
+                    spec.alarms.memory_percent
+                ),
+                threshold: f64::from(spec.alarms.memory_percent),
+                namespace: "AWS/ECS".to_owned(),
+                dimensions: tasks(),
+                ..traffic("MemoryUtilization", "Average", 300, 3)
+            },
+        ),
     ];
-    alarms.into_iter().map(|(what, alarm)| (format!("{}-{what}", spec.name), alarm)).collect()
+    alarms
+        .into_iter()
+        .map(|(what, alarm)| (format!("{}-{what}", spec.name), alarm))
+        .collect()
 }
 
 /// An alarm on this unit's traffic: above zero, in every one of `periods`, quiet where there are no requests.

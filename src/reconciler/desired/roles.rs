@@ -36,16 +36,29 @@ fn trust(spec: &Spec) -> Value {
 
 /// What ECS needs to start a task: this image, this log group, these parameters.
 pub fn execution(spec: &Spec) -> Role {
-    let secrets: BTreeSet<String> = spec.task.secrets.values().map(|name| super::parameter_arn(spec, name)).collect();
+    let secrets: BTreeSet<String> = spec
+        .task
+        .secrets
+        .values()
+        .map(|name| super::parameter_arn(spec, name))
+        .collect();
     let mut statements = vec![
-        allow("Image", &["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], [
-            spec.arn("ecr", &format!("repository/{}", spec.image.repository)),
-        ]),
+        allow(
+            "Image",
+            &[
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:GetDownloadUrlForLayer",
+            ],
+            [spec.arn("ecr", &format!("repository/{}", spec.image.repository))],
+        ),
         // ECR's login token is the account's; AWS allows no narrower resource.
         allow("Login", &["ecr:GetAuthorizationToken"], ["*".to_owned()]),
-        allow("Logs", &["logs:CreateLogStream", "logs:PutLogEvents"], [
-            spec.arn("logs", &format!("log-group:{}:*", spec.logs.group)),
-        ]),
+        allow(
+            "Logs",
+            &["logs:CreateLogStream", "logs:PutLogEvents"],
+            [spec.arn("logs", &format!("log-group:{}:*", spec.logs.group))],
+        ),
     ];
     if !secrets.is_empty() {
         statements.push(allow("Secrets", &["ssm:GetParameters"], secrets));
@@ -61,7 +74,12 @@ pub fn execution(spec: &Spec) -> Role {
 
 /// What the program itself needs of AWS: nothing. It has its settings from ECS and logs to its own output.
 pub fn task(spec: &Spec) -> Role {
-    Role { name: spec.task.task_role.clone(), trust: trust(spec), policies: BTreeMap::new(), attached: BTreeSet::new() }
+    Role {
+        name: spec.task.task_role.clone(),
+        trust: trust(spec),
+        policies: BTreeMap::new(),
+        attached: BTreeSet::new(),
+    }
 }
 
 /// Actions are passed in sorted order.

@@ -7,37 +7,116 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::reconciler::resource::{Alarm, DiscoveryService, HealthCheck, ListenerRule, ScalingPolicy, Service, TargetGroup, TaskDefinition};
+use crate::reconciler::resource::{
+    Alarm, DiscoveryService, HealthCheck, ListenerRule, ScalingPolicy, Service, TargetGroup,
+    TaskDefinition,
+};
 
 /// One mutating call.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[allow(missing_docs, reason = "each variant is the AWS operation of that name, its fields that operation's parameters")]
+#[allow(
+    missing_docs,
+    reason = "each variant is the AWS operation of that name, its fields that operation's parameters"
+)]
 pub enum Call {
-    CreateLogGroup { name: String },
-    PutRetentionPolicy { group: String, days: i32 },
-    CreateRole { role: String, trust: Value },
-    UpdateAssumeRolePolicy { role: String, trust: Value },
-    PutRolePolicy { role: String, policy: String, document: Value },
-    DeleteRolePolicy { role: String, policy: String },
-    DetachRolePolicy { role: String, policy_arn: String },
-    CreateTargetGroup { target_group: TargetGroup, vpc: String },
-    ModifyTargetGroup { arn: String, health_check: HealthCheck },
-    ModifyTargetGroupAttributes { arn: String, deregistration_delay_seconds: i64 },
-    CreateRule { listener: String, rule: ListenerRule, target_group: String },
-    ModifyRule { arn: String, rule: ListenerRule, target_group: String },
-    SetRulePriority { arn: String, priority: i32 },
-    CreateDiscoveryService { namespace: String, service: DiscoveryService },
-    UpdateDiscoveryService { arn: String, ttl_seconds: i64 },
-    RegisterTaskDefinition { definition: TaskDefinition },
-    CreateService { service: ServiceCall, desired_count: i32 },
+    CreateLogGroup {
+        name: String,
+    },
+    PutRetentionPolicy {
+        group: String,
+        days: i32,
+    },
+    CreateRole {
+        role: String,
+        trust: Value,
+    },
+    UpdateAssumeRolePolicy {
+        role: String,
+        trust: Value,
+    },
+    PutRolePolicy {
+        role: String,
+        policy: String,
+        document: Value,
+    },
+    DeleteRolePolicy {
+        role: String,
+        policy: String,
+    },
+    DetachRolePolicy {
+        role: String,
+        policy_arn: String,
+    },
+    CreateTargetGroup {
+        target_group: TargetGroup,
+        vpc: String,
+    },
+    ModifyTargetGroup {
+        arn: String,
+        health_check: HealthCheck,
+    },
+    ModifyTargetGroupAttributes {
+        arn: String,
+        deregistration_delay_seconds: i64,
+    },
+    CreateRule {
+        listener: String,
+        rule: ListenerRule,
+        target_group: String,
+    },
+    ModifyRule {
+        arn: String,
+        rule: ListenerRule,
+        target_group: String,
+    },
+    SetRulePriority {
+        arn: String,
+        priority: i32,
+    },
+    CreateDiscoveryService {
+        namespace: String,
+        service: DiscoveryService,
+    },
+    UpdateDiscoveryService {
+        arn: String,
+        ttl_seconds: i64,
+    },
+    RegisterTaskDefinition {
+        definition: TaskDefinition,
+    },
+    CreateService {
+        service: ServiceCall,
+        desired_count: i32,
+    },
     /// `desired_count` only where autoscaling's bounds are broken; within them it is not ours.
-    UpdateService { service: ServiceCall, desired_count: Option<i32> },
-    RegisterScalableTarget { resource: String, min: i32, max: i32 },
-    PutScalingPolicy { resource: String, name: String, policy: ScalingPolicy },
-    DeleteScalingPolicy { resource: String, name: String },
+    UpdateService {
+        service: ServiceCall,
+        desired_count: Option<i32>,
+    },
+    RegisterScalableTarget {
+        resource: String,
+        min: i32,
+        max: i32,
+    },
+    PutScalingPolicy {
+        resource: String,
+        name: String,
+        policy: ScalingPolicy,
+    },
+    DeleteScalingPolicy {
+        resource: String,
+        name: String,
+    },
     /// Tags are taken by a new alarm only.
-    PutMetricAlarm { name: String, dimensions: BTreeMap<String, String>, alarm: Alarm, create: bool },
-    DeleteAlarm { name: String },
+    PutMetricAlarm {
+        name: String,
+        dimensions: BTreeMap<String, String>,
+        alarm: Alarm,
+        create: bool,
+    },
+    DeleteAlarm {
+        name: String,
+    },
 }
 
 /// A service with its references resolved.
@@ -91,7 +170,9 @@ impl Call {
             Call::DetachRolePolicy { .. } => ("iam:DetachRolePolicy", Delete),
             Call::CreateTargetGroup { .. } => ("elasticloadbalancing:CreateTargetGroup", Create),
             Call::ModifyTargetGroup { .. } => ("elasticloadbalancing:ModifyTargetGroup", Change),
-            Call::ModifyTargetGroupAttributes { .. } => ("elasticloadbalancing:ModifyTargetGroupAttributes", Change),
+            Call::ModifyTargetGroupAttributes { .. } => {
+                ("elasticloadbalancing:ModifyTargetGroupAttributes", Change)
+            }
             Call::CreateRule { .. } => ("elasticloadbalancing:CreateRule", Create),
             Call::ModifyRule { .. } => ("elasticloadbalancing:ModifyRule", Change),
             Call::SetRulePriority { .. } => ("elasticloadbalancing:SetRulePriorities", Change),
@@ -100,9 +181,13 @@ impl Call {
             Call::RegisterTaskDefinition { .. } => ("ecs:RegisterTaskDefinition", Create),
             Call::CreateService { .. } => ("ecs:CreateService", Create),
             Call::UpdateService { .. } => ("ecs:UpdateService", Change),
-            Call::RegisterScalableTarget { .. } => ("application-autoscaling:RegisterScalableTarget", Change),
+            Call::RegisterScalableTarget { .. } => {
+                ("application-autoscaling:RegisterScalableTarget", Change)
+            }
             Call::PutScalingPolicy { .. } => ("application-autoscaling:PutScalingPolicy", Change),
-            Call::DeleteScalingPolicy { .. } => ("application-autoscaling:DeleteScalingPolicy", Delete),
+            Call::DeleteScalingPolicy { .. } => {
+                ("application-autoscaling:DeleteScalingPolicy", Delete)
+            }
             Call::PutMetricAlarm { create: true, .. } => ("cloudwatch:PutMetricAlarm", Create),
             Call::PutMetricAlarm { create: false, .. } => ("cloudwatch:PutMetricAlarm", Change),
             Call::DeleteAlarm { .. } => ("cloudwatch:DeleteAlarms", Delete),

@@ -21,7 +21,10 @@ pub struct Change {
 pub fn diff<T: Serialize>(observed: &T, desired: &T) -> Vec<Change> {
     let mut changes = Vec::new();
     // A resource type is plain data; if one ever were not serialisable, both sides would be the same error.
-    let (observed, desired) = (serde_json::to_value(observed).unwrap_or_default(), serde_json::to_value(desired).unwrap_or_default());
+    let (observed, desired) = (
+        serde_json::to_value(observed).unwrap_or_default(),
+        serde_json::to_value(desired).unwrap_or_default(),
+    );
     walk("", &observed, &desired, &mut changes);
     changes
 }
@@ -32,10 +35,23 @@ fn walk(path: &str, from: &Value, to: &Value, changes: &mut Vec<Change>) {
         names.sort_unstable();
         names.dedup();
         for name in names {
-            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            walk(&path, from.get(name).unwrap_or(&Value::Null), to.get(name).unwrap_or(&Value::Null), changes);
+            let path = if path.is_empty() {
+                name.clone()
+            } else {
+                format!("{path}.{name}")
+            };
+            walk(
+                &path,
+                from.get(name).unwrap_or(&Value::Null),
+                to.get(name).unwrap_or(&Value::Null),
+                changes,
+            );
         }
     } else if from != to {
-        changes.push(Change { path: path.to_owned(), from: from.clone(), to: to.clone() });
+        changes.push(Change {
+            path: path.to_owned(),
+            from: from.clone(),
+            to: to.clone(),
+        });
     }
 }

@@ -38,7 +38,10 @@ pub struct Subject {
 impl Subject {
     /// A kind and a name.
     pub fn new(kind: Kind, name: &str) -> Self {
-        Subject { kind, name: name.to_owned() }
+        Subject {
+            kind,
+            name: name.to_owned(),
+        }
     }
 }
 

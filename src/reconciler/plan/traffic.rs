@@ -12,10 +12,19 @@ impl Planning<'_> {
         let Some(found) = &self.observed.target_group else {
             match &self.observed.load_balancer {
                 Some(balancer) => {
-                    let call = Call::CreateTargetGroup { target_group: desired.clone(), vpc: balancer.vpc.clone() };
+                    let call = Call::CreateTargetGroup {
+                        target_group: desired.clone(),
+                        vpc: balancer.vpc.clone(),
+                    };
                     self.step(&subject, call, vec![]);
                 }
-                None => self.needs(&subject, vec![Subject::new(Kind::LoadBalancer, &self.spec.load_balancer.name)]),
+                None => self.needs(
+                    &subject,
+                    vec![Subject::new(
+                        Kind::LoadBalancer,
+                        &self.spec.load_balancer.name,
+                    )],
+                ),
             }
             return Some(subject);
         };
@@ -26,20 +35,51 @@ impl Planning<'_> {
         if !self.is_ours(&subject, found) {
             return Some(subject);
         }
-        let TargetGroup { name: _, port, protocol, target_type, health_check, deregistration_delay_seconds } = desired;
-        let fixed = (*port, protocol, target_type) == (found.value.port, &found.value.protocol, &found.value.target_type);
+        let TargetGroup {
+            name: _,
+            port,
+            protocol,
+            target_type,
+            health_check,
+            deregistration_delay_seconds,
+        } = desired;
+        let fixed = (*port, protocol, target_type)
+            == (
+                found.value.port,
+                &found.value.protocol,
+                &found.value.target_type,
+            );
         if !fixed {
-            self.plan.blocked.push(Blocked::Immutable { subject: subject.clone(), changes });
+            self.plan.blocked.push(Blocked::Immutable {
+                subject: subject.clone(),
+                changes,
+            });
             return Some(subject);
         }
-        let (health, other): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| change.path.starts_with("health_check"));
+        let (health, other): (Vec<_>, Vec<_>) = changes
+            .into_iter()
+            .partition(|change| change.path.starts_with("health_check"));
         let arn = || found.arn.clone();
         if !health.is_empty() {
-            self.step(&subject, Call::ModifyTargetGroup { arn: arn(), health_check: health_check.clone() }, health);
+            self.step(
+                &subject,
+                Call::ModifyTargetGroup {
+                    arn: arn(),
+                    health_check: health_check.clone(),
+                },
+                health,
+            );
         }
         if !other.is_empty() {
             let deregistration_delay_seconds = *deregistration_delay_seconds;
-            self.step(&subject, Call::ModifyTargetGroupAttributes { arn: arn(), deregistration_delay_seconds }, other);
+            self.step(
+                &subject,
+                Call::ModifyTargetGroupAttributes {
+                    arn: arn(),
+                    deregistration_delay_seconds,
+                },
+                other,
+            );
         }
         Some(subject)
     }
@@ -50,16 +90,42 @@ impl Planning<'_> {
         let subject = Subject::new(Kind::ListenerRule, &self.spec.load_balancer.host);
         let ours = |rule: &&Found<ListenerRule>| rule.owner.as_deref() == Some(&self.spec.name);
         let found = self.observed.rules.iter().find(ours);
-        let in_the_way: Vec<Blocked> = self.observed.rules.iter().filter(|rule| !ours(rule)).filter_map(|rule| obstacle(rule, desired)).collect();
-        let priority_taken = self.observed.rules.iter().any(|rule| !ours(&rule) && rule.value.priority == desired.priority);
+        let in_the_way: Vec<Blocked> = self
+            .observed
+            .rules
+            .iter()
+            .filter(|rule| !ours(rule))
+            .filter_map(|rule| obstacle(rule, desired))
+            .collect();
+        let priority_taken = self
+            .observed
+            .rules
+            .iter()
+            .any(|rule| !ours(&rule) && rule.value.priority == desired.priority);
         self.plan.blocked.extend(in_the_way);
 
-        let listener = self.observed.load_balancer.as_ref().and_then(|balancer| balancer.listener.clone());
-        let target_group = self.observed.target_group.as_ref().map(|found| found.arn.clone());
+        let listener = self
+            .observed
+            .load_balancer
+            .as_ref()
+            .and_then(|balancer| balancer.listener.clone());
+        let target_group = self
+            .observed
+            .target_group
+            .as_ref()
+            .map(|found| found.arn.clone());
         let (Some(listener), Some(target_group)) = (listener.clone(), target_group.clone()) else {
             let mut needs = Vec::new();
-            needs.extend(listener.is_none().then(|| Subject::new(Kind::HttpsListener, &self.spec.load_balancer.name)));
-            needs.extend(target_group.is_none().then(|| Subject::new(Kind::TargetGroup, &self.desired.target_group.name)));
+            needs.extend(
+                listener
+                    .is_none()
+                    .then(|| Subject::new(Kind::HttpsListener, &self.spec.load_balancer.name)),
+            );
+            needs.extend(
+                target_group
+                    .is_none()
+                    .then(|| Subject::new(Kind::TargetGroup, &self.desired.target_group.name)),
+            );
             self.needs(&subject, needs);
             return Some(subject);
         };
@@ -67,16 +133,41 @@ impl Planning<'_> {
             if priority_taken {
                 return Some(subject);
             }
-            self.step(&subject, Call::CreateRule { listener, rule: desired.clone(), target_group }, vec![]);
+            self.step(
+                &subject,
+                Call::CreateRule {
+                    listener,
+                    rule: desired.clone(),
+                    target_group,
+                },
+                vec![],
+            );
             return Some(subject);
         };
-        let (priority, rest): (Vec<_>, Vec<_>) = diff(&found.value, desired).into_iter().partition(|change| change.path == "priority");
+        let (priority, rest): (Vec<_>, Vec<_>) = diff(&found.value, desired)
+            .into_iter()
+            .partition(|change| change.path == "priority");
         let settled = priority.is_empty() && rest.is_empty();
         if !rest.is_empty() {
-            self.step(&subject, Call::ModifyRule { arn: found.arn.clone(), rule: desired.clone(), target_group }, rest);
+            self.step(
+                &subject,
+                Call::ModifyRule {
+                    arn: found.arn.clone(),
+                    rule: desired.clone(),
+                    target_group,
+                },
+                rest,
+            );
         }
         if !priority.is_empty() && !priority_taken {
-            self.step(&subject, Call::SetRulePriority { arn: found.arn.clone(), priority: desired.priority }, priority);
+            self.step(
+                &subject,
+                Call::SetRulePriority {
+                    arn: found.arn.clone(),
+                    priority: desired.priority,
+                },
+                priority,
+            );
         }
         (!settled).then_some(subject)
     }
@@ -84,14 +175,24 @@ impl Planning<'_> {
 
 /// What a rule that is not ours does to ours, if anything.
 fn obstacle(rule: &Found<ListenerRule>, desired: &ListenerRule) -> Option<Blocked> {
-    let ListenerRule { hosts, priority, forward: _, other } = &rule.value;
+    let ListenerRule {
+        hosts,
+        priority,
+        forward: _,
+        other,
+    } = &rule.value;
     let subject = Subject::new(Kind::ListenerRule, &rule.arn);
     if *priority == desired.priority {
-        let why = format!("has priority {priority}: write another spec.loadBalancer.priority, or move that rule");
+        let why = format!(
+            "has priority {priority}: write another spec.loadBalancer.priority, or move that rule"
+        );
         return Some(Blocked::Foreign { subject, why });
     }
     // A rule with further conditions takes only some of the host's requests, which may be meant.
-    let same_host = other.is_empty() && hosts.iter().any(|pattern| desired.hosts.iter().any(|host| matches(pattern, host)));
+    let same_host = other.is_empty()
+        && hosts
+            .iter()
+            .any(|pattern| desired.hosts.iter().any(|host| matches(pattern, host)));
     (same_host && *priority < desired.priority).then(|| {
         let why = format!("takes the same host's requests first, at priority {priority}: remove it, or write a lower spec.loadBalancer.priority");
         Blocked::Foreign { subject, why }
@@ -103,7 +204,12 @@ fn matches(pattern: &str, host: &str) -> bool {
     fn matches(pattern: &[u8], host: &[u8]) -> bool {
         match (pattern.split_first(), host.split_first()) {
             (None, None) => true,
-            (Some((b'*', rest)), _) => matches(rest, host) || host.split_first().is_some_and(|(_, host)| matches(pattern, host)),
+            (Some((b'*', rest)), _) => {
+                matches(rest, host)
+                    || host
+                        .split_first()
+                        .is_some_and(|(_, host)| matches(pattern, host))
+            }
             (Some((b'?', rest)), Some((_, host))) => matches(rest, host),
             (Some((a, rest)), Some((b, host))) => a.eq_ignore_ascii_case(b) && matches(rest, host),
             (None, Some(_)) | (Some(_), None) => false,

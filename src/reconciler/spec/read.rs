@@ -24,7 +24,9 @@ pub fn unit(reading: &Reading<'_>) -> Option<Spec> {
     let region = fields.required("region", parse::region);
     let cluster = fields.required("cluster", parse::name(255, "-_"));
     let image = fields.required("image", parse::image);
-    let port = fields.or("port", 3001, whole(1, 65535)).and_then(|port| u16::try_from(port).ok());
+    let port = fields
+        .or("port", 3001, whole(1, 65535))
+        .and_then(|port| u16::try_from(port).ok());
     let network = network(fields.mapping("network"), reading);
     let task = task(fields.mapping("task"), reading);
     let health = health(fields.mapping("health"), reading);
@@ -59,11 +61,23 @@ pub fn unit(reading: &Reading<'_>) -> Option<Spec> {
 
 fn image_is_local(image: &Image, account: &str, region: &str, reading: &Reading<'_>) {
     if image.account != account {
-        let what = format!("is in account {}, but spec.account is {account}", image.account);
-        reading.refuse("spec.image", wrong(what, "push the image to this account's registry, or correct the account"));
+        let what = format!(
+            "is in account {}, but spec.account is {account}",
+            image.account
+        );
+        reading.refuse(
+            "spec.image",
+            wrong(
+                what,
+                "push the image to this account's registry, or correct the account",
+            ),
+        );
     } else if image.region != region {
         let what = format!("is in region {}, but spec.region is {region}", image.region);
-        reading.refuse("spec.image", wrong(what, "use the registry of the service's own region"));
+        reading.refuse(
+            "spec.image",
+            wrong(what, "use the registry of the service's own region"),
+        );
     }
 }
 
@@ -73,15 +87,36 @@ fn network(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Network> {
     fields.end();
     // awsvpc takes at most 16 subnets and 5 security groups (API_AwsVpcConfiguration).
     count(reading, "spec.network.subnets", &subnets, 2, 16);
-    count(reading, "spec.network.securityGroups", &security_groups, 1, 5);
-    Some(Network { subnets: subnets?, security_groups: security_groups? })
+    count(
+        reading,
+        "spec.network.securityGroups",
+        &security_groups,
+        1,
+        5,
+    );
+    Some(Network {
+        subnets: subnets?,
+        security_groups: security_groups?,
+    })
 }
 
-fn count(reading: &Reading<'_>, field: &str, list: &Option<BTreeSet<String>>, min: usize, max: usize) {
+fn count(
+    reading: &Reading<'_>,
+    field: &str,
+    list: &Option<BTreeSet<String>>,
+    min: usize,
+    max: usize,
+) {
     if let Some(list) = list
         && !(min..=max).contains(&list.len())
     {
-        reading.refuse(field, wrong(format!("has {} items", list.len()), format!("name {min} to {max}")));
+        reading.refuse(
+            field,
+            wrong(
+                format!("has {} items", list.len()),
+                format!("name {min} to {max}"),
+            ),
+        );
     }
 }
 
@@ -103,7 +138,13 @@ fn task(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Task> {
         && execution == task
     {
         let what = "is the execution role too, which may read every secret";
-        reading.refuse("spec.task.taskRole", wrong(what, "name a second role: the program needs less than ECS does"));
+        reading.refuse(
+            "spec.task.taskRole",
+            wrong(
+                what,
+                "name a second role: the program needs less than ECS does",
+            ),
+        );
     }
     Some(Task {
         family: family?,
@@ -120,18 +161,31 @@ fn task(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Task> {
 /// Variables the reconciler sets from other fields, and the field that is the place to say it.
 const DERIVED_VARIABLES: [(&str, &str); 1] = [("PORT", "spec.port")];
 
-fn variables(environment: &BTreeMap<String, String>, secrets: &BTreeMap<String, String>, reading: &Reading<'_>) {
+fn variables(
+    environment: &BTreeMap<String, String>,
+    secrets: &BTreeMap<String, String>,
+    reading: &Reading<'_>,
+) {
     for (name, field) in DERIVED_VARIABLES {
         for section in [("environment", environment), ("secrets", secrets)] {
             if section.1.contains_key(name) {
                 let what = format!("is set from {field}");
-                reading.refuse(&format!("spec.task.{}.{name}", section.0), wrong(what, format!("remove it and write {field}")));
+                reading.refuse(
+                    &format!("spec.task.{}.{name}", section.0),
+                    wrong(what, format!("remove it and write {field}")),
+                );
             }
         }
     }
-    for name in secrets.keys().filter(|name| environment.contains_key(*name)) {
+    for name in secrets
+        .keys()
+        .filter(|name| environment.contains_key(*name))
+    {
         let what = "is a plain setting under spec.task.environment as well";
-        reading.refuse(&format!("spec.task.secrets.{name}"), wrong(what, "keep one of the two"));
+        reading.refuse(
+            &format!("spec.task.secrets.{name}"),
+            wrong(what, "keep one of the two"),
+        );
     }
 }
 
@@ -150,20 +204,35 @@ const FARGATE_SIZES: [(u32, u32, u32, u32); 7] = [
 fn size(cpu: u32, memory: u32, reading: &Reading<'_>) {
     let Some((_, first, last, step)) = FARGATE_SIZES.iter().find(|row| row.0 == cpu) else {
         let sizes: Vec<String> = FARGATE_SIZES.iter().map(|row| row.0.to_string()).collect();
-        reading.refuse("spec.task.cpu", wrong(format!("is {cpu}"), format!("Fargate offers {}", sizes.join(", "))));
+        reading.refuse(
+            "spec.task.cpu",
+            wrong(
+                format!("is {cpu}"),
+                format!("Fargate offers {}", sizes.join(", ")),
+            ),
+        );
         return;
     };
     // 256 CPU units come with 512, 1024 or 2048, not with 1536.
-    let fits = (*first..=*last).contains(&memory) && (memory - first).is_multiple_of(*step) && (cpu, memory) != (256, 1536);
+    let fits = (*first..=*last).contains(&memory)
+        && (memory - first).is_multiple_of(*step)
+        && (cpu, memory) != (256, 1536);
     if !fits {
         let what = format!("is {memory}, which Fargate does not offer for cpu {cpu}");
-        reading.refuse("spec.task.memory", wrong(what, format!("write {first} to {last} in steps of {step}")));
+        reading.refuse(
+            "spec.task.memory",
+            wrong(what, format!("write {first} to {last} in steps of {step}")),
+        );
     }
 }
 
 fn health(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Health> {
     let path = fields.or("path", "/health".to_owned(), parse::url_path);
-    let command = fields.or("command", vec!["contracts-api".to_owned(), "healthcheck".to_owned()], parse::command);
+    let command = fields.or(
+        "command",
+        vec!["contracts-api".to_owned(), "healthcheck".to_owned()],
+        parse::command,
+    );
     // AWS's own default of 30 s × 5 takes 150 s to notice; 5 s × 2 is its advice for fast starters.
     let interval = fields.or("intervalSeconds", 5, whole(5, 300));
     let timeout = fields.or("timeoutSeconds", 3, whole(2, 120));
@@ -173,7 +242,10 @@ fn health(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Health> {
         && timeout >= interval
     {
         let what = format!("is {timeout}, but a probe begins every {interval} seconds");
-        reading.refuse("spec.health.timeoutSeconds", wrong(what, format!("write at most {}", interval - 1)));
+        reading.refuse(
+            "spec.health.timeoutSeconds",
+            wrong(what, format!("write at most {}", interval - 1)),
+        );
     }
     Some(Health {
         path: path?,
@@ -209,16 +281,30 @@ fn scaling(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Scaling> {
     if let (Some(min), Some(max)) = (min, max)
         && min > max
     {
-        reading.refuse("spec.scaling.max", wrong(format!("is {max}, below min, which is {min}"), format!("write at least {min}")));
+        reading.refuse(
+            "spec.scaling.max",
+            wrong(
+                format!("is {max}, below min, which is {min}"),
+                format!("write at least {min}"),
+            ),
+        );
     }
-    Some(Scaling { min: min?, max: max?, cpu_percent: cpu_percent?, memory_percent: memory_percent? })
+    Some(Scaling {
+        min: min?,
+        max: max?,
+        cpu_percent: cpu_percent?,
+        memory_percent: memory_percent?,
+    })
 }
 
 fn logs(fields: Fields<'_>) -> Option<Logs> {
     let group = fields.required("group", parse::name(512, "-_/.#"));
     let retention_days = fields.or("retentionDays", 30, parse::retention);
     fields.end();
-    Some(Logs { group: group?, retention_days: retention_days? })
+    Some(Logs {
+        group: group?,
+        retention_days: retention_days?,
+    })
 }
 
 fn alarms(fields: Fields<'_>) -> Option<Alarms> {
@@ -227,5 +313,10 @@ fn alarms(fields: Fields<'_>) -> Option<Alarms> {
     let cpu_percent = fields.or("cpuPercent", 70, whole(1, 100));
     let memory_percent = fields.or("memoryPercent", 80, whole(1, 100));
     fields.end();
-    Some(Alarms { errors: errors?, latency_p99_seconds: latency?, cpu_percent: cpu_percent?, memory_percent: memory_percent? })
+    Some(Alarms {
+        errors: errors?,
+        latency_p99_seconds: latency?,
+        cpu_percent: cpu_percent?,
+        memory_percent: memory_percent?,
+    })
 }
