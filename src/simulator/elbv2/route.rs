@@ -127,8 +127,8 @@ fn matches(condition: &Condition, host: &str, path: &str) -> bool {
     }
 }
 
-/// `*` stands for any number of characters, `?` for exactly one. Linear in time but for one restart point, so that a
-/// pattern full of stars cannot make the load balancer slow.
+/// `*` stands for any number of characters, `?` for exactly one. A mismatch goes back to the last star only, never to
+/// earlier ones, so that a pattern full of stars cannot make the load balancer slow.
 fn wildcard(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
