@@ -51,7 +51,9 @@ impl Subnet {
             let name = format!("contracts-simulator/127.45.{third}.0");
             let claim = SocketAddr::from_abstract_name(name).and_then(|name| UnixListener::bind_addr(&name));
             match claim {
-                Ok(claim) => return Ok(Subnet { third, _claim: claim }),
+                Ok(claim) => {
+                    return Ok(Subnet { third, _claim: claim });
+                }
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(source) => return Err(ClaimError::Socket { third, source }),
             }

@@ -60,7 +60,10 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
         "AddTags" => tags::add(world, call),
         "RemoveTags" => tags::remove(world, call),
         "DescribeTags" => tags::describe(world, call),
-        other => Err(Refusal::new("InvalidAction", format!("The simulator does not model the ELBv2 operation {other}"))),
+        other => Err(Refusal::new(
+            "InvalidAction",
+            format!("The simulator does not model the ELBv2 operation {other}"),
+        )),
     }
 }
 
@@ -77,7 +80,13 @@ pub fn target_group_is_attached(world: &World, arn: &str) -> bool {
 /// Registers a target as ECS does for a task: a draining one comes back as new, a registered one stays as it is.
 ///
 /// Refused with `TargetGroupNotFound`, or `TooManyTargets` over AWS's quota.
-pub fn register_target(world: &mut World, arn: &str, address: Ipv4Addr, port: u16, now: Millis) -> Result<(), Refusal> {
+pub fn register_target(
+    world: &mut World,
+    arn: &str,
+    address: Ipv4Addr,
+    port: u16,
+    now: Millis,
+) -> Result<(), Refusal> {
     target::add(target_group::find_mut(&mut world.elbv2, arn)?, address, port, now)
 }
 
@@ -126,16 +135,17 @@ const PAGE_SIZE_MAX: usize = 400;
 fn page(call: &Call, member: &str, items: Vec<Value>) -> Answer {
     let size = match call.integer("PageSize") {
         None => PAGE_SIZE_MAX,
-        Some(size) => usize::try_from(size)
-            .ok()
-            .filter(|size| (1..=PAGE_SIZE_MAX).contains(size))
-            .ok_or_else(|| Refusal::new("ValidationError", format!("Page size '{size}' must be between '1' and '400'")))?,
+        Some(size) => {
+            usize::try_from(size).ok().filter(|size| (1..=PAGE_SIZE_MAX).contains(size)).ok_or_else(|| {
+                Refusal::new("ValidationError", format!("Page size '{size}' must be between '1' and '400'"))
+            })?
+        }
     };
     let start: usize = match call.text("Marker") {
         None => 0,
-        Some(marker) => {
-            marker.parse().map_err(|_| Refusal::new("ValidationError", "The specified marker is not valid"))?
-        }
+        Some(marker) => marker
+            .parse()
+            .map_err(|_| Refusal::new("ValidationError", "The specified marker is not valid"))?,
     };
     let end = items.len().min(start.saturating_add(size));
     let next = (end < items.len()).then(|| end.to_string());

@@ -50,7 +50,11 @@ const TABLE: [(&str, &str, Allowed); 14] = [
     ("target_group_health.dns_failover.minimum_healthy_targets.count", "1", Allowed::CountOrOff),
     ("target_group_health.dns_failover.minimum_healthy_targets.percentage", "off", Allowed::PercentOrOff),
     ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1", Allowed::Count),
-    ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off", Allowed::PercentOrOff),
+    (
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
+        "off",
+        Allowed::PercentOrOff,
+    ),
 ];
 
 /// What a new target group has.
@@ -80,7 +84,11 @@ pub(super) fn check(key: &str, value: &str) -> Result<&'static str, Refusal> {
     if !valid {
         return Err(invalid(match allowed {
             Allowed::Seconds(range) | Allowed::SecondsOrOff(range) => {
-                format!("'{key}' value '{value}' must be between '{}-{}' inclusive", range.start(), range.end())
+                format!(
+                    "'{key}' value '{value}' must be between '{}-{}' inclusive",
+                    range.start(),
+                    range.end()
+                )
             }
             Allowed::Words(words) => format!("'{key}' value '{value}' must be one of [{}]", words.join(", ")),
             Allowed::CountOrOff | Allowed::Count | Allowed::PercentOrOff | Allowed::Text => {

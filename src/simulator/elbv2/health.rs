@@ -117,7 +117,10 @@ pub(super) enum Phase {
 enum NextProbe {
     At(Millis),
     /// Under way since then. The id keeps the outcome of a former registration from counting for this one.
-    UnderWay { id: u64, since: Millis },
+    UnderWay {
+        id: u64,
+        since: Millis,
+    },
 }
 
 /// A probe to make now.
@@ -248,7 +251,8 @@ pub fn step(world: &mut World, now: Millis) -> Vec<Probe> {
 
 /// Takes in how a probe ended. An outcome for a target that has gone, or was registered anew meanwhile, changes nothing.
 pub fn probed(world: &mut World, probe: &Probe, outcome: Outcome, now: Millis) {
-    let Some(group) = world.elbv2.target_groups.iter_mut().find(|group| group.arn == probe.target_group) else {
+    let Some(group) = world.elbv2.target_groups.iter_mut().find(|group| group.arn == probe.target_group)
+    else {
         return;
     };
     let TargetGroup { targets, health_check, .. } = group;

@@ -54,8 +54,14 @@ pub fn add_load_balancer(world: &mut World, balancer: &account::LoadBalancer, no
     let number: u64 = id.bytes().fold(0, |number, byte| (number * 31 + u64::from(byte)) % 10_000_000_000);
     let prefix = if *scheme == account::Scheme::Internal { "internal-" } else { "" };
     let dns_name = format!("{prefix}{name}-{number}.{}.elb.amazonaws.com", world.region);
-    for account::Listener { id, port, protocol: account::ListenerProtocol::Https, ssl_policy, certificate, default_response } in
-        listeners
+    for account::Listener {
+        id,
+        port,
+        protocol: account::ListenerProtocol::Https,
+        ssl_policy,
+        certificate,
+        default_response,
+    } in listeners
     {
         let listener = arn.replacen(":loadbalancer/", ":listener/", 1) + "/" + id;
         let rule = listener.replacen(":listener/", ":listener-rule/", 1) + "/" + &world.hex(16);
@@ -104,7 +110,8 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
         return Err(Refusal::new("ValidationError", "The number of load balancers cannot exceed '20'"));
     }
     let all = &world.elbv2.load_balancers;
-    let missing = |wanted: &String| !all.iter().any(|balancer| balancer.arn == *wanted || balancer.name == *wanted);
+    let missing =
+        |wanted: &String| !all.iter().any(|balancer| balancer.arn == *wanted || balancer.name == *wanted);
     if let Some(missing) = arns.iter().chain(&names).find(|wanted| missing(wanted)) {
         return Err(Refusal::new("LoadBalancerNotFound", format!("Load balancers '[{missing}]' not found")));
     }
@@ -179,9 +186,19 @@ pub(super) fn describe_listeners(world: &mut World, call: &Call) -> Answer {
     for arn in &arns {
         known_listener(&world.elbv2, arn)?;
     }
-    let wanted = |listener: &&Listener| arns.contains(&listener.arn) || balancer == Some(&listener.load_balancer);
+    let wanted =
+        |listener: &&Listener| arns.contains(&listener.arn) || balancer == Some(&listener.load_balancer);
     let described = world.elbv2.listeners.iter().filter(wanted).map(|listener| {
-        let Listener { arn, load_balancer, port, ssl_policy, certificate, default_rule: _, default_action, tags: _ } = listener;
+        let Listener {
+            arn,
+            load_balancer,
+            port,
+            ssl_policy,
+            certificate,
+            default_rule: _,
+            default_action,
+            tags: _,
+        } = listener;
         json!({
             "ListenerArn": arn,
             "LoadBalancerArn": load_balancer,
@@ -213,4 +230,3 @@ pub(super) fn known_listener<'a>(state: &'a State, arn: &str) -> Result<&'a List
     let found = state.listeners.iter().find(|listener| listener.arn == arn);
     found.ok_or_else(|| Refusal::new("ListenerNotFound", "One or more listeners not found"))
 }
-

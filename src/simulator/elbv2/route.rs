@@ -5,6 +5,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use super::State;
 use super::attributes::{ALGORITHM, LEAST_OUTSTANDING};
 use super::health::{Phase, Target};
 use super::rule::{Action, Condition, Reply};
@@ -46,12 +47,13 @@ pub struct Ticket {
 /// balancer fails open ("If a target group contains only unhealthy registered targets, the load balancer routes requests
 /// to all those targets", elasticloadbalancing/latest/application/target-group-health-checks.html).
 pub fn choose(world: &mut World, port: u16, host: &str, path: &str) -> Route {
-    let state = &mut world.elbv2;
-    let Some(listener) = state.listeners.iter().find(|listener| listener.port == port) else {
+    let State { load_balancers: _, listeners, rules, target_groups, probes: _ } = &mut world.elbv2;
+    let Some(listener) = listeners.iter().find(|listener| listener.port == port) else {
         return Route::NoListener;
     };
-    let matching = state.rules.iter_mut().filter(|rule| {
-        rule.listener == listener.arn && rule.conditions.iter().all(|condition| matches(condition, host, path))
+    let matching = rules.iter_mut().filter(|rule| {
+        rule.listener == listener.arn
+            && rule.conditions.iter().all(|condition| matches(condition, host, path))
     });
     let (action, turn) = match matching.min_by_key(|rule| rule.priority) {
         Some(rule) => {
@@ -67,8 +69,10 @@ pub fn choose(world: &mut World, port: u16, host: &str, path: &str) -> Route {
             body: body.clone().unwrap_or_default(),
         },
         Action::Forward(groups) => {
-            let Some(arn) = weighted(groups, turn) else { return Route::NoTarget };
-            match target_group::find_mut(&mut world.elbv2, &arn.to_owned()).ok().and_then(pick) {
+            let Some(arn) = weighted(groups, turn) else {
+                return Route::NoTarget;
+            };
+            match target_groups.iter_mut().find(|group| group.arn == arn).and_then(pick) {
                 Some(ticket) => Route::Target(ticket),
                 None => Route::NoTarget,
             }
@@ -78,8 +82,11 @@ pub fn choose(world: &mut World, port: u16, host: &str, path: &str) -> Route {
 
 /// A request is over, however it ended. A target that has left meanwhile needs no count.
 pub fn finished(world: &mut World, ticket: &Ticket) {
-    let Ok(group) = target_group::find_mut(&mut world.elbv2, &ticket.target_group) else { return };
-    let is_it = |target: &&mut Target| target.address == *ticket.target.ip() && target.port == ticket.target.port();
+    let Ok(group) = target_group::find_mut(&mut world.elbv2, &ticket.target_group) else {
+        return;
+    };
+    let is_it =
+        |target: &&mut Target| target.address == *ticket.target.ip() && target.port == ticket.target.port();
     if let Some(target) = group.targets.iter_mut().find(is_it) {
         target.in_flight = target.in_flight.saturating_sub(1);
     }
@@ -88,13 +95,16 @@ pub fn finished(world: &mut World, ticket: &Ticket) {
 fn pick(group: &mut TargetGroup) -> Option<Ticket> {
     let TargetGroup { arn, attributes, targets, turn, .. } = group;
     let any_healthy = targets.iter().any(|target| target.phase == Phase::Healthy);
-    let eligible = |target: &&mut Target| target.phase == Phase::Healthy || !any_healthy && !target.is_draining();
+    let eligible =
+        |target: &&mut Target| target.phase == Phase::Healthy || !any_healthy && !target.is_draining();
     let mut eligible: Vec<&mut Target> = targets.iter_mut().filter(eligible).collect();
     // Turns also decide between equally loaded targets, so that an idle group does not always use its first.
     let start = usize::try_from(*turn % u64::try_from(eligible.len().max(1)).ok()?).ok()?;
     eligible.rotate_left(start);
     let least_outstanding = attributes.get(ALGORITHM).is_some_and(|algorithm| algorithm == LEAST_OUTSTANDING);
-    let load = |target: &&mut Target| if least_outstanding { target.in_flight } else { 0 };
+    let load = |target: &&mut Target| {
+        if least_outstanding { target.in_flight } else { 0 }
+    };
     let target = eligible.into_iter().min_by_key(load)?;
     *turn += 1;
     target.in_flight += 1;

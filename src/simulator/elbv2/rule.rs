@@ -74,9 +74,12 @@ impl Condition {
             let list = value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
             list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
         };
-        let (short, long) = (texts(condition.get("Values")), texts(condition.get(config).and_then(|c| c.get("Values"))));
+        let (short, long) =
+            (texts(condition.get("Values")), texts(condition.get(config).and_then(|c| c.get("Values"))));
         if !short.is_empty() && !long.is_empty() {
-            return Err(invalid(format!("You cannot provide both Values and '{config}' for a condition of type '{field}'")));
+            return Err(invalid(format!(
+                "You cannot provide both Values and '{config}' for a condition of type '{field}'"
+            )));
         }
         if short.len() > 1 {
             return Err(invalid(format!("The '{field}' field contains too many values; the limit is '1'")));
@@ -121,26 +124,38 @@ impl Action {
             kind @ ("redirect" | "authenticate-oidc" | "authenticate-cognito" | "jwt-validation") => {
                 Err(invalid(format!("The simulator does not model actions of type '{kind}'")))
             }
-            other => Err(invalid(format!("Action type '{other}' must be one of '[forward, redirect, fixed-response]'"))),
+            other => Err(invalid(format!(
+                "Action type '{other}' must be one of '[forward, redirect, fixed-response]'"
+            ))),
         }
     }
 
     fn parse_forward(state: &State, action: &Value) -> Result<Action, Refusal> {
         let short = action.get("TargetGroupArn").and_then(Value::as_str);
         let config = action.get("ForwardConfig");
-        let sticky = config.and_then(|config| config.get("TargetGroupStickinessConfig")).and_then(|c| c.get("Enabled"));
+        let sticky = config
+            .and_then(|config| config.get("TargetGroupStickinessConfig"))
+            .and_then(|c| c.get("Enabled"));
         if sticky.and_then(call::boolean) == Some(true) {
             return Err(invalid("The simulator does not model target group stickiness"));
         }
         let mut groups = Vec::new();
-        for group in config.and_then(|config| config.get("TargetGroups")).and_then(Value::as_array).into_iter().flatten() {
+        for group in config
+            .and_then(|config| config.get("TargetGroups"))
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             let arn = group.get("TargetGroupArn").and_then(Value::as_str).unwrap_or_default();
             let weight = match group.get("Weight") {
                 None | Some(Value::Null) => Some(1),
                 Some(weight) => call::integer(weight).and_then(|weight| u32::try_from(weight).ok()),
             };
             let weight = weight.filter(|weight| *weight <= 999);
-            groups.push((arn.to_owned(), weight.ok_or_else(|| invalid("The weight must be between '0' and '999'"))?));
+            groups.push((
+                arn.to_owned(),
+                weight.ok_or_else(|| invalid("The weight must be between '0' and '999'"))?,
+            ));
         }
         if let Some(short) = short {
             match groups.as_slice() {
@@ -165,13 +180,16 @@ impl Action {
 
     fn parse_fixed_response(action: &Value) -> Result<Action, Refusal> {
         let config = action.get("FixedResponseConfig");
-        let text = |member: &str| config.and_then(|config| config.get(member)).and_then(Value::as_str).map(str::to_owned);
+        let text = |member: &str| {
+            config.and_then(|config| config.get(member)).and_then(Value::as_str).map(str::to_owned)
+        };
         let code = text("StatusCode").unwrap_or_default();
         let status = code.parse().ok().filter(|status| matches!(status, 200..=299 | 400..=599));
         let status = status.ok_or_else(|| {
             invalid(format!("Value '{code}' at 'fixedResponseConfig.statusCode' failed to satisfy constraint: Member must satisfy regular expression pattern: ^(2|4|5)\\d\\d$"))
         })?;
-        const TYPES: [&str; 5] = ["text/plain", "text/css", "text/html", "application/javascript", "application/json"];
+        const TYPES: [&str; 5] =
+            ["text/plain", "text/css", "text/html", "application/javascript", "application/json"];
         let content_type = text("ContentType").filter(|kind| !kind.is_empty());
         if content_type.as_deref().is_some_and(|kind| !TYPES.contains(&kind)) {
             let message = format!("The ContentType must be one of: '{}'", TYPES.join("', '"));
@@ -196,8 +214,10 @@ impl Action {
     pub(super) fn describe(&self, order: Option<i64>) -> Value {
         let mut action = match self {
             Action::Forward(groups) => {
-                let tuples: Vec<Value> =
-                    groups.iter().map(|(arn, weight)| json!({ "TargetGroupArn": arn, "Weight": weight })).collect();
+                let tuples: Vec<Value> = groups
+                    .iter()
+                    .map(|(arn, weight)| json!({ "TargetGroupArn": arn, "Weight": weight }))
+                    .collect();
                 let mut action = json!({
                     "Type": "forward",
                     "ForwardConfig": { "TargetGroups": tuples, "TargetGroupStickinessConfig": { "Enabled": false } },
@@ -233,22 +253,31 @@ impl Action {
 
 /// Whether any rule or default action forwards to the target group.
 pub(super) fn uses(listeners: &[Listener], rules: &[Rule], target_group: &str) -> bool {
-    rules.iter().map(|rule| &rule.action).chain(listeners.iter().map(|l| &l.default_action)).any(|a| a.names(target_group))
+    rules
+        .iter()
+        .map(|rule| &rule.action)
+        .chain(listeners.iter().map(|l| &l.default_action))
+        .any(|a| a.names(target_group))
 }
 
 /// The load balancers that send to a target group; AWS allows one.
 pub(super) fn load_balancers_using<'a>(state: &'a State, target_group: &str) -> Vec<&'a str> {
-    let by_rule = state.rules.iter().filter(|rule| rule.action.names(target_group)).map(|rule| rule.listener.as_str());
-    let by_default = state.listeners.iter().filter(|l| l.default_action.names(target_group)).map(|l| l.arn.as_str());
-    let mut balancers: Vec<&str> =
-        by_rule.chain(by_default).filter_map(|listener| load_balancer::of_listener(state, listener)).collect();
+    let by_rule =
+        state.rules.iter().filter(|rule| rule.action.names(target_group)).map(|rule| rule.listener.as_str());
+    let by_default =
+        state.listeners.iter().filter(|l| l.default_action.names(target_group)).map(|l| l.arn.as_str());
+    let mut balancers: Vec<&str> = by_rule
+        .chain(by_default)
+        .filter_map(|listener| load_balancer::of_listener(state, listener))
+        .collect();
     balancers.sort_unstable();
     balancers.dedup();
     balancers
 }
 
 fn parse_conditions(call: &Call) -> Result<Vec<Condition>, Refusal> {
-    let conditions: Vec<Condition> = call.list("Conditions").iter().map(Condition::parse).collect::<Result<_, _>>()?;
+    let conditions: Vec<Condition> =
+        call.list("Conditions").iter().map(Condition::parse).collect::<Result<_, _>>()?;
     for (index, condition) in conditions.iter().enumerate() {
         if conditions[..index].iter().any(|earlier| earlier.field() == condition.field()) {
             return Err(invalid(format!("A rule can only have one '{}' condition", condition.field())));
@@ -264,12 +293,17 @@ fn parse_conditions(call: &Call) -> Result<Vec<Condition>, Refusal> {
 /// AWS ties a target group to one load balancer.
 fn check_association(state: &State, action: &Action, listener: &str) -> Result<(), Refusal> {
     let balancer = load_balancer::of_listener(state, listener);
-    let Action::Forward(groups) = action else { return Ok(()) };
-    let elsewhere = |arn: &String| load_balancers_using(state, arn).into_iter().any(|other| Some(other) != balancer);
+    let Action::Forward(groups) = action else {
+        return Ok(());
+    };
+    let elsewhere =
+        |arn: &String| load_balancers_using(state, arn).into_iter().any(|other| Some(other) != balancer);
     match groups.iter().find(|(arn, _)| elsewhere(arn)) {
         None => Ok(()),
         Some((arn, _)) => {
-            let message = format!("The following target groups cannot be associated with more than one load balancer: {arn}");
+            let message = format!(
+                "The following target groups cannot be associated with more than one load balancer: {arn}"
+            );
             Err(Refusal::new("TargetGroupAssociationLimit", message))
         }
     }
@@ -352,7 +386,9 @@ pub(super) fn set_priorities(world: &mut World, call: &Call) -> Answer {
     let rules = &mut world.elbv2.rules;
     for (arn, priority) in &moves {
         let rule = rules.iter().find(|rule| rule.arn == *arn).ok_or_else(not_found)?;
-        let stays = |other: &&Rule| other.listener == rule.listener && !moves.iter().any(|(moved, _)| *moved == other.arn);
+        let stays = |other: &&Rule| {
+            other.listener == rule.listener && !moves.iter().any(|(moved, _)| *moved == other.arn)
+        };
         if rules.iter().filter(stays).any(|other| other.priority == *priority) {
             return Err(in_use(*priority));
         }
@@ -381,15 +417,20 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
         load_balancer::known_listener(state, listener)?;
     }
     let exists = |arn: &String| {
-        state.rules.iter().any(|rule| rule.arn == *arn) || state.listeners.iter().any(|l| l.default_rule == *arn)
+        state.rules.iter().any(|rule| rule.arn == *arn)
+            || state.listeners.iter().any(|l| l.default_rule == *arn)
     };
     if !arns.iter().all(exists) {
         return Err(Refusal::new("RuleNotFound", "One or more rules not found"));
     }
-    let mut rules: Vec<&Rule> =
-        state.rules.iter().filter(|rule| arns.contains(&rule.arn) || listener == Some(&rule.listener)).collect();
+    let mut rules: Vec<&Rule> = state
+        .rules
+        .iter()
+        .filter(|rule| arns.contains(&rule.arn) || listener == Some(&rule.listener))
+        .collect();
     rules.sort_by_key(|rule| (&rule.listener, rule.priority));
-    let defaults = state.listeners.iter().filter(|l| arns.contains(&l.default_rule) || listener == Some(&l.arn));
+    let defaults =
+        state.listeners.iter().filter(|l| arns.contains(&l.default_rule) || listener == Some(&l.arn));
     let described = rules.into_iter().map(describe_one).chain(defaults.map(describe_default));
     page(call, "Rules", described.collect())
 }
@@ -427,7 +468,10 @@ fn priority(value: Option<&Value>) -> Result<u32, Refusal> {
 /// AWS: "You can't modify" a default rule by these calls; it goes with its listener.
 fn refuse_default(state: &State, arn: &str) -> Result<(), Refusal> {
     if state.listeners.iter().any(|listener| listener.default_rule == arn) {
-        return Err(Refusal::new("OperationNotPermitted", format!("Default rule '{arn}' cannot be modified or deleted")));
+        return Err(Refusal::new(
+            "OperationNotPermitted",
+            format!("Default rule '{arn}' cannot be modified or deleted"),
+        ));
     }
     Ok(())
 }

@@ -75,7 +75,8 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
     let mut descriptions = Vec::new();
     for arn in arns(call)? {
         let tags = of(&mut world.elbv2, &arn)?;
-        let tags: Vec<Value> = tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+        let tags: Vec<Value> =
+            tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
         descriptions.push(json!({ "ResourceArn": arn, "Tags": tags }));
     }
     Ok(json!({ "TagDescriptions": descriptions }))
@@ -110,7 +111,9 @@ fn of<'a>(state: &'a mut State, arn: &str) -> Result<&'a mut Tags, Refusal> {
             target_groups.iter_mut().find(|group| group.arn == arn).map(|group| &mut group.tags),
             "TargetGroupNotFound",
         ),
-        _ => return Err(Refusal::new("ValidationError", format!("'{arn}' is not a valid resource ARN"))),
+        _ => {
+            return Err(Refusal::new("ValidationError", format!("'{arn}' is not a valid resource ARN")));
+        }
     };
     found.ok_or_else(|| Refusal::new(code, format!("'{arn}' not found")))
 }

@@ -17,10 +17,11 @@ use crate::simulator::call::{self, Answer, Call, Millis, Refusal};
 const TARGETS_MAX: usize = 1_000;
 
 pub(super) fn add(group: &mut TargetGroup, address: Ipv4Addr, port: u16, now: Millis) -> Result<(), Refusal> {
+    let full = group.targets.len() >= TARGETS_MAX;
     match group.targets.iter_mut().find(|target| target.address == address && target.port == port) {
         Some(draining) if draining.is_draining() => draining.restart(now),
         Some(_) => {}
-        None if group.targets.len() >= TARGETS_MAX => {
+        None if full => {
             let message = "The quota for the number of targets in a target group has been reached";
             return Err(Refusal::new("TooManyTargets", message));
         }
@@ -30,11 +31,14 @@ pub(super) fn add(group: &mut TargetGroup, address: Ipv4Addr, port: u16, now: Mi
 }
 
 pub(super) fn drain(group: &mut TargetGroup, address: Ipv4Addr, port: u16, in_use: bool, now: Millis) {
-    let delay_seconds = group.attributes.get(DEREGISTRATION_DELAY).and_then(|seconds| seconds.parse::<Millis>().ok());
+    let delay_seconds =
+        group.attributes.get(DEREGISTRATION_DELAY).and_then(|seconds| seconds.parse::<Millis>().ok());
     let until = now + delay_seconds.unwrap_or(0) * 1_000;
     let is_it = |target: &Target| target.address == address && target.port == port;
     match group.targets.iter_mut().find(|target| is_it(target)) {
-        Some(target) if !target.is_draining() && in_use && until > now => target.phase = Phase::Draining { until },
+        Some(target) if !target.is_draining() && in_use && until > now => {
+            target.phase = Phase::Draining { until }
+        }
         Some(target) if target.is_draining() => {}
         _ => group.targets.retain(|target| !is_it(target)),
     }
@@ -66,7 +70,11 @@ pub(super) fn describe_health(world: &mut World, call: &Call) -> Answer {
         group.targets.iter().map(|target| description(group, target, in_use)).collect()
     } else {
         let asked = targets(group, call)?;
-        let one = |(address, port)| match group.targets.iter().find(|t| t.address == address && t.port == port) {
+        let one = |(address, port): (Ipv4Addr, u16)| match group
+            .targets
+            .iter()
+            .find(|t| t.address == address && t.port == port)
+        {
             Some(target) => description(group, target, in_use),
             None => json!({
                 "Target": { "Id": address.to_string(), "Port": port },

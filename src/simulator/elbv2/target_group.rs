@@ -60,7 +60,8 @@ impl Matcher {
             (200 <= low && low <= high && high <= 499).then_some(low..=high)
         };
         let accepted: Option<Vec<_>> = text.split(',').map(range).collect();
-        let refuse = || invalid(format!("Health check matcher HTTP code '{text}' must be within '200-499' inclusive"));
+        let refuse =
+            || invalid(format!("Health check matcher HTTP code '{text}' must be within '200-499' inclusive"));
         Ok(Matcher { text: text.to_owned(), accepted: accepted.ok_or_else(refuse)? })
     }
 
@@ -74,46 +75,67 @@ impl HealthCheck {
     fn with(mut self, call: &Call) -> Result<HealthCheck, Refusal> {
         match call.text("HealthCheckProtocol") {
             None | Some("HTTP") => {}
-            Some(other) => return Err(invalid(format!("The simulator does not model health checks over '{other}'"))),
+            Some(other) => {
+                return Err(invalid(format!("The simulator does not model health checks over '{other}'")));
+            }
         }
         if call.boolean("HealthCheckEnabled") == Some(false) {
-            return Err(invalid("Health check enabled must be true for target groups with target type 'ip' or 'instance'"));
+            return Err(invalid(
+                "Health check enabled must be true for target groups with target type 'ip' or 'instance'",
+            ));
         }
         if let Some(port) = call.text("HealthCheckPort") {
-            let message = || invalid(format!("Health check port '{port}' must be 'traffic-port' or in the range '1-65535'"));
+            let message = || {
+                invalid(format!(
+                    "Health check port '{port}' must be 'traffic-port' or in the range '1-65535'"
+                ))
+            };
             let number = || port.parse().ok().filter(|port| *port > 0);
             self.port = if port == "traffic-port" { None } else { Some(number().ok_or_else(message)?) };
         }
         if let Some(path) = call.text("HealthCheckPath") {
-            let sane = path.starts_with('/') && path.len() <= 1024 && path.bytes().all(|byte| byte.is_ascii_graphic());
+            let sane = path.starts_with('/')
+                && path.len() <= 1024
+                && path.bytes().all(|byte| byte.is_ascii_graphic());
             if !sane {
-                let message = format!("Health check path '{path}' must begin with a '/' character, and can be at most 1024 printable ASCII characters");
+                let message = format!(
+                    "Health check path '{path}' must begin with a '/' character, and can be at most 1024 printable ASCII characters"
+                );
                 return Err(invalid(message));
             }
             self.path = path.to_owned();
         }
-        let set = |field: &mut u32, member: &str, what: &str, range: RangeInclusive<u32>| match call.get(member) {
-            None => Ok(()),
-            Some(value) => {
-                let number = call.integer(member).and_then(|number| u32::try_from(number).ok());
-                let text = value.to_string();
-                let (low, high) = (range.start(), range.end());
-                let message = || invalid(format!("{what} '{}' must be within '{low}-{high}' inclusive", text.trim_matches('"')));
-                *field = number.filter(|number| range.contains(number)).ok_or_else(message)?;
-                Ok(())
-            }
-        };
+        let set =
+            |field: &mut u32, member: &str, what: &str, range: RangeInclusive<u32>| match call.get(member) {
+                None => Ok(()),
+                Some(value) => {
+                    let number = call.integer(member).and_then(|number| u32::try_from(number).ok());
+                    let text = value.to_string();
+                    let (low, high) = (range.start(), range.end());
+                    let message = || {
+                        invalid(format!(
+                            "{what} '{}' must be within '{low}-{high}' inclusive",
+                            text.trim_matches('"')
+                        ))
+                    };
+                    *field = number.filter(|number| range.contains(number)).ok_or_else(message)?;
+                    Ok(())
+                }
+            };
         set(&mut self.interval_seconds, "HealthCheckIntervalSeconds", "Health check interval", 5..=300)?;
         set(&mut self.timeout_seconds, "HealthCheckTimeoutSeconds", "Health check timeout", 2..=120)?;
         set(&mut self.healthy_threshold, "HealthyThresholdCount", "Healthy threshold count", 2..=10)?;
         set(&mut self.unhealthy_threshold, "UnhealthyThresholdCount", "Unhealthy threshold count", 2..=10)?;
         if let Some(matcher) = call.get("Matcher") {
             let codes = matcher.get("HttpCode").and_then(Value::as_str);
-            self.matcher = Matcher::parse(codes.ok_or_else(|| invalid("The matcher must specify an HTTP code"))?)?;
+            self.matcher =
+                Matcher::parse(codes.ok_or_else(|| invalid("The matcher must specify an HTTP code"))?)?;
         }
         let HealthCheck { timeout_seconds, interval_seconds, .. } = self;
         if timeout_seconds >= interval_seconds {
-            let message = format!("Health check timeout '{timeout_seconds}' must be smaller than the interval '{interval_seconds}'");
+            let message = format!(
+                "Health check timeout '{timeout_seconds}' must be smaller than the interval '{interval_seconds}'"
+            );
             return Err(invalid(message));
         }
         Ok(self)
@@ -126,7 +148,10 @@ pub(super) fn create(world: &mut World, call: &Call) -> Answer {
     if let Some(existing) = same_name {
         // "This operation is idempotent": asked for again with the same settings it gives what is there.
         if !settings_equal(existing, &group) {
-            let message = format!("A target group with the same name '{}' exists, but with different settings", group.name);
+            let message = format!(
+                "A target group with the same name '{}' exists, but with different settings",
+                group.name
+            );
             return Err(Refusal::new("DuplicateTargetGroupName", message));
         }
         return Ok(json!({ "TargetGroups": [describe_one(&world.elbv2, existing)] }));
@@ -149,11 +174,15 @@ fn new(world: &mut World, call: &Call) -> Result<TargetGroup, Refusal> {
     let only = |member: &str, known: &[&str], default: &str| match call.text(member) {
         None => Ok(default.to_owned()),
         Some(value) if known.contains(&value) => Ok(value.to_owned()),
-        Some(value) => Err(invalid(format!("The simulator does not model target groups whose {member} is '{value}'"))),
+        Some(value) => {
+            Err(invalid(format!("The simulator does not model target groups whose {member} is '{value}'")))
+        }
     };
     let protocol = call.text("Protocol").ok_or_else(|| invalid("A protocol must be specified"))?;
     if protocol != "HTTP" {
-        return Err(invalid(format!("The simulator does not model target groups whose Protocol is '{protocol}'")));
+        return Err(invalid(format!(
+            "The simulator does not model target groups whose Protocol is '{protocol}'"
+        )));
     }
     let port = call.integer("Port").ok_or_else(|| invalid("A port must be specified"))?;
     let port = u16::try_from(port).ok().filter(|port| *port > 0);
@@ -227,9 +256,17 @@ fn settings_equal(a: &TargetGroup, b: &TargetGroup) -> bool {
 }
 
 fn describe_one(state: &State, group: &TargetGroup) -> Value {
-    let TargetGroup { arn, name, protocol, protocol_version, port, vpc, target_type, health_check, .. } = group;
-    let HealthCheck { port: check_port, path, interval_seconds, timeout_seconds, healthy_threshold, unhealthy_threshold, matcher } =
-        health_check;
+    let TargetGroup { arn, name, protocol, protocol_version, port, vpc, target_type, health_check, .. } =
+        group;
+    let HealthCheck {
+        port: check_port,
+        path,
+        interval_seconds,
+        timeout_seconds,
+        healthy_threshold,
+        unhealthy_threshold,
+        matcher,
+    } = health_check;
     json!({
         "TargetGroupArn": arn,
         "TargetGroupName": name,
@@ -254,7 +291,8 @@ fn describe_one(state: &State, group: &TargetGroup) -> Value {
 
 pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
     let state = &world.elbv2;
-    let (arns, names, balancer) = (call.texts("TargetGroupArns"), call.texts("Names"), call.text("LoadBalancerArn"));
+    let (arns, names, balancer) =
+        (call.texts("TargetGroupArns"), call.texts("Names"), call.text("LoadBalancerArn"));
     if [!arns.is_empty(), !names.is_empty(), balancer.is_some()].iter().filter(|given| **given).count() > 1 {
         let message = "Target group names, target group ARNs, and a load balancer ARN cannot be specified at the same time";
         return Err(invalid(message));
@@ -262,13 +300,17 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
     if let Some(balancer) = balancer {
         load_balancer::known(state, balancer)?;
     }
-    let exists = |wanted: &String| state.target_groups.iter().any(|group| group.arn == *wanted || group.name == *wanted);
+    let exists = |wanted: &String| {
+        state.target_groups.iter().any(|group| group.arn == *wanted || group.name == *wanted)
+    };
     if !arns.iter().chain(&names).all(exists) {
         return Err(not_found());
     }
     let wanted = |group: &&TargetGroup| match balancer {
         Some(balancer) => rule::load_balancers_using(state, &group.arn).contains(&balancer),
-        None => arns.is_empty() && names.is_empty() || arns.contains(&group.arn) || names.contains(&group.name),
+        None => {
+            arns.is_empty() && names.is_empty() || arns.contains(&group.arn) || names.contains(&group.name)
+        }
     };
     let mut groups: Vec<&TargetGroup> = state.target_groups.iter().filter(wanted).collect();
     groups.sort_by(|a, b| a.name.cmp(&b.name));
@@ -280,7 +322,8 @@ pub(super) fn modify(world: &mut World, call: &Call) -> Answer {
     let group = find_mut(&mut world.elbv2, arn)?;
     group.health_check = group.health_check.clone().with(call)?;
     let state = &world.elbv2;
-    let described = state.target_groups.iter().find(|group| group.arn == arn).map(|group| describe_one(state, group));
+    let described =
+        state.target_groups.iter().find(|group| group.arn == arn).map(|group| describe_one(state, group));
     Ok(json!({ "TargetGroups": [described] }))
 }
 
@@ -303,7 +346,9 @@ pub(super) fn describe_attributes(world: &mut World, call: &Call) -> Answer {
 
 pub(super) fn modify_attributes(world: &mut World, call: &Call) -> Answer {
     let group = find_mut(&mut world.elbv2, required(call, "TargetGroupArn")?)?;
-    let member = |attribute: &Value, name: &str| attribute.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let member = |attribute: &Value, name: &str| {
+        attribute.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
     let mut changes = Vec::new();
     for attribute in call.list("Attributes") {
         let value = member(attribute, "Value");
