@@ -1,10 +1,14 @@
 //! Listener rules: conditions, actions, priorities, and which target groups they use.
 //!
-//! Takes calls, keeps [`Rule`]s. Conditions and actions are kept as what they mean, and written back the way AWS writes
-//! them: both the short and the long form, whichever the caller used.
+//! Takes calls, keeps [`Rule`]s. Which rule a request meets is decided in `route`.
+
+mod action;
+mod condition;
 
 use serde_json::{Value, json};
 
+pub(super) use self::action::{Action, Reply};
+pub(super) use self::condition::Condition;
 use super::load_balancer::{self, Listener};
 use super::tags::{self, Tags};
 use super::{State, page, required};
@@ -13,10 +17,6 @@ use crate::simulator::call::{self, Answer, Call, Refusal};
 
 /// AWS's default quota per load balancer, not counting default rules.
 const RULES_MAX: usize = 100;
-/// AWS's quota of values in the conditions of one rule.
-const CONDITION_VALUES_MAX: usize = 5;
-/// AWS's quota of target groups in one action.
-const ACTION_TARGET_GROUPS_MAX: usize = 5;
 
 #[derive(Debug)]
 pub(super) struct Rule {
@@ -30,225 +30,6 @@ pub(super) struct Rule {
     pub(super) tags: Tags,
     /// Requests routed so far, for the weights.
     pub(super) turn: u64,
-}
-
-/// A request must match one pattern of every condition.
-#[derive(Debug, Clone)]
-pub(super) enum Condition {
-    Host(Vec<String>),
-    Path(Vec<String>),
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Action {
-    /// Target group ARNs with weights.
-    Forward(Vec<(String, u32)>),
-    FixedResponse(Reply),
-}
-
-/// A reply the load balancer gives by itself.
-#[derive(Debug, Clone)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) content_type: Option<String>,
-    pub(super) body: Option<String>,
-}
-
-impl Condition {
-    fn parse(condition: &Value) -> Result<Condition, Refusal> {
-        let field = condition.get("Field").and_then(Value::as_str).unwrap_or_default();
-        let (config, make): (&str, fn(Vec<String>) -> Condition) = match field {
-            "host-header" => ("HostHeaderConfig", Condition::Host),
-            "path-pattern" => ("PathPatternConfig", Condition::Path),
-            "http-header" | "http-request-method" | "query-string" | "source-ip" => {
-                return Err(invalid(format!("The simulator does not model conditions on '{field}'")));
-            }
-            other => {
-                let message = format!(
-                    "Condition field '{other}' must be one of '[path-pattern, host-header, http-header, http-request-method, query-string, source-ip]'"
-                );
-                return Err(invalid(message));
-            }
-        };
-        let texts = |value: Option<&Value>| -> Vec<String> {
-            let list = value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-            list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-        };
-        let (short, long) =
-            (texts(condition.get("Values")), texts(condition.get(config).and_then(|c| c.get("Values"))));
-        if !short.is_empty() && !long.is_empty() {
-            return Err(invalid(format!(
-                "You cannot provide both Values and '{config}' for a condition of type '{field}'"
-            )));
-        }
-        if short.len() > 1 {
-            return Err(invalid(format!("The '{field}' field contains too many values; the limit is '1'")));
-        }
-        let values = if long.is_empty() { short } else { long };
-        if values.is_empty() {
-            return Err(invalid("A condition value must be specified"));
-        }
-        if values.iter().any(|value| value.is_empty() || value.len() > 128) {
-            return Err(invalid(format!("The '{field}' value is too long; the limit is '128'")));
-        }
-        Ok(make(values))
-    }
-
-    fn values(&self) -> &[String] {
-        match self {
-            Condition::Host(values) | Condition::Path(values) => values,
-        }
-    }
-
-    fn field(&self) -> &'static str {
-        match self {
-            Condition::Host(_) => "host-header",
-            Condition::Path(_) => "path-pattern",
-        }
-    }
-
-    fn describe(&self) -> Value {
-        let config = match self {
-            Condition::Host(_) => "HostHeaderConfig",
-            Condition::Path(_) => "PathPatternConfig",
-        };
-        json!({ "Field": self.field(), "Values": self.values(), config: { "Values": self.values() } })
-    }
-}
-
-impl Action {
-    fn parse(state: &State, action: &Value) -> Result<Action, Refusal> {
-        match action.get("Type").and_then(Value::as_str).unwrap_or_default() {
-            "forward" => Self::parse_forward(state, action),
-            "fixed-response" => Self::parse_fixed_response(action),
-            kind @ ("redirect" | "authenticate-oidc" | "authenticate-cognito" | "jwt-validation") => {
-                Err(invalid(format!("The simulator does not model actions of type '{kind}'")))
-            }
-            other => Err(invalid(format!(
-                "Action type '{other}' must be one of '[forward, redirect, fixed-response]'"
-            ))),
-        }
-    }
-
-    fn parse_forward(state: &State, action: &Value) -> Result<Action, Refusal> {
-        let short = action.get("TargetGroupArn").and_then(Value::as_str);
-        let config = action.get("ForwardConfig");
-        let sticky = config
-            .and_then(|config| config.get("TargetGroupStickinessConfig"))
-            .and_then(|c| c.get("Enabled"));
-        if sticky.and_then(call::boolean) == Some(true) {
-            return Err(invalid("The simulator does not model target group stickiness"));
-        }
-        let mut groups = Vec::new();
-        for group in config
-            .and_then(|config| config.get("TargetGroups"))
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            let arn = group.get("TargetGroupArn").and_then(Value::as_str).unwrap_or_default();
-            let weight = match group.get("Weight") {
-                None | Some(Value::Null) => Some(1),
-                Some(weight) => call::integer(weight).and_then(|weight| u32::try_from(weight).ok()),
-            };
-            let weight = weight.filter(|weight| *weight <= 999);
-            groups.push((
-                arn.to_owned(),
-                weight.ok_or_else(|| invalid("The weight must be between '0' and '999'"))?,
-            ));
-        }
-        if let Some(short) = short {
-            match groups.as_slice() {
-                [] => groups.push((short.to_owned(), 1)),
-                [(only, _)] if only == short => {}
-                _ => {
-                    let message = "You cannot specify both a target group ARN and a forward action configuration with other target groups";
-                    return Err(Refusal::new("InvalidLoadBalancerAction", message));
-                }
-            }
-        }
-        if groups.is_empty() || groups.len() > ACTION_TARGET_GROUPS_MAX {
-            return Err(invalid("A forward action must specify one to five target groups"));
-        }
-        for (arn, _) in &groups {
-            if !state.target_groups.iter().any(|group| group.arn == *arn) {
-                return Err(Refusal::new("TargetGroupNotFound", format!("Target group '{arn}' not found")));
-            }
-        }
-        Ok(Action::Forward(groups))
-    }
-
-    fn parse_fixed_response(action: &Value) -> Result<Action, Refusal> {
-        let config = action.get("FixedResponseConfig");
-        let text = |member: &str| {
-            config.and_then(|config| config.get(member)).and_then(Value::as_str).map(str::to_owned)
-        };
-        let code = text("StatusCode").unwrap_or_default();
-        let status = code.parse().ok().filter(|status| matches!(status, 200..=299 | 400..=599));
-        let status = status.ok_or_else(|| {
-            invalid(format!("Value '{code}' at 'fixedResponseConfig.statusCode' failed to satisfy constraint: Member must satisfy regular expression pattern: ^(2|4|5)\\d\\d$"))
-        })?;
-        const TYPES: [&str; 5] =
-            ["text/plain", "text/css", "text/html", "application/javascript", "application/json"];
-        let content_type = text("ContentType").filter(|kind| !kind.is_empty());
-        if content_type.as_deref().is_some_and(|kind| !TYPES.contains(&kind)) {
-            let message = format!("The ContentType must be one of: '{}'", TYPES.join("', '"));
-            return Err(Refusal::new("InvalidLoadBalancerAction", message));
-        }
-        let body = text("MessageBody");
-        if body.as_ref().is_some_and(|body| body.len() > 1024) {
-            return Err(invalid("The message body can be at most 1024 characters"));
-        }
-        Ok(Action::FixedResponse(Reply { status, content_type, body }))
-    }
-
-    /// The one action of a list; AWS allows more only to authenticate first, which is not modelled.
-    fn parse_list(state: &State, call: &Call) -> Result<(Action, Option<i64>), Refusal> {
-        match call.list("Actions") {
-            [] => Err(invalid("At least one action must be specified")),
-            [action] => Ok((Action::parse(state, action)?, action.get("Order").and_then(call::integer))),
-            _ => Err(invalid("The simulator does not model rules with several actions")),
-        }
-    }
-
-    pub(super) fn describe(&self, order: Option<i64>) -> Value {
-        let mut action = match self {
-            Action::Forward(groups) => {
-                let tuples: Vec<Value> = groups
-                    .iter()
-                    .map(|(arn, weight)| json!({ "TargetGroupArn": arn, "Weight": weight }))
-                    .collect();
-                let mut action = json!({
-                    "Type": "forward",
-                    "ForwardConfig": { "TargetGroups": tuples, "TargetGroupStickinessConfig": { "Enabled": false } },
-                });
-                // Only an action with one target group reads back with the short form.
-                if let ([(only, _)], Some(fields)) = (groups.as_slice(), action.as_object_mut()) {
-                    fields.insert("TargetGroupArn".into(), json!(only));
-                }
-                action
-            }
-            Action::FixedResponse(Reply { status, content_type, body }) => {
-                let mut config = json!({ "StatusCode": status.to_string() });
-                if let Some(fields) = config.as_object_mut() {
-                    fields.extend(content_type.as_ref().map(|kind| ("ContentType".to_owned(), json!(kind))));
-                    fields.extend(body.as_ref().map(|body| ("MessageBody".to_owned(), json!(body))));
-                }
-                json!({ "Type": "fixed-response", "FixedResponseConfig": config })
-            }
-        };
-        if let (Some(order), Some(fields)) = (order, action.as_object_mut()) {
-            fields.insert("Order".into(), json!(order));
-        }
-        action
-    }
-
-    fn names(&self, target_group: &str) -> bool {
-        match self {
-            Action::Forward(groups) => groups.iter().any(|(arn, _)| arn == target_group),
-            Action::FixedResponse(_) => false,
-        }
-    }
 }
 
 /// Whether any rule or default action forwards to the target group.
@@ -275,21 +56,6 @@ pub(super) fn load_balancers_using<'a>(state: &'a State, target_group: &str) -> 
     balancers
 }
 
-fn parse_conditions(call: &Call) -> Result<Vec<Condition>, Refusal> {
-    let conditions: Vec<Condition> =
-        call.list("Conditions").iter().map(Condition::parse).collect::<Result<_, _>>()?;
-    for (index, condition) in conditions.iter().enumerate() {
-        if conditions[..index].iter().any(|earlier| earlier.field() == condition.field()) {
-            return Err(invalid(format!("A rule can only have one '{}' condition", condition.field())));
-        }
-    }
-    let values: usize = conditions.iter().map(|condition| condition.values().len()).sum();
-    if values > CONDITION_VALUES_MAX {
-        return Err(invalid(format!("A rule can only have '{CONDITION_VALUES_MAX}' condition values")));
-    }
-    Ok(conditions)
-}
-
 /// AWS ties a target group to one load balancer.
 fn check_association(state: &State, action: &Action, listener: &str) -> Result<(), Refusal> {
     let balancer = load_balancer::of_listener(state, listener);
@@ -312,7 +78,7 @@ fn check_association(state: &State, action: &Action, listener: &str) -> Result<(
 pub(super) fn create(world: &mut World, call: &Call) -> Answer {
     let state = &world.elbv2;
     let listener = load_balancer::known_listener(state, required(call, "ListenerArn")?)?.arn.clone();
-    let conditions = parse_conditions(call)?;
+    let conditions = condition::parse(call)?;
     if conditions.is_empty() {
         return Err(invalid("A condition must be specified"));
     }
@@ -340,7 +106,7 @@ pub(super) fn modify(world: &mut World, call: &Call) -> Answer {
     let arn = required(call, "RuleArn")?;
     refuse_default(&world.elbv2, arn)?;
     let state = &world.elbv2;
-    let conditions = parse_conditions(call)?;
+    let conditions = condition::parse(call)?;
     let change = if call.list("Actions").is_empty() { None } else { Some(Action::parse_list(state, call)?) };
     if conditions.is_empty() && change.is_none() {
         return Err(invalid("Either conditions or actions must be specified"));
