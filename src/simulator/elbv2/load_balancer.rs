@@ -35,7 +35,7 @@ pub(super) struct Listener {
     load_balancer: String,
     pub(super) port: u16,
     ssl_policy: String,
-    certificate: String,
+    certificate: account::Certificate,
     /// The default rule has an ARN of its own, and no conditions.
     pub(super) default_rule: String,
     pub(super) default_action: Action,
@@ -71,7 +71,7 @@ pub fn add_load_balancer(world: &mut World, balancer: &account::LoadBalancer, no
             load_balancer: arn.clone(),
             port: *port,
             ssl_policy: ssl_policy.clone(),
-            certificate: certificate.arn.clone(),
+            certificate: certificate.clone(),
             default_rule: rule,
             default_action: Action::FixedResponse(Reply {
                 status: *status,
@@ -92,6 +92,12 @@ pub fn add_load_balancer(world: &mut World, balancer: &account::LoadBalancer, no
         created: now,
         tags: Tags::new(),
     });
+}
+
+/// The domains the certificate of the listener on `port` is good for; `None` without such a listener.
+pub fn certificate_domains(world: &World, port: u16) -> Option<Vec<String>> {
+    let listener = world.elbv2.listeners.iter().find(|listener| listener.port == port)?;
+    Some(listener.certificate.domains.clone())
 }
 
 /// The load balancer a listener belongs to.
@@ -204,7 +210,7 @@ pub(super) fn describe_listeners(world: &mut World, call: &Call) -> Answer {
             "LoadBalancerArn": load_balancer,
             "Port": port,
             "Protocol": "HTTPS",
-            "Certificates": [{ "CertificateArn": certificate }],
+            "Certificates": [{ "CertificateArn": certificate.arn }],
             "SslPolicy": ssl_policy,
             "DefaultActions": [default_action.describe(None)],
             "MutualAuthentication": { "Mode": "off" },
@@ -215,7 +221,7 @@ pub(super) fn describe_listeners(world: &mut World, call: &Call) -> Answer {
 
 pub(super) fn describe_certificates(world: &mut World, call: &Call) -> Answer {
     let listener = known_listener(&world.elbv2, required(call, "ListenerArn")?)?;
-    page(call, "Certificates", vec![json!({ "CertificateArn": listener.certificate, "IsDefault": true })])
+    page(call, "Certificates", vec![json!({ "CertificateArn": listener.certificate.arn, "IsDefault": true })])
 }
 
 pub(super) fn known(state: &State, arn: &str) -> Result<(), Refusal> {
