@@ -11,7 +11,9 @@
 //! A service module owns its state and its operations. What one service does to another goes through
 //! a named function of the owner (`elbv2::register_target`), never through its fields.
 
+pub mod address;
 pub mod call;
+pub mod elbv2;
 pub mod world;
 
 /// An HTTP-independent request to one AWS operation.
