@@ -37,7 +37,8 @@ use std::net::Ipv4Addr;
 use serde_json::Value;
 
 pub use effect::{
-    Effect, Environment, ProcessId, Signal, Start, exited, health_checked, logged, start_failed, started,
+    Effect, Environment, ProcessId, Signal, Start, exited, health_checked, logged, start_failed,
+    started,
 };
 pub use lifecycle::{DEPROVISIONING_MILLIS, PROVISIONING_MILLIS, PULLING_MILLIS, STARTING_MILLIS};
 pub use scheduler::step;
@@ -124,16 +125,26 @@ pub fn service_exists(world: &World, resource_id: &str) -> bool {
 /// The desired count of the active service with this resource id.
 pub fn desired_count(world: &World, resource_id: &str) -> Option<u32> {
     let (cluster, name) = resource_id.strip_prefix("service/")?.split_once('/')?;
-    let service = world.ecs.services.get(service::position(world, cluster, name)?)?;
+    let service = world
+        .ecs
+        .services
+        .get(service::position(world, cluster, name)?)?;
     service.is_active().then_some(service.desired)
 }
 
 /// Sets a service's desired count, as Application Auto Scaling does: without a rollout. A service that is not there or
 /// is being deleted is left alone.
-pub fn set_desired_count(world: &mut World, cluster: &str, service: &str, count: u32, now: Millis) {
-    let Some(index) = service::position(world, cluster, service) else { return };
-    if let Some(service) = world.ecs.services.get_mut(index).filter(|service| service.is_active()) {
-        service.set_desired(count, now);
+pub fn set_desired_count(world: &mut World, cluster: &str, service: &str, count: u32) {
+    let Some(index) = service::position(world, cluster, service) else {
+        return;
+    };
+    if let Some(service) = world
+        .ecs
+        .services
+        .get_mut(index)
+        .filter(|service| service.is_active())
+    {
+        service.set_desired(count);
     }
 }
 
@@ -146,7 +157,12 @@ pub fn tasks_report(world: &World) -> Value {
 pub fn events(world: &World, cluster: &str, service: &str) -> Vec<(Millis, String)> {
     let index = service::position(world, cluster, service);
     let service = index.and_then(|index| world.ecs.services.get(index));
-    service.map_or(Vec::new(), |service| service.messages().map(|(at, text)| (at, text.to_owned())).collect())
+    service.map_or(Vec::new(), |service| {
+        service
+            .messages()
+            .map(|(at, text)| (at, text.to_owned()))
+            .collect()
+    })
 }
 
 /// What AWS reads back of every Fargate service and task of ours.

@@ -27,11 +27,17 @@ pub(super) fn prepare(world: &World, task: &Task) -> Result<Vec<Start>, String> 
         agent.log_stream(container)?;
         let mut environment: BTreeMap<String, String> = BTreeMap::new();
         environment.insert(BIND_ADDRESS.into(), task.address.to_string());
-        let plain = container.environment.iter().map(|variable| (variable.name.clone(), variable.value.clone()));
+        let plain = container
+            .environment
+            .iter()
+            .map(|variable| (variable.name.clone(), variable.value.clone()));
         environment.extend(plain);
         environment.extend(secrets);
         starts.push(Start {
-            process: ProcessId { task: task.id.clone(), container: container.name.clone() },
+            process: ProcessId {
+                task: task.id.clone(),
+                container: container.name.clone(),
+            },
             address: task.address,
             image: container.image.clone(),
             arguments: [&container.entry_point[..], &container.command[..]].concat(),
@@ -74,17 +80,30 @@ impl Agent<'_> {
         };
         let (mut values, mut missing) = (Vec::new(), Vec::new());
         for secret in &container.secrets {
-            self.allowed("ssm:GetParameters", &ssm::arn(self.world, &secret.value_from)).map_err(failed)?;
+            self.allowed(
+                "ssm:GetParameters",
+                &ssm::arn(self.world, &secret.value_from),
+            )
+            .map_err(failed)?;
             match ssm::value(self.world, &secret.value_from) {
                 Some(value) => values.push((secret.name.clone(), value)),
                 None => missing.push(secret.value_from.as_str()),
             }
         }
-        if missing.is_empty() { Ok(values) } else { Err(failed(format!("invalid ssm parameters: {}", missing.join(", ")))) }
+        if missing.is_empty() {
+            Ok(values)
+        } else {
+            Err(failed(format!(
+                "invalid ssm parameters: {}",
+                missing.join(", ")
+            )))
+        }
     }
 
     fn log_stream(&self, container: &Container) -> Result<(), String> {
-        let Some(destination) = container.awslogs() else { return Ok(()) };
+        let Some(destination) = container.awslogs() else {
+            return Ok(());
+        };
         let failed = |cause: String| {
             format!(
                 "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: \
@@ -92,17 +111,25 @@ impl Agent<'_> {
             )
         };
         let stream = format!("{}/{}/{}", destination.prefix, container.name, self.task.id);
-        let resource = self.world.arn("logs", &format!("log-group:{}:log-stream:{stream}", destination.group));
-        self.allowed("logs:CreateLogStream", &resource).map_err(failed)?;
+        let resource = self.world.arn(
+            "logs",
+            &format!("log-group:{}:log-stream:{stream}", destination.group),
+        );
+        self.allowed("logs:CreateLogStream", &resource)
+            .map_err(failed)?;
         if logs::group_exists(self.world, destination.group) {
             return Ok(());
         }
-        Err(failed("ResourceNotFoundException: The specified log group does not exist.".into()))
+        Err(failed(
+            "ResourceNotFoundException: The specified log group does not exist.".into(),
+        ))
     }
 
     /// Whether the execution role may; a task without one runs nothing that needs it, which registration checked.
     fn allowed(&self, action: &str, resource: &str) -> Result<(), String> {
-        let Some(role) = self.task.blueprint.execution_role.as_deref() else { return Ok(()) };
+        let Some(role) = self.task.blueprint.execution_role.as_deref() else {
+            return Ok(());
+        };
         if iam::allows(self.world, role, action, resource) {
             return Ok(());
         }

@@ -52,45 +52,61 @@ pub(super) struct Decision {
 /// - More than desired of the current deployment: the excess goes, those not serving first, then the oldest.
 pub(super) fn decide(facts: &[Fact], bounds: Bounds, can_start: bool) -> Decision {
     let Bounds { desired, min, max } = bounds;
-    let count = |keep: &dyn Fn(&Fact) -> bool| facts.iter().filter(|fact| keep(fact)).count() as u32;
+    let count =
+        |keep: &dyn Fn(&Fact) -> bool| facts.iter().filter(|fact| keep(fact)).count() as u32;
     let positions = |keep: &dyn Fn(&Fact) -> bool| {
         let kept = facts.iter().enumerate().filter(|(_, fact)| keep(fact));
         kept.map(|(index, _)| index).collect::<Vec<usize>>()
     };
-    let mut healthy = count(&|fact| fact.state == State::Healthy);
-    let useful = count(&|fact| fact.current && matches!(fact.state, State::Starting | State::Healthy));
+    let healthy = count(&|fact| fact.state == State::Healthy);
+    let useful =
+        count(&|fact| fact.current && matches!(fact.state, State::Starting | State::Healthy));
     let missing = desired.saturating_sub(useful);
     // Failed tasks are on their way out in this same decision, so their room is free.
     let mut unhealthy = positions(&|fact| fact.state == State::Failed);
     let occupied = facts.len() as u32 - unhealthy.len() as u32;
-    let start = if can_start { missing.min(max.saturating_sub(occupied)) } else { 0 };
+    let start = if can_start {
+        missing.min(max.saturating_sub(occupied))
+    } else {
+        0
+    };
     let no_room = can_start && start < missing;
 
     let mut surplus = Vec::new();
-    let retired = positions(&|fact| !fact.current && matches!(fact.state, State::Starting | State::Ailing));
+    let retired =
+        positions(&|fact| !fact.current && matches!(fact.state, State::Starting | State::Ailing));
     surplus.extend(retired);
 
     let ailing = positions(&|fact| fact.current && fact.state == State::Ailing);
     let replaced = if healthy >= desired { ailing.len() } else { 0 };
-    let making_room = if no_room { (missing - start) as usize } else { 0 };
+    let making_room = if no_room {
+        (missing - start) as usize
+    } else {
+        0
+    };
     unhealthy.extend(ailing.into_iter().take(replaced.max(making_room)));
 
     let old = positions(&|fact| !fact.current && fact.state == State::Healthy);
     // One more than desired being healthy means a replacement serves; no room means that one must go first.
     let spare = healthy.saturating_sub(if no_room { min } else { min.max(desired) });
     // Room that unhealthy tasks free in this decision needs no healthy one to go.
-    let spare = if no_room { spare.min((missing - start).saturating_sub(unhealthy.len() as u32)) } else { spare };
-    for index in old.into_iter().take(spare as usize) {
-        surplus.push(index);
-        healthy -= 1;
-    }
+    let spare = if no_room {
+        spare.min((missing - start).saturating_sub(unhealthy.len() as u32))
+    } else {
+        spare
+    };
+    surplus.extend(old.into_iter().take(spare as usize));
 
     let excess = useful.saturating_sub(desired) as usize;
     let starting = positions(&|fact| fact.current && fact.state == State::Starting);
     let serving = positions(&|fact| fact.current && fact.state == State::Healthy);
     surplus.extend(starting.into_iter().rev().chain(serving).take(excess));
     surplus.sort_unstable();
-    Decision { start, surplus, unhealthy }
+    Decision {
+        start,
+        surplus,
+        unhealthy,
+    }
 }
 
 #[cfg(test)]
@@ -106,7 +122,10 @@ mod tests {
             _ => State::Failed,
         };
         text.split_whitespace()
-            .map(|word| Fact { current: word.starts_with('n'), state: state(word.chars().last().unwrap_or('f')) })
+            .map(|word| Fact {
+                current: word.starts_with('n'),
+                state: state(word.chars().last().unwrap_or('f')),
+            })
             .collect()
     }
 
@@ -117,31 +136,117 @@ mod tests {
             ("steady", "nh nh", (2, 2, 4), 0, vec![], vec![]),
             ("one died", "nh", (2, 2, 4), 1, vec![], vec![]),
             ("update begins", "oh oh", (2, 2, 4), 2, vec![], vec![]),
-            ("replacements start", "oh oh ns ns", (2, 2, 4), 0, vec![], vec![]),
-            ("one replacement serves", "oh oh nh ns", (2, 2, 4), 0, vec![0], vec![]),
-            ("both serve", "oh oh nh nh", (2, 2, 4), 0, vec![0, 1], vec![]),
-            ("no room, so one goes first", "oh oh", (2, 1, 2), 0, vec![0], vec![]),
+            (
+                "replacements start",
+                "oh oh ns ns",
+                (2, 2, 4),
+                0,
+                vec![],
+                vec![],
+            ),
+            (
+                "one replacement serves",
+                "oh oh nh ns",
+                (2, 2, 4),
+                0,
+                vec![0],
+                vec![],
+            ),
+            (
+                "both serve",
+                "oh oh nh nh",
+                (2, 2, 4),
+                0,
+                vec![0, 1],
+                vec![],
+            ),
+            (
+                "no room, so one goes first",
+                "oh oh",
+                (2, 1, 2),
+                0,
+                vec![0],
+                vec![],
+            ),
             ("then one starts", "oh", (2, 1, 2), 1, vec![], vec![]),
-            ("and none goes below the minimum", "oh ns", (2, 1, 2), 0, vec![], vec![]),
-            ("spare capacity is kept while there is room", "oh oh", (2, 1, 4), 2, vec![], vec![]),
-            ("old ones that never served go", "os oa nh", (2, 2, 4), 1, vec![0, 1], vec![]),
+            (
+                "and none goes below the minimum",
+                "oh ns",
+                (2, 1, 2),
+                0,
+                vec![],
+                vec![],
+            ),
+            (
+                "spare capacity is kept while there is room",
+                "oh oh",
+                (2, 1, 4),
+                2,
+                vec![],
+                vec![],
+            ),
+            (
+                "old ones that never served go",
+                "os oa nh",
+                (2, 2, 4),
+                1,
+                vec![0, 1],
+                vec![],
+            ),
             ("scale out", "nh nh", (4, 4, 8), 2, vec![], vec![]),
-            ("scale in, oldest first", "nh nh nh nh", (2, 2, 4), 0, vec![0, 1], vec![]),
-            ("scale in, starting first", "nh nh nh ns", (2, 2, 4), 0, vec![0, 3], vec![]),
+            (
+                "scale in, oldest first",
+                "nh nh nh nh",
+                (2, 2, 4),
+                0,
+                vec![0, 1],
+                vec![],
+            ),
+            (
+                "scale in, starting first",
+                "nh nh nh ns",
+                (2, 2, 4),
+                0,
+                vec![0, 3],
+                vec![],
+            ),
             ("replacement first", "na nh", (2, 2, 4), 1, vec![], vec![]),
             ("replaced", "na nh nh", (2, 2, 4), 0, vec![], vec![0]),
-            ("no room for the replacement", "na nh", (2, 1, 2), 0, vec![], vec![0]),
+            (
+                "no room for the replacement",
+                "na nh",
+                (2, 1, 2),
+                0,
+                vec![],
+                vec![0],
+            ),
             ("never passed", "nf nf", (2, 2, 4), 2, vec![], vec![0, 1]),
             ("deleted", "nh ns", (0, 0, 0), 0, vec![0, 1], vec![]),
         ] {
             let got = decide(&facts(now), Bounds { desired, min, max }, true);
-            assert_eq!(got, Decision { start, surplus, unhealthy }, "{what}");
+            assert_eq!(
+                got,
+                Decision {
+                    start,
+                    surplus,
+                    unhealthy
+                },
+                "{what}"
+            );
         }
     }
 
     #[test]
     fn nothing_is_started_or_sacrificed_while_launches_are_held_back() {
-        let got = decide(&facts("oh oh"), Bounds { desired: 2, min: 1, max: 2 }, false);
+        let got = decide(
+            &facts("oh oh"),
+            Bounds {
+                desired: 2,
+                min: 1,
+                max: 2,
+            },
+            false,
+        );
         assert_eq!(got, Decision::default());
     }
 }

@@ -109,11 +109,26 @@ pub fn exited(world: &mut World, process: &ProcessId, code: i32) {
 
 /// A health check has ended.
 pub fn health_checked(world: &mut World, process: &ProcessId, passed: bool, now: Millis) {
-    let Some(task) = world.ecs.tasks.iter_mut().find(|task| task.id == process.task) else { return };
+    let Some(task) = world
+        .ecs
+        .tasks
+        .iter_mut()
+        .find(|task| task.id == process.task)
+    else {
+        return;
+    };
     let definition = task.blueprint.clone();
-    let check = definition.containers.iter().find(|container| container.name == process.container);
-    let checking = task.container_mut(&process.container).and_then(|container| container.checking.as_mut());
-    if let (Some(check), Some(checking)) = (check.and_then(|container| container.health_check.as_ref()), checking) {
+    let check = definition
+        .containers
+        .iter()
+        .find(|container| container.name == process.container);
+    let checking = task
+        .container_mut(&process.container)
+        .and_then(|container| container.checking.as_mut());
+    if let (Some(check), Some(checking)) = (
+        check.and_then(|container| container.health_check.as_ref()),
+        checking,
+    ) {
         checking.outcome(check, passed, now);
     }
 }
@@ -121,18 +136,35 @@ pub fn health_checked(world: &mut World, process: &ProcessId, passed: bool, now:
 /// Appends a line of a process's output to its log stream; without a log configuration it goes nowhere.
 ///
 /// Refused when the log group has been deleted since the task started; the line is then lost, as on AWS.
-pub fn logged(world: &mut World, process: &ProcessId, line: &str, now: Millis) -> Result<(), Refusal> {
+pub fn logged(
+    world: &mut World,
+    process: &ProcessId,
+    line: &str,
+    now: Millis,
+) -> Result<(), Refusal> {
     let task = world.ecs.tasks.iter().find(|task| task.id == process.task);
     let blueprint = task.map(|task| task.blueprint.clone());
     let container = blueprint.as_ref().and_then(|blueprint| {
-        blueprint.containers.iter().find(|container| container.name == process.container)
+        blueprint
+            .containers
+            .iter()
+            .find(|container| container.name == process.container)
     });
-    let Some(destination) = container.and_then(|container| container.awslogs()) else { return Ok(()) };
-    let stream = format!("{}/{}/{}", destination.prefix, process.container, process.task);
+    let Some(destination) = container.and_then(|container| container.awslogs()) else {
+        return Ok(());
+    };
+    let stream = format!(
+        "{}/{}/{}",
+        destination.prefix, process.container, process.task
+    );
     logs::append(world, destination.group, &stream, now, line)
 }
 
 fn container<'a>(world: &'a mut World, process: &ProcessId) -> Option<&'a mut ContainerState> {
-    let task = world.ecs.tasks.iter_mut().find(|task| task.id == process.task)?;
+    let task = world
+        .ecs
+        .tasks
+        .iter_mut()
+        .find(|task| task.id == process.task)?;
     task.container_mut(&process.container)
 }

@@ -28,15 +28,23 @@ const SIZES: [(u32, u32, u32, u32); 8] = [
 
 /// Reads a Fargate size. `cpu` is units or `.5 vCPU`, `memory` is MiB or `1 GB`.
 pub(super) fn size(cpu: Option<&str>, memory: Option<&str>) -> Result<Size, Refusal> {
-    let cpu = cpu.ok_or_else(|| client("Fargate requires that 'cpu' be defined at the task level."))?;
-    let memory = memory.ok_or_else(|| client("Fargate requires that 'memory' be defined at the task level."))?;
+    let cpu =
+        cpu.ok_or_else(|| client("Fargate requires that 'cpu' be defined at the task level."))?;
+    let memory = memory
+        .ok_or_else(|| client("Fargate requires that 'memory' be defined at the task level."))?;
     let cpu_units = scaled(cpu, "vcpu").ok_or_else(|| client("Invalid 'cpu' setting for task."))?;
-    let memory_mib = scaled(memory, "gb").ok_or_else(|| client("Invalid 'memory' setting for task."))?;
+    let memory_mib =
+        scaled(memory, "gb").ok_or_else(|| client("Invalid 'memory' setting for task."))?;
     let on_sale = SIZES.iter().any(|&(units, least, most, step)| {
-        units == cpu_units && (least..=most).contains(&memory_mib) && (memory_mib - least).is_multiple_of(step)
+        units == cpu_units
+            && (least..=most).contains(&memory_mib)
+            && (memory_mib - least).is_multiple_of(step)
     });
     if on_sale {
-        return Ok(Size { cpu_units, memory_mib });
+        return Ok(Size {
+            cpu_units,
+            memory_mib,
+        });
     }
     Err(client(format!(
         "No Fargate configuration exists for given values: {cpu_units} CPU, {memory_mib} memory. \
@@ -47,11 +55,15 @@ pub(super) fn size(cpu: Option<&str>, memory: Option<&str>) -> Result<Size, Refu
 /// A whole number, or a decimal number of `unit`s of 1,024.
 fn scaled(text: &str, unit: &str) -> Option<u32> {
     let text = text.trim().to_ascii_lowercase();
-    let Some(number) = text.strip_suffix(unit) else { return text.parse().ok() };
+    let Some(number) = text.strip_suffix(unit) else {
+        return text.parse().ok();
+    };
     let number: f64 = number.trim().parse().ok()?;
     let scaled = number * 1_024.0;
     // Exact by construction: the largest size is far below 2^32, and what is not on sale is refused by the table.
-    (0.0..=f64::from(u32::MAX)).contains(&scaled).then_some(scaled as u32)
+    (0.0..=f64::from(u32::MAX))
+        .contains(&scaled)
+        .then_some(scaled as u32)
 }
 
 #[cfg(test)]
@@ -75,7 +87,9 @@ mod tests {
             ("a", "512", None),
             ("-1 vCPU", "512", None),
         ] {
-            let got = size(Some(cpu), Some(memory)).ok().map(|size| (size.cpu_units, size.memory_mib));
+            let got = size(Some(cpu), Some(memory))
+                .ok()
+                .map(|size| (size.cpu_units, size.memory_mib));
             assert_eq!(got, want, "{cpu} {memory}");
         }
     }

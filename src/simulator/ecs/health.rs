@@ -41,7 +41,12 @@ impl Checking {
     /// the first one comes an interval after the start.
     pub(super) fn new(check: &HealthCheck, now: Millis) -> Checking {
         let next = Next::At(now + seconds(check.interval));
-        Checking { since: now, next, failures: 0, verdict: Verdict::Unknown }
+        Checking {
+            since: now,
+            next,
+            failures: 0,
+            verdict: Verdict::Unknown,
+        }
     }
 
     pub(super) fn verdict(&self) -> Verdict {
@@ -52,7 +57,9 @@ impl Checking {
     pub(super) fn is_due(&mut self, check: &HealthCheck, now: Millis) -> bool {
         match self.next {
             Next::At(due) if due <= now => {
-                self.next = Next::UnderWay { deadline: now + seconds(check.timeout) + REPORT_MILLIS };
+                self.next = Next::UnderWay {
+                    deadline: now + seconds(check.timeout) + REPORT_MILLIS,
+                };
                 true
             }
             Next::UnderWay { deadline } if deadline <= now => {
@@ -66,7 +73,8 @@ impl Checking {
     /// Takes in one outcome. Failures in the start period do not count until a check has passed (API_HealthCheck).
     pub(super) fn outcome(&mut self, check: &HealthCheck, passed: bool, now: Millis) {
         self.next = Next::At(now + seconds(check.interval));
-        let starting = self.verdict == Verdict::Unknown && now < self.since + seconds(check.start_period);
+        let starting =
+            self.verdict == Verdict::Unknown && now < self.since + seconds(check.start_period);
         if passed {
             self.failures = 0;
             self.verdict = Verdict::Healthy;
@@ -85,8 +93,14 @@ fn seconds(seconds: u32) -> Millis {
 
 /// A task's health by its containers' checks alone; unknown when it has none.
 pub(super) fn of_task(task: &Task) -> Verdict {
-    let mut verdicts = task.containers.iter().filter_map(|container| container.checking.as_ref()).map(Checking::verdict);
-    let Some(first) = verdicts.next() else { return Verdict::Unknown };
+    let mut verdicts = task
+        .containers
+        .iter()
+        .filter_map(|container| container.checking.as_ref())
+        .map(Checking::verdict);
+    let Some(first) = verdicts.next() else {
+        return Verdict::Unknown;
+    };
     verdicts.fold(first, |all, next| match (all, next) {
         (Verdict::Unhealthy, _) | (_, Verdict::Unhealthy) => Verdict::Unhealthy,
         (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
@@ -107,7 +121,11 @@ pub(super) enum Condition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cause {
     Container,
-    Target { target_group: String, port: u16, description: String },
+    Target {
+        target_group: String,
+        port: u16,
+        description: String,
+    },
 }
 
 /// A task is healthy when it runs and every check it has says so: its containers' and, for each target group, the load
@@ -118,16 +136,32 @@ pub(super) fn condition(world: &World, service: &Service, task: &Task, now: Mill
     }
     let started = task.times.started.unwrap_or(now);
     let grace = now < started + seconds(service.grace_seconds);
-    let unhealthy = |cause| if grace { Condition::Starting } else { Condition::Unhealthy(cause) };
-    let checked = task.containers.iter().any(|container| container.checking.is_some());
+    let unhealthy = |cause| {
+        if grace {
+            Condition::Starting
+        } else {
+            Condition::Unhealthy(cause)
+        }
+    };
+    let checked = task
+        .containers
+        .iter()
+        .any(|container| container.checking.is_some());
     match of_task(task) {
         Verdict::Unhealthy => return unhealthy(Cause::Container),
         Verdict::Unknown if checked => return Condition::Starting,
         Verdict::Unknown | Verdict::Healthy => {}
     }
-    let targets = service.revision(&task.revision).map_or(&[][..], |revision| &revision.settings.load_balancers);
+    let targets = service
+        .revision(&task.revision)
+        .map_or(&[][..], |revision| &revision.settings.load_balancers);
     let mut condition = Condition::Healthy;
-    for LoadBalancer { target_group_arn, container_name: _, container_port } in targets {
+    for LoadBalancer {
+        target_group_arn,
+        container_name: _,
+        container_port,
+    } in targets
+    {
         match elbv2::target_health(world, target_group_arn, task.address, *container_port) {
             Some(elbv2::Health::Healthy) => {}
             Some(health @ elbv2::Health::Unhealthy(_)) => {
@@ -155,21 +189,46 @@ mod tests {
 
     #[test]
     fn a_container_fails_after_its_retries_and_not_in_its_start_period() {
-        let check = HealthCheck { command: vec![], interval: 5, timeout: 2, retries: 2, start_period: 20 };
+        let check = HealthCheck {
+            command: vec![],
+            interval: 5,
+            timeout: 2,
+            retries: 2,
+            start_period: 20,
+        };
         let mut checking = Checking::new(&check, 0);
         let mut seen = Vec::new();
-        for (now, passed) in [(5, false), (10, false), (20, false), (25, false), (30, true), (35, false), (40, false)] {
+        for (now, passed) in [
+            (5, false),
+            (10, false),
+            (20, false),
+            (25, false),
+            (30, true),
+            (35, false),
+            (40, false),
+        ] {
             assert!(checking.is_due(&check, now * 1_000), "{now}");
             checking.outcome(&check, passed, now * 1_000);
             seen.push(checking.verdict());
         }
         use Verdict::{Healthy, Unhealthy, Unknown};
-        assert_eq!(seen, [Unknown, Unknown, Unknown, Unhealthy, Healthy, Healthy, Unhealthy]);
+        assert_eq!(
+            seen,
+            [
+                Unknown, Unknown, Unknown, Unhealthy, Healthy, Healthy, Unhealthy
+            ]
+        );
     }
 
     #[test]
     fn a_check_that_is_never_reported_has_failed() {
-        let check = HealthCheck { command: vec![], interval: 5, timeout: 2, retries: 1, start_period: 0 };
+        let check = HealthCheck {
+            command: vec![],
+            interval: 5,
+            timeout: 2,
+            retries: 1,
+            start_period: 0,
+        };
         let mut checking = Checking::new(&check, 0);
         assert!(checking.is_due(&check, 5_000));
         assert!(!checking.is_due(&check, 16_000));

@@ -36,12 +36,25 @@ struct Between {
 
 /// Newest first.
 pub(super) fn list(world: &mut World, call: &Call) -> Answer {
-    let List { service: reference, _cluster: _, status, created_at } = parse(call)?;
+    let List {
+        service: reference,
+        _cluster: _,
+        status,
+        created_at,
+    } = parse(call)?;
     let (_, index) = service::find(world, call, &reference)?;
-    let Some(service) = world.ecs.services.get(index) else { return page(call, "serviceDeployments", Vec::new(), 20) };
+    let Some(service) = world.ecs.services.get(index) else {
+        return page(call, "serviceDeployments", Vec::new(), 20);
+    };
     let bound = |value: Option<Value>| value.as_ref().and_then(instant);
-    let Between { before, after } = created_at.unwrap_or(Between { before: None, after: None });
-    let (before, after) = (bound(before).unwrap_or(Millis::MAX), bound(after).unwrap_or(0));
+    let Between { before, after } = created_at.unwrap_or(Between {
+        before: None,
+        after: None,
+    });
+    let (before, after) = (
+        bound(before).unwrap_or(Millis::MAX),
+        bound(after).unwrap_or(0),
+    );
     let entries = service.history.iter().rev().filter(|entry| {
         (status.is_empty() || status.iter().any(|wanted| wanted == entry.status.as_str()))
             && (after..=before).contains(&entry.created_at)
@@ -55,11 +68,17 @@ pub(super) fn list(world: &mut World, call: &Call) -> Answer {
             "targetServiceRevisionArn": rollout::revision_arn(world, service, &entry.target),
             "status": entry.status.as_str(),
         });
-        insert_some(&mut value, [
-            ("startedAt", entry.started_at.map(timestamp)),
-            ("finishedAt", entry.finished_at.map(timestamp)),
-            ("statusReason", entry.reason.as_ref().map(|reason| json!(reason))),
-        ]);
+        insert_some(
+            &mut value,
+            [
+                ("startedAt", entry.started_at.map(timestamp)),
+                ("finishedAt", entry.finished_at.map(timestamp)),
+                (
+                    "statusReason",
+                    entry.reason.as_ref().map(|reason| json!(reason)),
+                ),
+            ],
+        );
         value
     });
     page(call, "serviceDeployments", brief.collect(), 20)
@@ -72,7 +91,9 @@ struct Describe {
 }
 
 pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
-    let Describe { service_deployment_arns } = parse(call)?;
+    let Describe {
+        service_deployment_arns,
+    } = parse(call)?;
     bounded(&service_deployment_arns)?;
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for arn in service_deployment_arns {
@@ -93,7 +114,13 @@ fn describe_one(world: &World, service: &Service, entry: &ServiceDeployment) -> 
         reason,
         rollback,
         configuration,
-        breaker: BreakerReport { enabled, triggered, failures, threshold },
+        breaker:
+            BreakerReport {
+                enabled,
+                triggered,
+                failures,
+                threshold,
+            },
         created_at,
         started_at,
         finished_at,
@@ -120,17 +147,31 @@ fn describe_one(world: &World, service: &Service, entry: &ServiceDeployment) -> 
             "status": breaker_status, "failureCount": failures, "threshold": threshold,
         },
     });
-    insert_some(&mut value, [
-        ("startedAt", started_at.map(timestamp)),
-        ("finishedAt", finished_at.map(timestamp)),
-        ("stoppedAt", stopped_at.map(timestamp)),
-        ("statusReason", reason.as_ref().map(|reason| json!(reason))),
-        ("rollback", rollback.as_ref().map(|Rollback { reason, started_at, revision }| json!({
-            "reason": reason,
-            "startedAt": timestamp(*started_at),
-            "serviceRevisionArn": rollout::revision_arn(world, service, revision),
-        }))),
-    ]);
+    insert_some(
+        &mut value,
+        [
+            ("startedAt", started_at.map(timestamp)),
+            ("finishedAt", finished_at.map(timestamp)),
+            ("stoppedAt", stopped_at.map(timestamp)),
+            ("statusReason", reason.as_ref().map(|reason| json!(reason))),
+            (
+                "rollback",
+                rollback.as_ref().map(
+                    |Rollback {
+                         reason,
+                         started_at,
+                         revision,
+                     }| {
+                        json!({
+                            "reason": reason,
+                            "startedAt": timestamp(*started_at),
+                            "serviceRevisionArn": rollout::revision_arn(world, service, revision),
+                        })
+                    },
+                ),
+            ),
+        ],
+    );
     value
 }
 
@@ -141,7 +182,9 @@ struct DescribeRevisions {
 }
 
 pub(super) fn describe_revisions(world: &mut World, call: &Call) -> Answer {
-    let DescribeRevisions { service_revision_arns } = parse(call)?;
+    let DescribeRevisions {
+        service_revision_arns,
+    } = parse(call)?;
     bounded(&service_revision_arns)?;
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for arn in service_revision_arns {
@@ -160,8 +203,16 @@ pub(super) fn describe_revisions(world: &mut World, call: &Call) -> Answer {
 }
 
 fn describe_revision(world: &World, service: &Service, revision: &Revision) -> Value {
-    let Revision { id, settings, created_at } = revision;
-    let Settings { task_definition, platform_version, .. } = settings;
+    let Revision {
+        id,
+        settings,
+        created_at,
+    } = revision;
+    let Settings {
+        task_definition,
+        platform_version,
+        ..
+    } = settings;
     let images = match task_definition::find(world, task_definition) {
         Ok(definition) => definition
             .blueprint
@@ -185,7 +236,13 @@ fn describe_revision(world: &World, service: &Service, revision: &Revision) -> V
         "createdAt": timestamp(*created_at),
     });
     let (member, launch) = settings.launch_member();
-    insert_some(&mut value, [(member, Some(launch)), ("networkConfiguration", settings.network_value())]);
+    insert_some(
+        &mut value,
+        [
+            (member, Some(launch)),
+            ("networkConfiguration", settings.network_value()),
+        ],
+    );
     value
 }
 
@@ -206,22 +263,45 @@ enum StopType {
 /// Stops a service deployment by rolling it back; one that is already on its way back goes on
 /// (stop-service-deployment.html).
 pub(super) fn stop(world: &mut World, call: &Call) -> Answer {
-    let Stop { service_deployment_arn: arn, stop_type: None | Some(StopType::Rollback) } = parse(call)?;
-    let missing = || Refusal::new("ServiceDeploymentNotFoundException", "Service deployment not found.");
+    let Stop {
+        service_deployment_arn: arn,
+        stop_type: None | Some(StopType::Rollback),
+    } = parse(call)?;
+    let missing = || {
+        Refusal::new(
+            "ServiceDeploymentNotFoundException",
+            "Service deployment not found.",
+        )
+    };
     let (number, id) = {
         let (service, entry) = find(world, &arn).ok_or_else(missing)?;
         (service.number, entry.id.clone())
     };
-    let service = world.ecs.services.iter_mut().find(|service| service.number == number).ok_or_else(missing)?;
-    let entry = service.history.iter_mut().find(|entry| entry.id == id).ok_or_else(missing)?;
+    let service = world
+        .ecs
+        .services
+        .iter_mut()
+        .find(|service| service.number == number)
+        .ok_or_else(missing)?;
+    let entry = service
+        .history
+        .iter_mut()
+        .find(|entry| entry.id == id)
+        .ok_or_else(missing)?;
     match entry.status {
         Status::Pending | Status::InProgress => {
             entry.status = Status::RollbackRequested;
             entry.updated_at = call.now;
         }
         Status::RollbackRequested | Status::RollbackInProgress => {}
-        Status::Successful | Status::Stopped | Status::RollbackSuccessful | Status::RollbackFailed => {
-            let message = format!("Service deployment in state {} cannot be stopped.", entry.status.as_str());
+        Status::Successful
+        | Status::Stopped
+        | Status::RollbackSuccessful
+        | Status::RollbackFailed => {
+            let message = format!(
+                "Service deployment in state {} cannot be stopped.",
+                entry.status.as_str()
+            );
             return Err(Refusal::new("ConflictException", message));
         }
     }
@@ -230,7 +310,10 @@ pub(super) fn stop(world: &mut World, call: &Call) -> Answer {
 
 fn find<'a>(world: &'a World, arn: &str) -> Option<(&'a Service, &'a ServiceDeployment)> {
     world.ecs.services.iter().find_map(|service| {
-        let entry = service.history.iter().find(|entry| rollout::deployment_arn(world, service, &entry.id) == arn)?;
+        let entry = service
+            .history
+            .iter()
+            .find(|entry| rollout::deployment_arn(world, service, &entry.id) == arn)?;
         Some((service, entry))
     })
 }
@@ -239,11 +322,17 @@ fn bounded(arns: &[String]) -> Result<(), Refusal> {
     if (1..=ARNS_MAX).contains(&arns.len()) {
         return Ok(());
     }
-    Err(invalid(format!("The list must have between 1 and {ARNS_MAX} members.")))
+    Err(invalid(format!(
+        "The list must have between 1 and {ARNS_MAX} members."
+    )))
 }
 
 fn insert_some<const N: usize>(value: &mut Value, members: [(&str, Option<Value>); N]) {
     if let Some(object) = value.as_object_mut() {
-        object.extend(members.into_iter().filter_map(|(name, member)| Some((name.to_owned(), member?))));
+        object.extend(
+            members
+                .into_iter()
+                .filter_map(|(name, member)| Some((name.to_owned(), member?))),
+        );
     }
 }

@@ -16,8 +16,15 @@ const DEFAULT_CLUSTER: &str = "default";
 /// A member the type does not have is refused rather than ignored: AWS would act on it and this simulator would not.
 pub(super) fn parse<T: DeserializeOwned>(call: &Call) -> Result<T, Refusal> {
     let paging = |name: &str| matches!(name, "nextToken" | "maxResults");
-    let members = call.input.iter().filter(|(name, value)| !value.is_null() && !paging(name));
-    let input = Value::Object(members.map(|(name, value)| (name.clone(), value.clone())).collect());
+    let members = call
+        .input
+        .iter()
+        .filter(|(name, value)| !value.is_null() && !paging(name));
+    let input = Value::Object(
+        members
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+    );
     typed(&input, &call.operation)
 }
 
@@ -51,7 +58,9 @@ pub(super) fn client(message: impl Into<String>) -> Refusal {
 pub(super) fn name<'a>(world: &World, kind: &str, reference: &'a str) -> Option<&'a str> {
     let path = match reference.strip_prefix("arn:") {
         None => reference,
-        Some(_) => reference.strip_prefix(&world.arn("ecs", kind))?.strip_prefix('/')?,
+        Some(_) => reference
+            .strip_prefix(&world.arn("ecs", kind))?
+            .strip_prefix('/')?,
     };
     path.rsplit('/').next().filter(|name| !name.is_empty())
 }

@@ -48,17 +48,25 @@ pub(super) fn advance(
 ) {
     let Some(service) = service else { return };
     match task.stage {
-        Stage::Provisioning { .. } | Stage::Pulling { .. } if !task.is_wanted() => deprovision(task, now),
+        Stage::Provisioning { .. } | Stage::Pulling { .. } if !task.is_wanted() => {
+            deprovision(task, now)
+        }
         Stage::Provisioning { until } if until <= now => {
             task.times.connected = Some(now);
             task.times.pull_started = Some(now);
-            task.stage = Stage::Pulling { until: now + PULLING_MILLIS };
+            task.stage = Stage::Pulling {
+                until: now + PULLING_MILLIS,
+            };
         }
         Stage::Pulling { until } if until <= now => match agent::prepare(world, task) {
             Ok(starts) => {
                 task.times.pull_stopped = Some(now);
-                task.stage = Stage::Starting { deadline: now + STARTING_MILLIS };
-                task.containers.iter_mut().for_each(|container| container.process = Process::Asked);
+                task.stage = Stage::Starting {
+                    deadline: now + STARTING_MILLIS,
+                };
+                task.containers
+                    .iter_mut()
+                    .for_each(|container| container.process = Process::Asked);
                 effects.extend(starts.into_iter().map(Effect::Start));
             }
             Err(reason) => {
@@ -76,7 +84,9 @@ pub(super) fn advance(
         Stage::Deactivating if has_drained(world, service, task) => terminate(task, now, effects),
         Stage::Stopping { .. } if !task.may_live() => deprovision(task, now),
         Stage::Stopping { kill_at } if kill_at <= now => {
-            task.stage = Stage::Stopping { kill_at: now + KILL_AGAIN_MILLIS };
+            task.stage = Stage::Stopping {
+                kill_at: now + KILL_AGAIN_MILLIS,
+            };
             signal(task, Signal::Kill, effects);
         }
         Stage::Deprovisioning { until } if until <= now => {
@@ -92,9 +102,21 @@ pub(super) fn advance(
     }
 }
 
-fn start(service: &mut Service, task: &mut Task, deadline: Millis, now: Millis, effects: &mut Vec<Effect>) {
-    let reported = task.containers.iter().all(|container| container.process != Process::Asked);
-    let failed = task.containers.iter().find(|container| container.process == Process::Absent);
+fn start(
+    service: &mut Service,
+    task: &mut Task,
+    deadline: Millis,
+    now: Millis,
+    effects: &mut Vec<Effect>,
+) {
+    let reported = task
+        .containers
+        .iter()
+        .all(|container| container.process != Process::Asked);
+    let failed = task
+        .containers
+        .iter()
+        .find(|container| container.process == Process::Absent);
     if let Some(reason) = failed.and_then(|container| container.reason.clone()) {
         fail_start(service, task, reason, now);
     } else if !reported && deadline <= now {
@@ -110,14 +132,32 @@ fn start(service: &mut Service, task: &mut Task, deadline: Millis, now: Millis, 
     task.stage = Stage::Activating;
     let blueprint = task.blueprint.clone();
     for (container, definition) in task.containers.iter_mut().zip(&blueprint.containers) {
-        let runs = |check: &&super::task_definition::HealthCheck| check.command.first().is_some_and(|kind| kind != "NONE");
-        container.checking = definition.health_check.as_ref().filter(runs).map(|check| Checking::new(check, now));
+        let runs = |check: &&super::task_definition::HealthCheck| {
+            check.command.first().is_some_and(|kind| kind != "NONE")
+        };
+        container.checking = definition
+            .health_check
+            .as_ref()
+            .filter(runs)
+            .map(|check| Checking::new(check, now));
     }
 }
 
-fn run(world: &mut World, service: &mut Service, task: &mut Task, now: Millis, effects: &mut Vec<Effect>) {
+fn run(
+    world: &mut World,
+    service: &mut Service,
+    task: &mut Task,
+    now: Millis,
+    effects: &mut Vec<Effect>,
+) {
     if essential_exited(task) {
-        fail(service, task, StopCode::EssentialContainerExited, "Essential container in task exited".into(), now);
+        fail(
+            service,
+            task,
+            StopCode::EssentialContainerExited,
+            "Essential container in task exited".into(),
+            now,
+        );
     }
     if !task.is_wanted() {
         task.times.stopping = Some(now);
@@ -127,10 +167,16 @@ fn run(world: &mut World, service: &mut Service, task: &mut Task, now: Millis, e
     }
     let blueprint = task.blueprint.clone();
     for (container, definition) in task.containers.iter_mut().zip(&blueprint.containers) {
-        let (Some(checking), Some(check)) = (&mut container.checking, &definition.health_check) else { continue };
+        let (Some(checking), Some(check)) = (&mut container.checking, &definition.health_check)
+        else {
+            continue;
+        };
         if checking.is_due(check, now) {
             effects.push(Effect::CheckHealth {
-                process: ProcessId { task: task.id.clone(), container: container.name.clone() },
+                process: ProcessId {
+                    task: task.id.clone(),
+                    container: container.name.clone(),
+                },
                 command: check.command.clone(),
                 timeout_millis: Millis::from(check.timeout) * 1_000,
             });
@@ -140,7 +186,9 @@ fn run(world: &mut World, service: &mut Service, task: &mut Task, now: Millis, e
 
 fn essential_exited(task: &Task) -> bool {
     let containers = task.containers.iter().zip(&task.blueprint.containers);
-    containers.into_iter().any(|(state, definition)| definition.essential && matches!(state.process, Process::Exited(_)))
+    containers.into_iter().any(|(state, definition)| {
+        definition.essential && matches!(state.process, Process::Exited(_))
+    })
 }
 
 /// SIGTERM to what lives; the longest stop timeout of its containers is the task's.
@@ -149,15 +197,28 @@ fn terminate(task: &mut Task, now: Millis, effects: &mut Vec<Effect>) {
     if !task.may_live() {
         return deprovision(task, now);
     }
-    let timeout = task.blueprint.containers.iter().map(|container| container.stop_timeout_seconds()).max();
-    task.stage = Stage::Stopping { kill_at: now + Millis::from(timeout.unwrap_or(0)) * 1_000 };
+    let timeout = task
+        .blueprint
+        .containers
+        .iter()
+        .map(|container| container.stop_timeout_seconds())
+        .max();
+    task.stage = Stage::Stopping {
+        kill_at: now + Millis::from(timeout.unwrap_or(0)) * 1_000,
+    };
     signal(task, Signal::Terminate, effects);
 }
 
 fn signal(task: &Task, signal: Signal, effects: &mut Vec<Effect>) {
-    let live = task.containers.iter().filter(|container| container.process.may_live());
+    let live = task
+        .containers
+        .iter()
+        .filter(|container| container.process.may_live());
     effects.extend(live.map(|container| Effect::Signal {
-        process: ProcessId { task: task.id.clone(), container: container.name.clone() },
+        process: ProcessId {
+            task: task.id.clone(),
+            container: container.name.clone(),
+        },
         signal,
     }));
 }
@@ -165,35 +226,64 @@ fn signal(task: &Task, signal: Signal, effects: &mut Vec<Effect>) {
 fn deprovision(task: &mut Task, now: Millis) {
     task.times.stopping.get_or_insert(now);
     task.times.execution_stopped = Some(now);
-    task.stage = Stage::Deprovisioning { until: now + DEPROVISIONING_MILLIS };
+    task.stage = Stage::Deprovisioning {
+        until: now + DEPROVISIONING_MILLIS,
+    };
 }
 
 fn load_balancers(service: &Service, task: &Task) -> Vec<LoadBalancer> {
-    service.revision(&task.revision).map_or(Vec::new(), |revision| revision.settings.load_balancers.clone())
+    service
+        .revision(&task.revision)
+        .map_or(Vec::new(), |revision| {
+            revision.settings.load_balancers.clone()
+        })
 }
 
 fn registries(service: &Service, task: &Task) -> Vec<Registry> {
-    service.revision(&task.revision).map_or(Vec::new(), |revision| revision.settings.registries.clone())
+    service
+        .revision(&task.revision)
+        .map_or(Vec::new(), |revision| revision.settings.registries.clone())
 }
 
 fn register(world: &mut World, service: &mut Service, task: &Task, now: Millis) {
-    for LoadBalancer { target_group_arn, container_name: _, container_port } in load_balancers(service, task) {
+    for LoadBalancer {
+        target_group_arn,
+        container_name: _,
+        container_port,
+    } in load_balancers(service, task)
+    {
         match elbv2::register_target(world, &target_group_arn, task.address, container_port, now) {
-            Ok(()) => service.say(now, &format!("registered 1 targets in (target-group {target_group_arn})")),
+            Ok(()) => service.say(
+                now,
+                &format!("registered 1 targets in (target-group {target_group_arn})"),
+            ),
             // The group can be deleted under a running service (aws/containers-roadmap#1884): the task then never
             // becomes healthy and the rollout hangs, as on AWS.
-            Err(refusal) => service.say(now, &format!(
-                "was unable to register targets in (target-group {target_group_arn}): {}", refusal.message
-            )),
+            Err(refusal) => service.say(
+                now,
+                &format!(
+                    "was unable to register targets in (target-group {target_group_arn}): {}",
+                    refusal.message
+                ),
+            ),
         }
     }
     for registry in registries(service, task) {
         let attributes = registry_attributes(world, service, task, &registry);
-        let registered = servicediscovery::register_instance(world, &registry.registry_arn, &task.id, attributes);
+        let registered = servicediscovery::register_instance(
+            world,
+            &registry.registry_arn,
+            &task.id,
+            attributes,
+        );
         if let Err(refusal) = registered {
-            service.say(now, &format!(
-                "was unable to register instances in (service-registry {}): {}", registry.registry_arn, refusal.message
-            ));
+            service.say(
+                now,
+                &format!(
+                    "was unable to register instances in (service-registry {}): {}",
+                    registry.registry_arn, refusal.message
+                ),
+            );
         }
     }
 }
@@ -205,11 +295,19 @@ fn registry_attributes(
     task: &Task,
     registry: &Registry,
 ) -> std::collections::BTreeMap<String, String> {
-    let Registry { registry_arn: _, port, container_name: _, container_port } = registry;
+    let Registry {
+        registry_arn: _,
+        port,
+        container_name: _,
+        container_port,
+    } = registry;
     let mut attributes: std::collections::BTreeMap<String, String> = [
         ("AWS_INSTANCE_IPV4", task.address.to_string()),
         ("AWS_INIT_HEALTH_STATUS", "HEALTHY".into()),
-        ("AVAILABILITY_ZONE", task.interface.availability_zone.clone()),
+        (
+            "AVAILABILITY_ZONE",
+            task.interface.availability_zone.clone(),
+        ),
         ("REGION", world.region.clone()),
         ("ECS_CLUSTER_NAME", service.cluster.clone()),
         ("ECS_SERVICE_NAME", service.name.clone()),
@@ -229,9 +327,17 @@ fn deregister(world: &mut World, service: &mut Service, task: &Task, now: Millis
     if !targets.is_empty() {
         service.say(now, "has begun draining connections on 1 tasks.");
     }
-    for LoadBalancer { target_group_arn, container_name: _, container_port } in targets {
+    for LoadBalancer {
+        target_group_arn,
+        container_name: _,
+        container_port,
+    } in targets
+    {
         elbv2::deregister_target(world, &target_group_arn, task.address, container_port, now);
-        service.say(now, &format!("deregistered 1 targets in (target-group {target_group_arn})"));
+        service.say(
+            now,
+            &format!("deregistered 1 targets in (target-group {target_group_arn})"),
+        );
     }
     for registry in registries(service, task) {
         servicediscovery::deregister_instance(world, &registry.registry_arn, &task.id);
@@ -239,14 +345,23 @@ fn deregister(world: &mut World, service: &mut Service, task: &Task, now: Millis
 }
 
 fn has_drained(world: &World, service: &Service, task: &Task) -> bool {
-    load_balancers(service, task).iter().all(|LoadBalancer { target_group_arn, container_name: _, container_port }| {
-        elbv2::target_health(world, target_group_arn, task.address, *container_port).is_none()
-    })
+    load_balancers(service, task).iter().all(
+        |LoadBalancer {
+             target_group_arn,
+             container_name: _,
+             container_port,
+         }| {
+            elbv2::target_health(world, target_group_arn, task.address, *container_port).is_none()
+        },
+    )
 }
 
 fn fail_start(service: &mut Service, task: &mut Task, reason: String, now: Millis) {
     if task.is_wanted() {
-        service.say(now, &format!("was unable to place a task. Reason: {reason}."));
+        service.say(
+            now,
+            &format!("was unable to place a task. Reason: {reason}."),
+        );
     }
     fail(service, task, StopCode::TaskFailedToStart, reason, now);
 }
@@ -254,12 +369,24 @@ fn fail_start(service: &mut Service, task: &mut Task, reason: String, now: Milli
 /// Ends a task that failed. Before it has ever been healthy this is a failed start: it counts against the rollout and
 /// holds back the next launch. AWS throttles only tasks that never reach RUNNING; here RUNNING comes within a second of
 /// the launch, so that the limit is drawn at the first sign of health instead.
-pub(super) fn fail(service: &mut Service, task: &mut Task, code: StopCode, reason: String, now: Millis) {
+pub(super) fn fail(
+    service: &mut Service,
+    task: &mut Task,
+    code: StopCode,
+    reason: String,
+    now: Millis,
+) {
     if !task.is_wanted() {
         return;
     }
     task.ask_stop(code, reason);
-    let by_health = matches!(&task.stop, Some(Stop { code: StopCode::ServiceSchedulerInitiated, .. }));
+    let by_health = matches!(
+        &task.stop,
+        Some(Stop {
+            code: StopCode::ServiceSchedulerInitiated,
+            ..
+        })
+    );
     if !task.proved || by_health {
         service.count_failure(&task.revision);
     }

@@ -24,7 +24,8 @@ const HISTORY_MAX: usize = 100;
 const STEADY_EVENT_MILLIS: Millis = 6 * 3_600_000;
 
 /// Why a rollout is rolled back by the breaker (hashicorp/terraform-provider-aws, ECS service acceptance tests).
-const BREAKER_REASON: &str = "Service deployment rolled back because the circuit breaker threshold was exceeded.";
+const BREAKER_REASON: &str =
+    "Service deployment rolled back because the circuit breaker threshold was exceeded.";
 
 /// A service revision: settings under an id, never changed.
 #[derive(Debug)]
@@ -131,8 +132,14 @@ impl Status {
 
     pub(super) fn is_final(self) -> bool {
         match self {
-            Status::Successful | Status::Stopped | Status::RollbackSuccessful | Status::RollbackFailed => true,
-            Status::Pending | Status::InProgress | Status::RollbackRequested | Status::RollbackInProgress => false,
+            Status::Successful
+            | Status::Stopped
+            | Status::RollbackSuccessful
+            | Status::RollbackFailed => true,
+            Status::Pending
+            | Status::InProgress
+            | Status::RollbackRequested
+            | Status::RollbackInProgress => false,
         }
     }
 }
@@ -148,7 +155,10 @@ impl Ids {
         // Nineteen decimal digits, as AWS numbers revisions; any sixteen hexadecimal digits are fewer than 2^64.
         let number = u64::from_str_radix(&world.hex(16), 16).unwrap_or_default();
         Ids {
-            revision: format!("{}", 1_000_000_000_000_000_000 + number % 8_000_000_000_000_000_000),
+            revision: format!(
+                "{}",
+                1_000_000_000_000_000_000 + number % 8_000_000_000_000_000_000
+            ),
             service_deployment: world.hex(21),
         }
     }
@@ -160,12 +170,24 @@ pub(super) fn deployment_id(revision: &str) -> String {
 }
 
 pub(super) fn revision_arn(world: &World, service: &Service, revision: &str) -> String {
-    world.arn("ecs", &format!("service-revision/{}/{}/{revision}", service.cluster, service.name))
+    world.arn(
+        "ecs",
+        &format!(
+            "service-revision/{}/{}/{revision}",
+            service.cluster, service.name
+        ),
+    )
 }
 
 /// The ARN of a service deployment.
 pub(super) fn deployment_arn(world: &World, service: &Service, id: &str) -> String {
-    world.arn("ecs", &format!("service-deployment/{}/{}/{id}", service.cluster, service.name))
+    world.arn(
+        "ecs",
+        &format!(
+            "service-deployment/{}/{}/{id}",
+            service.cluster, service.name
+        ),
+    )
 }
 
 /// A revision with its task counts, as several outputs carry it.
@@ -176,7 +198,10 @@ pub(super) fn summary(world: &World, service: &Service, revision: &str) -> Value
         .iter()
         .filter(|task| task.service == service.number && task.revision == revision)
         .collect();
-    let primary = service.deployments.first().is_some_and(|first| first.revision == revision);
+    let primary = service
+        .deployments
+        .first()
+        .is_some_and(|first| first.revision == revision);
     let wanted = own.iter().filter(|task| task.is_wanted()).count();
     json!({
         "arn": revision_arn(world, service, revision),
@@ -188,7 +213,11 @@ pub(super) fn summary(world: &World, service: &Service, revision: &str) -> Value
 
 /// Summaries of every revision that is being run.
 pub(super) fn running_summaries(world: &World, service: &Service) -> Value {
-    service.deployments.iter().map(|deployment| summary(world, service, &deployment.revision)).collect()
+    service
+        .deployments
+        .iter()
+        .map(|deployment| summary(world, service, &deployment.revision))
+        .collect()
 }
 
 impl Service {
@@ -203,18 +232,36 @@ impl Service {
         let primary = self.deployments.first()?;
         match primary.state {
             RolloutState::InProgress | RolloutState::Completed => Some(primary),
-            RolloutState::Failed => self.deployments.iter().find(|row| row.state == RolloutState::Completed),
+            RolloutState::Failed => self
+                .deployments
+                .iter()
+                .find(|row| row.state == RolloutState::Completed),
         }
     }
 
     /// Starts rolling out the present settings as a new revision. `running` are the revisions with tasks.
     pub(super) fn begin_rollout(&mut self, ids: Ids, running: &[String], now: Millis) {
-        let Ids { revision, service_deployment } = ids;
-        if let Some(last) = self.history.last_mut().filter(|last| !last.status.is_final()) {
+        let Ids {
+            revision,
+            service_deployment,
+        } = ids;
+        if let Some(last) = self
+            .history
+            .last_mut()
+            .filter(|last| !last.status.is_final())
+        {
             // AWS's wording for an overtaken service deployment was not found; the state is STOPPED.
-            last.end(Status::Stopped, Some("Service deployment was superseded by a newer service deployment."), now);
+            last.end(
+                Status::Stopped,
+                Some("Service deployment was superseded by a newer service deployment."),
+                now,
+            );
         }
-        self.revisions.push(Revision { id: revision.clone(), settings: self.settings.clone(), created_at: now });
+        self.revisions.push(Revision {
+            id: revision.clone(),
+            settings: self.settings.clone(),
+            created_at: now,
+        });
         let breaker = self.configuration.breaker;
         self.history.push(ServiceDeployment {
             id: service_deployment,
@@ -246,7 +293,10 @@ impl Service {
 
     /// Makes a revision's deployment the first, adding it when it has none.
     fn put_primary(&mut self, revision: String, now: Millis) {
-        let known = self.deployments.iter().position(|row| row.revision == revision);
+        let known = self
+            .deployments
+            .iter()
+            .position(|row| row.revision == revision);
         let row = match known {
             Some(index) => self.deployments.remove(index),
             None => Deployment {
@@ -261,7 +311,12 @@ impl Service {
         self.deployments.insert(0, row);
     }
 
-    fn set_primary(&mut self, state: RolloutState, reason: impl FnOnce(String) -> String, now: Millis) {
+    fn set_primary(
+        &mut self,
+        state: RolloutState,
+        reason: impl FnOnce(String) -> String,
+        now: Millis,
+    ) {
         if let Some(primary) = self.deployments.first_mut() {
             primary.state = state;
             primary.reason = reason(deployment_id(&primary.revision));
@@ -273,7 +328,13 @@ impl Service {
     fn forget_history(&mut self) {
         let excess = self.history.len().saturating_sub(HISTORY_MAX);
         self.history.drain(..excess);
-        let Service { history, deployments, completed, revisions, .. } = self;
+        let Service {
+            history,
+            deployments,
+            completed,
+            revisions,
+            ..
+        } = self;
         revisions.retain(|revision| {
             history.iter().any(|entry| entry.target == revision.id)
                 || deployments.iter().any(|row| row.revision == revision.id)
@@ -282,14 +343,10 @@ impl Service {
     }
 
     /// Sets the desired count: no rollout, but the service is no longer known to be steady.
-    pub(super) fn set_desired(&mut self, desired: u32, now: Millis) {
-        if self.desired == desired {
-            return;
-        }
-        self.desired = desired;
-        self.steady = None;
-        if let Some(primary) = self.deployments.first_mut() {
-            primary.updated_at = now;
+    pub(super) fn set_desired(&mut self, desired: u32) {
+        if self.desired != desired {
+            self.desired = desired;
+            self.steady = None;
         }
     }
 
@@ -322,11 +379,17 @@ impl Service {
 
     /// A task of a revision failed before it proved healthy, or failed its health checks, while being rolled out.
     pub(super) fn count_failure(&mut self, revision: &str) {
-        let rolling = |row: &&mut Deployment| row.revision == revision && row.state == RolloutState::InProgress;
+        let rolling = |row: &&mut Deployment| {
+            row.revision == revision && row.state == RolloutState::InProgress
+        };
         if let Some(row) = self.deployments.iter_mut().find(rolling) {
             row.failed_tasks += 1;
             let failures = row.failed_tasks;
-            if let Some(last) = self.history.last_mut().filter(|last| last.target == revision) {
+            if let Some(last) = self
+                .history
+                .last_mut()
+                .filter(|last| last.target == revision)
+            {
                 last.breaker.failures = failures;
             }
         }
@@ -338,10 +401,18 @@ impl Service {
         if !self.configuration.breaker.reset_on_healthy_task {
             return;
         }
-        if let Some(row) = self.deployments.iter_mut().find(|row| row.revision == revision) {
+        if let Some(row) = self
+            .deployments
+            .iter_mut()
+            .find(|row| row.revision == revision)
+        {
             row.failed_tasks = 0;
         }
-        if let Some(last) = self.history.last_mut().filter(|last| last.target == revision && !last.status.is_final()) {
+        if let Some(last) = self
+            .history
+            .last_mut()
+            .filter(|last| last.target == revision && !last.status.is_final())
+        {
             last.breaker.failures = 0;
         }
     }
@@ -349,21 +420,41 @@ impl Service {
     /// Ends the rollout when the breaker's threshold is reached. A rollback itself is never broken off: there is
     /// nowhere further back to go.
     pub(super) fn trip_breaker(&mut self, now: Millis) {
-        let Breaker { enable, rollback, reset_on_healthy_task: _, threshold } = self.configuration.breaker;
+        let Breaker {
+            enable,
+            rollback,
+            reset_on_healthy_task: _,
+            threshold,
+        } = self.configuration.breaker;
         let threshold = threshold.tasks(self.desired);
-        let Some(primary) = self.deployments.first() else { return };
-        let Some(last) = self.history.last_mut() else { return };
+        let Some(primary) = self.deployments.first() else {
+            return;
+        };
+        let Some(last) = self.history.last_mut() else {
+            return;
+        };
         last.breaker.threshold = threshold;
-        let tripped = enable && last.status == Status::InProgress && primary.failed_tasks >= threshold;
+        let tripped =
+            enable && last.status == Status::InProgress && primary.failed_tasks >= threshold;
         if !tripped {
             return;
         }
         last.breaker.triggered = true;
         let failed = deployment_id(&primary.revision);
-        self.fail_primary("ECS deployment circuit breaker: tasks failed to start.", now);
-        self.say(now, &format!("(deployment {failed}) deployment failed: tasks failed to start."));
+        self.fail_primary(
+            "ECS deployment circuit breaker: tasks failed to start.",
+            now,
+        );
+        self.say(
+            now,
+            &format!("(deployment {failed}) deployment failed: tasks failed to start."),
+        );
         if rollback {
-            self.roll_back(BREAKER_REASON, "ECS deployment circuit breaker: rolling back to deploymentId", now);
+            self.roll_back(
+                BREAKER_REASON,
+                "ECS deployment circuit breaker: rolling back to deploymentId",
+                now,
+            );
         } else if let Some(last) = self.history.last_mut() {
             // No status says "failed": without a way back the service deployment has stopped.
             last.end(Status::Stopped, Some("Service deployment stopped because the circuit breaker threshold was exceeded."), now);
@@ -380,12 +471,22 @@ impl Service {
 
     /// Turns back to the last completed revision, if there is one.
     fn roll_back(&mut self, reason: &str, row_reason: &str, now: Millis) {
-        let back = self.completed.clone().filter(|id| self.history.last().is_some_and(|last| last.target != *id));
-        let settings = back.as_ref().and_then(|id| self.revision(id)).map(|revision| revision.settings.clone());
+        let back = self
+            .completed
+            .clone()
+            .filter(|id| self.history.last().is_some_and(|last| last.target != *id));
+        let settings = back
+            .as_ref()
+            .and_then(|id| self.revision(id))
+            .map(|revision| revision.settings.clone());
         let (Some(back), Some(settings)) = (back, settings) else {
             if let Some(last) = self.history.last_mut() {
                 // The words of the console, seen in public post-mortems of first deployments.
-                last.end(Status::RollbackFailed, Some("No rollback candidate was found to run the rollback."), now);
+                last.end(
+                    Status::RollbackFailed,
+                    Some("No rollback candidate was found to run the rollback."),
+                    now,
+                );
             }
             return;
         };
@@ -393,23 +494,40 @@ impl Service {
         self.throttle = Default::default();
         self.steady = None;
         self.put_primary(back.clone(), now);
-        self.set_primary(RolloutState::InProgress, |id| format!("{row_reason} {id}."), now);
-        self.say(now, &format!("rolling back to deployment {}.", deployment_id(&back)));
+        self.set_primary(
+            RolloutState::InProgress,
+            |id| format!("{row_reason} {id}."),
+            now,
+        );
+        self.say(
+            now,
+            &format!("rolling back to deployment {}.", deployment_id(&back)),
+        );
         if let Some(last) = self.history.last_mut() {
             last.status = Status::RollbackInProgress;
             last.reason = Some(reason.to_owned());
-            last.rollback = Some(Rollback { reason: reason.to_owned(), started_at: now, revision: back });
+            last.rollback = Some(Rollback {
+                reason: reason.to_owned(),
+                started_at: now,
+                revision: back,
+            });
             last.updated_at = now;
         }
     }
 
     /// The primary has all its tasks healthy and nothing else runs.
     pub(super) fn become_steady(&mut self, now: Millis) {
-        let Some(primary) = self.deployments.first() else { return };
+        let Some(primary) = self.deployments.first() else {
+            return;
+        };
         let (revision, id) = (primary.revision.clone(), deployment_id(&primary.revision));
         match primary.state {
             RolloutState::InProgress => {
-                self.set_primary(RolloutState::Completed, |id| format!("ECS deployment {id} completed."), now);
+                self.set_primary(
+                    RolloutState::Completed,
+                    |id| format!("ECS deployment {id} completed."),
+                    now,
+                );
                 self.completed = Some(revision);
                 self.deployments.truncate(1);
                 if let Some(last) = self.history.last_mut() {
@@ -424,7 +542,10 @@ impl Service {
             RolloutState::Completed => {}
             RolloutState::Failed => return,
         }
-        if self.steady.is_none_or(|said| now.saturating_sub(said) >= STEADY_EVENT_MILLIS) {
+        if self
+            .steady
+            .is_none_or(|said| now.saturating_sub(said) >= STEADY_EVENT_MILLIS)
+        {
             self.say(now, "has reached a steady state.");
             self.steady = Some(now);
         }

@@ -12,9 +12,9 @@ use std::collections::VecDeque;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-pub(super) use configuration::{Breaker, Configuration, Threshold};
-pub(super) use describe::{describe, list};
-pub(super) use settings::{LoadBalancer, Registry, Settings};
+pub(super) use configuration::{Breaker, Configuration};
+pub(super) use describe::{arn, describe, list, platform_number};
+pub(super) use settings::{Launch, LoadBalancer, Registry, Settings};
 
 use super::cluster;
 use super::input::{self, client, invalid, parse};
@@ -126,13 +126,20 @@ impl Service {
     pub(super) fn say(&mut self, now: Millis, what: &str) {
         self.events_ever += 1;
         let message = format!("(service {}) {what}", self.name);
-        self.events.push_front(Event { number: self.events_ever, at: now, message });
+        self.events.push_front(Event {
+            number: self.events_ever,
+            at: now,
+            message,
+        });
         self.events.truncate(EVENTS_MAX);
     }
 
     /// Event messages, oldest first, with when they were logged.
     pub(super) fn messages(&self) -> impl Iterator<Item = (Millis, &str)> {
-        self.events.iter().rev().map(|event| (event.at, event.message.as_str()))
+        self.events
+            .iter()
+            .rev()
+            .map(|event| (event.at, event.message.as_str()))
     }
 }
 
@@ -154,7 +161,8 @@ struct Create {
     health_check_grace_period_seconds: Option<i64>,
     availability_zone_rebalancing: Option<ZoneRebalancing>,
     deployment_configuration: Option<configuration::Given>,
-    deployment_controller: Option<DeploymentController>,
+    #[serde(rename = "deploymentController")]
+    _deployment_controller: Option<DeploymentController>,
     scheduling_strategy: Option<SchedulingStrategy>,
     load_balancers: Option<Vec<LoadBalancer>>,
     service_registries: Option<Vec<Registry>>,
@@ -202,7 +210,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Answer {
         health_check_grace_period_seconds,
         availability_zone_rebalancing,
         deployment_configuration,
-        deployment_controller: _,
+        _deployment_controller: _,
         scheduling_strategy: None | Some(SchedulingStrategy::Replica),
         load_balancers,
         service_registries,
@@ -210,18 +218,28 @@ pub(super) fn create(world: &mut World, call: &Call) -> Answer {
         launch_type,
         capacity_provider_strategy,
         platform_version,
-        role: _,
+        role,
         placement_constraints,
         placement_strategy,
     } = parse(call)?;
     let cluster = cluster::find(world, call.text("cluster"))?;
     if !is_identifier(&service_name) {
-        return Err(invalid("Service name can contain only letters, numbers, hyphens and underscores."));
+        return Err(invalid(
+            "Service name can contain only letters, numbers, hyphens and underscores.",
+        ));
     }
     if client_token.as_ref().is_some_and(|token| token.len() > 36) {
         return Err(invalid("clientToken must be at most 36 characters."));
     }
-    settings::refuse_placement(placement_constraints.as_deref(), placement_strategy.as_deref())?;
+    if role.is_some() {
+        return Err(invalid(
+            "You cannot specify an IAM role for services that require a service linked role.",
+        ));
+    }
+    settings::refuse_placement(
+        placement_constraints.as_deref(),
+        placement_strategy.as_deref(),
+    )?;
     let request = Value::Object(call.input.clone());
     if let Some(index) = position(world, &cluster, &service_name) {
         return match world.ecs.services.get(index) {
@@ -229,20 +247,26 @@ pub(super) fn create(world: &mut World, call: &Call) -> Answer {
                 Err(invalid("Unable to Start a service that is still Draining."))
             }
             // The same request again gives the service that the first one made.
-            Some(service) if service.request == request => Ok(json!({ "service": describe::one(world, service, true) })),
+            Some(service) if service.request == request => {
+                Ok(json!({ "service": describe::one(world, service, true) }))
+            }
             _ => Err(invalid("Creation of service was not idempotent.")),
         };
     }
-    let task_definition = task_definition.ok_or_else(|| invalid("TaskDefinition cannot be empty."))?;
-    let settings = Settings::new(world, settings::Given {
-        task_definition: &task_definition,
-        load_balancers: load_balancers.unwrap_or_default(),
-        service_registries: service_registries.unwrap_or_default(),
-        network_configuration,
-        launch_type,
-        capacity_provider_strategy,
-        platform_version,
-    })?;
+    let task_definition =
+        task_definition.ok_or_else(|| invalid("TaskDefinition cannot be empty."))?;
+    let settings = Settings::new(
+        world,
+        settings::Given {
+            task_definition: &task_definition,
+            load_balancers: load_balancers.unwrap_or_default(),
+            service_registries: service_registries.unwrap_or_default(),
+            network_configuration,
+            launch_type,
+            capacity_provider_strategy,
+            platform_version,
+        },
+    )?;
     let ids = Ids::new(world);
     world.ecs.services_ever += 1;
     let mut service = Service {
@@ -254,7 +278,10 @@ pub(super) fn create(world: &mut World, call: &Call) -> Answer {
         desired: count("desiredCount", desired_count.unwrap_or(0))?,
         settings,
         configuration: Configuration::default().with(deployment_configuration)?,
-        grace_seconds: seconds("healthCheckGracePeriodSeconds", health_check_grace_period_seconds.unwrap_or(0))?,
+        grace_seconds: seconds(
+            "healthCheckGracePeriodSeconds",
+            health_check_grace_period_seconds.unwrap_or(0),
+        )?,
         tags: Tags::new(tags)?,
         tagging: Tagging {
             managed: enable_ecs_managed_tags.unwrap_or(false),
@@ -295,7 +322,8 @@ struct Update {
     health_check_grace_period_seconds: Option<i64>,
     availability_zone_rebalancing: Option<ZoneRebalancing>,
     deployment_configuration: Option<configuration::Given>,
-    deployment_controller: Option<DeploymentController>,
+    #[serde(rename = "deploymentController")]
+    _deployment_controller: Option<DeploymentController>,
     load_balancers: Option<Vec<LoadBalancer>>,
     service_registries: Option<Vec<Registry>>,
     network_configuration: Option<settings::NetworkConfiguration>,
@@ -321,7 +349,7 @@ pub(super) fn update(world: &mut World, call: &Call) -> Answer {
         health_check_grace_period_seconds,
         availability_zone_rebalancing,
         deployment_configuration,
-        deployment_controller: _,
+        _deployment_controller: _,
         load_balancers,
         service_registries,
         network_configuration,
@@ -330,22 +358,40 @@ pub(super) fn update(world: &mut World, call: &Call) -> Answer {
         placement_constraints,
         placement_strategy,
     } = parse(call)?;
-    settings::refuse_placement(placement_constraints.as_deref(), placement_strategy.as_deref())?;
+    settings::refuse_placement(
+        placement_constraints.as_deref(),
+        placement_strategy.as_deref(),
+    )?;
     let (cluster, index) = find(world, call, &reference)?;
-    let current = world.ecs.services.get(index).filter(|service| service.is_active());
-    let current = current.ok_or_else(|| Refusal::new("ServiceNotActiveException", "Service was not ACTIVE."))?;
-    let settings = current.settings.updated(world, settings::Changes {
-        task_definition: task_definition.as_deref(),
-        load_balancers,
-        service_registries,
-        network_configuration,
-        capacity_provider_strategy,
-        platform_version,
-    })?;
+    let current = world
+        .ecs
+        .services
+        .get(index)
+        .filter(|service| service.is_active());
+    let current = current
+        .ok_or_else(|| Refusal::new("ServiceNotActiveException", "Service was not ACTIVE."))?;
+    let settings = current.settings.updated(
+        world,
+        settings::Changes {
+            task_definition: task_definition.as_deref(),
+            load_balancers,
+            service_registries,
+            network_configuration,
+            capacity_provider_strategy,
+            platform_version,
+        },
+    )?;
     let changed = settings != current.settings || force_new_deployment.unwrap_or(false);
-    let configuration = current.configuration.clone().with(deployment_configuration)?;
-    let desired = desired_count.map(|value| count("desiredCount", value)).transpose()?;
-    let grace = health_check_grace_period_seconds.map(|value| seconds("healthCheckGracePeriodSeconds", value)).transpose()?;
+    let configuration = current
+        .configuration
+        .clone()
+        .with(deployment_configuration)?;
+    let desired = desired_count
+        .map(|value| count("desiredCount", value))
+        .transpose()?;
+    let grace = health_check_grace_period_seconds
+        .map(|value| seconds("healthCheckGracePeriodSeconds", value))
+        .transpose()?;
     let ids = Ids::new(world);
     let running = running_revisions(world, current_number(world, index));
 
@@ -360,7 +406,7 @@ pub(super) fn update(world: &mut World, call: &Call) -> Answer {
         propagate: propagate_tags.unwrap_or(service.tagging.propagate),
     };
     if let Some(desired) = desired {
-        service.set_desired(desired, call.now);
+        service.set_desired(desired);
     }
     if changed {
         service.begin_rollout(ids, &running, call.now);
@@ -381,17 +427,23 @@ struct Delete {
 /// Deletes a service: it drains and becomes inactive once its tasks have stopped. Its scaling policies go at once and
 /// silently (hashicorp/terraform-provider-aws#5747).
 pub(super) fn delete(world: &mut World, call: &Call) -> Answer {
-    let Delete { _cluster: _, service: reference, force } = parse(call)?;
+    let Delete {
+        _cluster: _,
+        service: reference,
+        force,
+    } = parse(call)?;
     let (cluster, index) = find(world, call, &reference)?;
     let service = world.ecs.services.get_mut(index).ok_or_else(not_found)?;
     if service.is_inactive() {
         return Err(not_found());
     }
     if service.desired > 0 && !force.unwrap_or(false) {
-        return Err(invalid("The service cannot be stopped while it is scaled above 0."));
+        return Err(invalid(
+            "The service cannot be stopped while it is scaled above 0.",
+        ));
     }
     service.status = Status::Draining;
-    service.set_desired(0, call.now);
+    service.set_desired(0);
     let resource_id = format!("service/{cluster}/{}", service.name);
     autoscaling::forget_service(world, &resource_id);
     let service = describe_at(world, &cluster, index)?;
@@ -410,19 +462,27 @@ fn not_found() -> Refusal {
 }
 
 /// The service a call names, in the cluster it names; a deleted one while it is remembered.
-pub(super) fn find(world: &World, call: &Call, reference: &str) -> Result<(String, usize), Refusal> {
+pub(super) fn find(
+    world: &World,
+    call: &Call,
+    reference: &str,
+) -> Result<(String, usize), Refusal> {
     let cluster = cluster::find(world, call.text("cluster"))?;
     let index = input::name(world, "service", reference).and_then(|name| {
-        position(world, &cluster, name).or_else(|| position_of(world, |service| {
-            service.cluster == cluster && service.name == name
-        }))
+        position(world, &cluster, name).or_else(|| {
+            position_of(world, |service| {
+                service.cluster == cluster && service.name == name
+            })
+        })
     });
     Ok((cluster, index.ok_or_else(not_found)?))
 }
 
 /// The service of that name that is not gone.
 pub(super) fn position(world: &World, cluster: &str, name: &str) -> Option<usize> {
-    position_of(world, |service| service.cluster == cluster && service.name == name && !service.is_inactive())
+    position_of(world, |service| {
+        service.cluster == cluster && service.name == name && !service.is_inactive()
+    })
 }
 
 /// The newest that matches.
@@ -431,13 +491,22 @@ fn position_of(world: &World, matches: impl Fn(&Service) -> bool) -> Option<usiz
 }
 
 fn current_number(world: &World, index: usize) -> u64 {
-    world.ecs.services.get(index).map_or(0, |service| service.number)
+    world
+        .ecs
+        .services
+        .get(index)
+        .map_or(0, |service| service.number)
 }
 
 /// The revisions that tasks of a service are running, each once.
 pub(super) fn running_revisions(world: &World, number: u64) -> Vec<String> {
     let mut revisions: Vec<String> = Vec::new();
-    for task in world.ecs.tasks.iter().filter(|task| task.service == number && task.is_wanted()) {
+    for task in world
+        .ecs
+        .tasks
+        .iter()
+        .filter(|task| task.service == number && task.is_wanted())
+    {
         if !revisions.contains(&task.revision) {
             revisions.push(task.revision.clone());
         }

@@ -38,10 +38,14 @@ impl Tags {
     pub(super) fn add(&mut self, tags: Vec<Tag>) -> Result<(), Refusal> {
         for Tag { key, value } in &tags {
             if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
-                return Err(invalid("A tag key must have 1 to 128 characters and a value at most 256."));
+                return Err(invalid(
+                    "A tag key must have 1 to 128 characters and a value at most 256.",
+                ));
             }
             if key.to_ascii_lowercase().starts_with("aws:") {
-                return Err(invalid("Tag keys beginning with aws: are reserved for AWS use."));
+                return Err(invalid(
+                    "Tag keys beginning with aws: are reserved for AWS use.",
+                ));
             }
         }
         let mut all = self.clone();
@@ -64,7 +68,10 @@ impl Tags {
     }
 
     pub(super) fn to_value(&self) -> Value {
-        self.0.iter().map(|Tag { key, value }| json!({ "key": key, "value": value })).collect()
+        self.0
+            .iter()
+            .map(|Tag { key, value }| json!({ "key": key, "value": value }))
+            .collect()
     }
 }
 
@@ -95,8 +102,13 @@ pub(super) fn tag(world: &mut World, call: &Call) -> Answer {
 }
 
 pub(super) fn untag(world: &mut World, call: &Call) -> Answer {
-    let UntagResource { resource_arn, tag_keys } = parse(call)?;
-    find(world, &resource_arn)?.0.retain(|tag| !tag_keys.contains(&tag.key));
+    let UntagResource {
+        resource_arn,
+        tag_keys,
+    } = parse(call)?;
+    find(world, &resource_arn)?
+        .0
+        .retain(|tag| !tag_keys.contains(&tag.key));
     Ok(json!({}))
 }
 
@@ -111,9 +123,18 @@ fn find<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut Tags, Refusal> {
         .strip_prefix(&prefix)
         .and_then(|resource| resource.split_once('/'))
         .ok_or_else(|| invalid("Invalid identifier: Invalid ARN."))?;
-    let State { clusters, families, services, tasks, .. } = &mut world.ecs;
+    let State {
+        clusters,
+        families,
+        services,
+        tasks,
+        ..
+    } = &mut world.ecs;
     let found = match kind {
-        "cluster" => clusters.iter_mut().find(|cluster| cluster.name == path).map(|cluster| &mut cluster.tags),
+        "cluster" => clusters
+            .iter_mut()
+            .find(|cluster| cluster.name == path)
+            .map(|cluster| &mut cluster.tags),
         "task-definition" => families
             .values_mut()
             .flat_map(|family| family.revisions.values_mut())
@@ -122,12 +143,17 @@ fn find<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut Tags, Refusal> {
         "service" => path.split_once('/').and_then(|(cluster, name)| {
             services
                 .iter_mut()
-                .find(|service| service.cluster == cluster && service.name == name && !service.is_inactive())
+                .find(|service| {
+                    service.cluster == cluster && service.name == name && !service.is_inactive()
+                })
                 .map(|service| &mut service.tags)
         }),
         "task" => {
             let id = path.rsplit('/').next();
-            tasks.iter_mut().find(|task| Some(task.id.as_str()) == id).map(|task| &mut task.tags)
+            tasks
+                .iter_mut()
+                .find(|task| Some(task.id.as_str()) == id)
+                .map(|task| &mut task.tags)
         }
         _ => None,
     };

@@ -69,20 +69,30 @@ pub(super) struct Times {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     /// The network interface is being made.
-    Provisioning { until: Millis },
+    Provisioning {
+        until: Millis,
+    },
     /// Images and secrets are being fetched.
-    Pulling { until: Millis },
+    Pulling {
+        until: Millis,
+    },
     /// The processes have been asked for; each reports that it runs or why not.
-    Starting { deadline: Millis },
+    Starting {
+        deadline: Millis,
+    },
     /// Targets and registry entries are being made.
     Activating,
     Running,
     /// Targets drain; the processes still run.
     Deactivating,
     /// SIGTERM has been sent; SIGKILL follows at `kill_at`, and again until every process is gone.
-    Stopping { kill_at: Millis },
+    Stopping {
+        kill_at: Millis,
+    },
     /// The network interface is being taken away.
-    Deprovisioning { until: Millis },
+    Deprovisioning {
+        until: Millis,
+    },
     Stopped,
 }
 
@@ -146,7 +156,10 @@ impl LastStatus {
 
     /// What AWS counts in `pendingCount`.
     pub(super) fn is_pending(self) -> bool {
-        matches!(self, LastStatus::Provisioning | LastStatus::Pending | LastStatus::Activating)
+        matches!(
+            self,
+            LastStatus::Provisioning | LastStatus::Pending | LastStatus::Activating
+        )
     }
 }
 
@@ -208,15 +221,22 @@ impl Task {
     /// Asks for its end. The first reason stands.
     pub(super) fn ask_stop(&mut self, code: StopCode, reason: impl Into<String>) {
         if self.stop.is_none() {
-            self.stop = Some(Stop { code, reason: reason.into() });
+            self.stop = Some(Stop {
+                code,
+                reason: reason.into(),
+            });
         }
     }
 
     pub(super) fn container_mut(&mut self, name: &str) -> Option<&mut ContainerState> {
-        self.containers.iter_mut().find(|container| container.name == name)
+        self.containers
+            .iter_mut()
+            .find(|container| container.name == name)
     }
 
     pub(super) fn may_live(&self) -> bool {
-        self.containers.iter().any(|container| container.process.may_live())
+        self.containers
+            .iter()
+            .any(|container| container.process.may_live())
     }
 }

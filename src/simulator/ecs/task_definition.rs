@@ -62,7 +62,14 @@ impl TaskDefinition {
 
     fn to_value(&self) -> Value {
         let mut value = self.normal.clone();
-        value.insert("status".into(), json!(if self.is_active() { "ACTIVE" } else { "INACTIVE" }));
+        value.insert(
+            "status".into(),
+            json!(if self.is_active() {
+                "ACTIVE"
+            } else {
+                "INACTIVE"
+            }),
+        );
         value.insert("registeredAt".into(), timestamp(self.registered_at));
         if let Some(at) = self.deregistered_at {
             value.insert("deregisteredAt".into(), timestamp(at));
@@ -114,26 +121,45 @@ pub(super) fn register(world: &mut World, call: &Call) -> Answer {
     if !is_identifier(&family) {
         return Err(client("Family contains invalid characters."));
     }
-    if let Some(other) = requires_compatibilities.iter().find(|name| !matches!(name.as_str(), "FARGATE" | "EC2")) {
+    if let Some(other) = requires_compatibilities
+        .iter()
+        .find(|name| !matches!(name.as_str(), "FARGATE" | "EC2"))
+    {
         return Err(client(format!("Invalid requires compatibility {other}.")));
     }
     let tags = Tags::new(tags)?;
-    let fargate = requires_compatibilities.iter().any(|name| name == "FARGATE");
+    let fargate = requires_compatibilities
+        .iter()
+        .any(|name| name == "FARGATE");
     let is_awsvpc = network_mode.as_deref() == Some("awsvpc");
     if fargate && !is_awsvpc {
         return Err(client("Fargate only supports network mode ‘awsvpc’."));
     }
     // Sizes and other limits are checked against Fargate only when the definition asks for it, as on AWS.
-    let size = if fargate { Some(fargate::size(cpu.as_deref(), memory.as_deref())?) } else { None };
+    let size = if fargate {
+        Some(fargate::size(cpu.as_deref(), memory.as_deref())?)
+    } else {
+        None
+    };
     let containers = container::normalize_all(container_definitions, is_awsvpc)?;
-    let typed: Vec<Container> = containers.iter().map(Container::read).collect::<Result<_, _>>()?;
+    let typed: Vec<Container> = containers
+        .iter()
+        .map(Container::read)
+        .collect::<Result<_, _>>()?;
     container::check(&typed, size, execution_role_arn.is_some())?;
 
-    let last = world.ecs.families.get(&family).map_or(0, |known| known.last);
+    let last = world
+        .ecs
+        .families
+        .get(&family)
+        .map_or(0, |known| known.last);
     let revision = last + 1;
     let arn = world.arn("ecs", &format!("task-definition/{family}:{revision}"));
     let (cpu, memory) = match size {
-        Some(Size { cpu_units, memory_mib }) => (Some(cpu_units.to_string()), Some(memory_mib.to_string())),
+        Some(Size {
+            cpu_units,
+            memory_mib,
+        }) => (Some(cpu_units.to_string()), Some(memory_mib.to_string())),
         None => (cpu, memory),
     };
     let mut compatibilities = vec!["EC2"];
@@ -160,7 +186,9 @@ pub(super) fn register(world: &mut World, call: &Call) -> Answer {
         "enableFaultInjection": enable_fault_injection.unwrap_or(false),
         "registeredBy": format!("arn:aws:iam::{}:root", world.account),
     });
-    let Value::Object(mut normal) = normal else { return Err(client("Unreadable task definition.")) };
+    let Value::Object(mut normal) = normal else {
+        return Err(client("Unreadable task definition."));
+    };
     normal.retain(|_, value| !value.is_null());
     let definition = TaskDefinition {
         arn,
@@ -179,7 +207,8 @@ pub(super) fn register(world: &mut World, call: &Call) -> Answer {
         deregistered_at: None,
         normal,
     };
-    let output = json!({ "taskDefinition": definition.to_value(), "tags": definition.tags.to_value() });
+    let output =
+        json!({ "taskDefinition": definition.to_value(), "tags": definition.tags.to_value() });
     let known = world.ecs.families.entry(family).or_default();
     known.last = revision;
     known.revisions.insert(revision, definition);
@@ -188,8 +217,12 @@ pub(super) fn register(world: &mut World, call: &Call) -> Answer {
 
 /// AWS reads the environment back in any order; whoever compares it must not rely on theirs.
 fn shuffled_environment(world: &mut World, mut container: Value) -> Value {
-    if let Some(list) = container.get_mut("environment").and_then(Value::as_array_mut) {
-        let mut keyed: Vec<(String, Value)> = list.drain(..).map(|entry| (world.hex(8), entry)).collect();
+    if let Some(list) = container
+        .get_mut("environment")
+        .and_then(Value::as_array_mut)
+    {
+        let mut keyed: Vec<(String, Value)> =
+            list.drain(..).map(|entry| (world.hex(8), entry)).collect();
         keyed.sort_by(|(left, _), (right, _)| left.cmp(right));
         list.extend(keyed.into_iter().map(|(_, entry)| entry));
     }
@@ -197,14 +230,33 @@ fn shuffled_environment(world: &mut World, mut container: Value) -> Value {
 }
 
 /// The capabilities AWS derives; the ones a Fargate service of ours meets, not AWS's whole list.
-fn required_attributes(containers: &[Container], execution: bool, task_role: bool, awsvpc: bool) -> Value {
-    let awslogs = containers.iter().any(|container| container.awslogs().is_some());
-    let secrets = containers.iter().any(|container| !container.secrets.is_empty());
-    let ecr = containers.iter().any(|container| container.image.contains(".dkr.ecr."));
-    let checked = containers.iter().any(|container| container.health_check.is_some());
+fn required_attributes(
+    containers: &[Container],
+    execution: bool,
+    task_role: bool,
+    awsvpc: bool,
+) -> Value {
+    let awslogs = containers
+        .iter()
+        .any(|container| container.awslogs().is_some());
+    let secrets = containers
+        .iter()
+        .any(|container| !container.secrets.is_empty());
+    let ecr = containers
+        .iter()
+        .any(|container| container.image.contains(".dkr.ecr."));
+    let checked = containers
+        .iter()
+        .any(|container| container.health_check.is_some());
     [
-        (awslogs, "com.amazonaws.ecs.capability.logging-driver.awslogs"),
-        (awslogs && execution, "ecs.capability.execution-role-awslogs"),
+        (
+            awslogs,
+            "com.amazonaws.ecs.capability.logging-driver.awslogs",
+        ),
+        (
+            awslogs && execution,
+            "ecs.capability.execution-role-awslogs",
+        ),
         (ecr, "com.amazonaws.ecs.capability.ecr-auth"),
         (ecr && execution, "ecs.capability.execution-role-ecr-pull"),
         (secrets, "ecs.capability.secrets.ssm.environment-variables"),
@@ -226,10 +278,16 @@ struct Describe {
 }
 
 pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
-    let Describe { task_definition, include } = parse(call)?;
+    let Describe {
+        task_definition,
+        include,
+    } = parse(call)?;
     let definition = find(world, &task_definition)?;
     let mut output = json!({ "taskDefinition": definition.to_value() });
-    if let (true, Some(output)) = (include.iter().any(|field| field == "TAGS"), output.as_object_mut()) {
+    if let (true, Some(output)) = (
+        include.iter().any(|field| field == "TAGS"),
+        output.as_object_mut(),
+    ) {
         output.insert("tags".into(), definition.tags.to_value());
     }
     Ok(output)
@@ -255,7 +313,11 @@ pub(super) fn deregister(world: &mut World, call: &Call) -> Answer {
         }
         (definition.family.clone(), definition.revision)
     };
-    let definition = world.ecs.families.get_mut(&family).and_then(|known| known.revisions.get_mut(&revision));
+    let definition = world
+        .ecs
+        .families
+        .get_mut(&family)
+        .and_then(|known| known.revisions.get_mut(&revision));
     let definition = definition.ok_or_else(unknown)?;
     definition.deregistered_at = Some(call.now);
     Ok(json!({ "taskDefinition": definition.to_value() }))
@@ -274,28 +336,46 @@ pub(super) fn find<'a>(world: &'a World, reference: &str) -> Result<&'a TaskDefi
     };
     let found = match name.split_once(':') {
         None => world.ecs.families.get(name).and_then(|known| {
-            known.revisions.values().rev().find(|definition| definition.is_active())
+            known
+                .revisions
+                .values()
+                .rev()
+                .find(|definition| definition.is_active())
         }),
         Some((family, revision)) => {
             let revision: u32 = revision
                 .parse()
                 .map_err(|_| client(format!("Invalid revision number. Number: {revision}")))?;
-            world.ecs.families.get(family).and_then(|known| known.revisions.get(&revision))
+            world
+                .ecs
+                .families
+                .get(family)
+                .and_then(|known| known.revisions.get(&revision))
         }
     };
     found.ok_or_else(unknown)
 }
 
 /// The revision a service may be given: it exists and is active.
-pub(super) fn find_active<'a>(world: &'a World, reference: &str) -> Result<&'a TaskDefinition, Refusal> {
+pub(super) fn find_active<'a>(
+    world: &'a World,
+    reference: &str,
+) -> Result<&'a TaskDefinition, Refusal> {
     let definition = find(world, reference).map_err(|refusal| match refusal.message.as_str() {
         "Unable to describe task definition." => client("TaskDefinition not found."),
         _ => refusal,
     })?;
-    if definition.is_active() { Ok(definition) } else { Err(client("TaskDefinition is inactive")) }
+    if definition.is_active() {
+        Ok(definition)
+    } else {
+        Err(client("TaskDefinition is inactive"))
+    }
 }
 
 /// Letters, digits, `-` and `_`, at most 255: families, services, containers.
 pub(super) fn is_identifier(text: &str) -> bool {
-    (1..=255).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    (1..=255).contains(&text.len())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }

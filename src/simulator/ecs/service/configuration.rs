@@ -90,9 +90,16 @@ impl Default for Configuration {
                 enable: false,
                 rollback: false,
                 reset_on_healthy_task: true,
-                threshold: Threshold { kind: ThresholdKind::BoundedPercent, value: 50 },
+                threshold: Threshold {
+                    kind: ThresholdKind::BoundedPercent,
+                    value: 50,
+                },
             },
-            alarms: Alarms { alarm_names: Vec::new(), enable: false, rollback: false },
+            alarms: Alarms {
+                alarm_names: Vec::new(),
+                enable: false,
+                rollback: false,
+            },
         }
     }
 }
@@ -110,22 +117,35 @@ impl Configuration {
             bake_time_in_minutes,
         } = given;
         if bake_time_in_minutes.is_some_and(|minutes| minutes > 0) {
-            return Err(invalid("bakeTimeInMinutes is not supported for the ROLLING strategy by this simulator."));
+            return Err(invalid(
+                "bakeTimeInMinutes is not supported for the ROLLING strategy by this simulator.",
+            ));
         }
         self.maximum_percent = maximum_percent.unwrap_or(self.maximum_percent);
-        self.minimum_healthy_percent = minimum_healthy_percent.unwrap_or(self.minimum_healthy_percent);
+        self.minimum_healthy_percent =
+            minimum_healthy_percent.unwrap_or(self.minimum_healthy_percent);
         self.alarms = alarms.unwrap_or(self.alarms);
         if let Some(given) = deployment_circuit_breaker {
-            let GivenBreaker { enable, rollback, reset_on_healthy_task, threshold_configuration } = given;
+            let GivenBreaker {
+                enable,
+                rollback,
+                reset_on_healthy_task,
+                threshold_configuration,
+            } = given;
             let default = Configuration::default().breaker;
             self.breaker = Breaker {
                 enable,
                 rollback,
-                reset_on_healthy_task: reset_on_healthy_task.unwrap_or(default.reset_on_healthy_task),
+                reset_on_healthy_task: reset_on_healthy_task
+                    .unwrap_or(default.reset_on_healthy_task),
                 threshold: threshold_configuration.unwrap_or(default.threshold),
             };
         }
-        let Configuration { maximum_percent, minimum_healthy_percent, .. } = &self;
+        let Configuration {
+            maximum_percent,
+            minimum_healthy_percent,
+            ..
+        } = &self;
         if !(0..=100).contains(minimum_healthy_percent) {
             return Err(invalid("minimumHealthyPercent must be between 0 and 100."));
         }
@@ -134,7 +154,9 @@ impl Configuration {
         }
         // Both at 100 leave the scheduler nothing it may do.
         if maximum_percent == minimum_healthy_percent {
-            return Err(invalid("maximumPercent must be greater than minimumHealthyPercent."));
+            return Err(invalid(
+                "maximumPercent must be greater than minimumHealthyPercent.",
+            ));
         }
         Ok(self)
     }
@@ -150,8 +172,18 @@ impl Configuration {
     }
 
     pub(in super::super) fn to_value(&self) -> Value {
-        let Configuration { maximum_percent, minimum_healthy_percent, breaker, alarms } = self;
-        let Breaker { enable, rollback, reset_on_healthy_task, threshold } = breaker;
+        let Configuration {
+            maximum_percent,
+            minimum_healthy_percent,
+            breaker,
+            alarms,
+        } = self;
+        let Breaker {
+            enable,
+            rollback,
+            reset_on_healthy_task,
+            threshold,
+        } = breaker;
         let Threshold { kind, value } = threshold;
         let kind = match kind {
             ThresholdKind::Count => "COUNT",
@@ -198,16 +230,45 @@ mod tests {
     #[test]
     fn the_breaker_trips_at_half_the_desired_count_between_3_and_200() {
         let threshold = Configuration::default().breaker.threshold;
-        for (desired, want) in [(0, 3), (2, 3), (6, 3), (7, 4), (10, 5), (400, 200), (5_000, 200)] {
+        for (desired, want) in [
+            (0, 3),
+            (2, 3),
+            (6, 3),
+            (7, 4),
+            (10, 5),
+            (400, 200),
+            (5_000, 200),
+        ] {
             assert_eq!(threshold.tasks(desired), want, "{desired}");
         }
-        assert_eq!(Threshold { kind: ThresholdKind::Count, value: 1 }.tasks(10), 1);
-        assert_eq!(Threshold { kind: ThresholdKind::UnboundedPercent, value: 50 }.tasks(2), 1);
+        assert_eq!(
+            Threshold {
+                kind: ThresholdKind::Count,
+                value: 1
+            }
+            .tasks(10),
+            1
+        );
+        assert_eq!(
+            Threshold {
+                kind: ThresholdKind::UnboundedPercent,
+                value: 50
+            }
+            .tasks(2),
+            1
+        );
     }
 
     #[test]
     fn percentages_round_against_downtime_and_against_overshoot() {
-        let configuration = Configuration { maximum_percent: 150, minimum_healthy_percent: 50, ..Default::default() };
-        assert_eq!((configuration.tasks_min(3), configuration.tasks_max(3)), (2, 4));
+        let configuration = Configuration {
+            maximum_percent: 150,
+            minimum_healthy_percent: 50,
+            ..Default::default()
+        };
+        assert_eq!(
+            (configuration.tasks_min(3), configuration.tasks_max(3)),
+            (2, 4)
+        );
     }
 }

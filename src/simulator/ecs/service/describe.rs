@@ -27,26 +27,39 @@ struct Describe {
 }
 
 pub(in super::super) fn describe(world: &mut World, call: &Call) -> Answer {
-    let Describe { _cluster: _, services, include } = parse(call)?;
+    let Describe {
+        _cluster: _,
+        services,
+        include,
+    } = parse(call)?;
     let cluster = cluster::find(world, call.text("cluster"))?;
     if services.is_empty() {
         return Err(invalid("Services cannot be empty."));
     }
     if services.len() > SERVICES_MAX {
-        return Err(invalid(format!("Members of the list should be less than or equal to {SERVICES_MAX}.")));
+        return Err(invalid(format!(
+            "Members of the list should be less than or equal to {SERVICES_MAX}."
+        )));
     }
     let with_tags = include.iter().any(|field| field == "TAGS");
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for reference in &services {
         let name = input::name(world, "service", reference);
         let index = name.and_then(|name| {
-            super::position(world, &cluster, name)
-                .or_else(|| position_of(world, |service| service.cluster == cluster && service.name == name))
+            super::position(world, &cluster, name).or_else(|| {
+                position_of(world, |service| {
+                    service.cluster == cluster && service.name == name
+                })
+            })
         });
         match index.and_then(|index| world.ecs.services.get(index)) {
             Some(service) => found.push(one(world, service, with_tags)),
-            None if reference.starts_with("arn:") => failures.push(input::missing(reference.clone())),
-            None => failures.push(input::missing(world.arn("ecs", &format!("service/{cluster}/{reference}")))),
+            None if reference.starts_with("arn:") => {
+                failures.push(input::missing(reference.clone()))
+            }
+            None => failures.push(input::missing(
+                world.arn("ecs", &format!("service/{cluster}/{reference}")),
+            )),
         }
     }
     Ok(json!({ "services": found, "failures": failures }))
@@ -63,21 +76,32 @@ struct List {
 }
 
 pub(in super::super) fn list(world: &mut World, call: &Call) -> Answer {
-    let List { _cluster: _, launch_type, _scheduling_strategy: _ } = parse(call)?;
+    let List {
+        _cluster: _,
+        launch_type,
+        _scheduling_strategy: _,
+    } = parse(call)?;
     let cluster = cluster::find(world, call.text("cluster"))?;
     let launched = |service: &Service| {
         let (member, value) = service.settings.launch_member();
-        launch_type.as_ref().is_none_or(|wanted| member == "launchType" && value == json!(wanted))
+        launch_type
+            .as_ref()
+            .is_none_or(|wanted| member == "launchType" && value == json!(wanted))
     };
     let services = world.ecs.services.iter();
-    let listed = services.filter(|service| service.cluster == cluster && !service.is_inactive() && launched(service));
+    let listed = services.filter(|service| {
+        service.cluster == cluster && !service.is_inactive() && launched(service)
+    });
     let arns = listed.map(|service| json!(arn(world, service))).collect();
     page(call, "serviceArns", arns, 10)
 }
 
 /// A service's ARN, in the long form that names its cluster.
 pub(in super::super) fn arn(world: &World, service: &Service) -> String {
-    world.arn("ecs", &format!("service/{}/{}", service.cluster, service.name))
+    world.arn(
+        "ecs",
+        &format!("service/{}/{}", service.cluster, service.name),
+    )
 }
 
 /// One service as AWS reads it back.
@@ -106,8 +130,20 @@ pub(super) fn one(world: &World, service: &Service, with_tags: bool) -> Value {
         events_ever: _,
         request: _,
     } = service;
-    let Settings { task_definition, load_balancers: _, registries: _, network: _, launch: _, platform_version } = settings;
-    let tasks: Vec<&Task> = world.ecs.tasks.iter().filter(|task| task.service == *number).collect();
+    let Settings {
+        task_definition,
+        load_balancers: _,
+        registries: _,
+        network: _,
+        launch: _,
+        platform_version,
+    } = settings;
+    let tasks: Vec<&Task> = world
+        .ecs
+        .tasks
+        .iter()
+        .filter(|task| task.service == *number)
+        .collect();
     let rows = deployments.iter().enumerate().map(|(index, deployment)| {
         let settings = service.revision(&deployment.revision).map_or(settings, |revision| &revision.settings);
         let own: Vec<&Task> = tasks.iter().copied().filter(|task| task.revision == deployment.revision).collect();
@@ -197,21 +233,37 @@ fn insert(value: &mut Value, (name, member): (&str, Value)) {
 
 /// What `LATEST` stands for on a deployment and a task.
 pub(in super::super) fn platform_number(version: &str) -> &str {
-    if version == "LATEST" { "1.4.0" } else { version }
+    if version == "LATEST" {
+        "1.4.0"
+    } else {
+        version
+    }
 }
 
 /// AWS's event ids are UUIDs; these follow from the service and the event, so that reading changes nothing.
 fn event_value(service: u64, event: &Event) -> Value {
-    let Event { number, at, message } = event;
+    let Event {
+        number,
+        at,
+        message,
+    } = event;
     let bits = fastrand::Rng::with_seed(service << 32 | number).u128(..);
-    let id = uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid().to_string();
+    let id = uuid::Builder::from_random_bytes(bits.to_be_bytes())
+        .into_uuid()
+        .to_string();
     json!({ "id": id, "createdAt": timestamp(*at), "message": message })
 }
 
 pub(in super::super) fn running(tasks: &[&Task]) -> usize {
-    tasks.iter().filter(|task| task.last_status() == LastStatus::Running).count()
+    tasks
+        .iter()
+        .filter(|task| task.last_status() == LastStatus::Running)
+        .count()
 }
 
 pub(in super::super) fn pending(tasks: &[&Task]) -> usize {
-    tasks.iter().filter(|task| task.last_status().is_pending()).count()
+    tasks
+        .iter()
+        .filter(|task| task.last_status().is_pending())
+        .count()
 }

@@ -116,7 +116,10 @@ pub(super) struct Changes<'a> {
 
 impl Settings {
     pub(super) fn new(world: &World, given: Given<'_>) -> Result<Settings, Refusal> {
-        let launch = match (given.launch_type.as_deref(), given.capacity_provider_strategy) {
+        let launch = match (
+            given.launch_type.as_deref(),
+            given.capacity_provider_strategy,
+        ) {
             (Some(_), Some(_)) => {
                 let message = "Specifying both a launch type and capacity provider strategy is not supported. \
                                Remove one and try again.";
@@ -129,10 +132,14 @@ impl Settings {
             (None, Some(items)) => Launch::Providers(items),
         };
         let settings = Settings {
-            task_definition: task_definition::find_active(world, given.task_definition)?.arn.clone(),
+            task_definition: task_definition::find_active(world, given.task_definition)?
+                .arn
+                .clone(),
             load_balancers: given.load_balancers,
             registries: given.service_registries,
-            network: given.network_configuration.map(|configuration| configuration.awsvpc_configuration),
+            network: given
+                .network_configuration
+                .map(|configuration| configuration.awsvpc_configuration),
             launch,
             platform_version: given.platform_version.unwrap_or_else(|| "LATEST".into()),
         };
@@ -155,7 +162,9 @@ impl Settings {
         }
         settings.load_balancers = load_balancers.unwrap_or(settings.load_balancers);
         settings.registries = service_registries.unwrap_or(settings.registries);
-        settings.network = network_configuration.map(|given| given.awsvpc_configuration).or(settings.network);
+        settings.network = network_configuration
+            .map(|given| given.awsvpc_configuration)
+            .or(settings.network);
         settings.launch = capacity_provider_strategy.map_or(settings.launch, Launch::Providers);
         settings.platform_version = platform_version.unwrap_or(settings.platform_version);
         // An unchanged service is left alone even when something it names has gone since.
@@ -166,18 +175,32 @@ impl Settings {
     }
 
     fn check(&self, world: &World) -> Result<(), Refusal> {
-        let Settings { task_definition, load_balancers, registries, network, launch, platform_version } = self;
+        let Settings {
+            task_definition,
+            load_balancers,
+            registries,
+            network,
+            launch,
+            platform_version,
+        } = self;
         let blueprint = &task_definition::find(world, task_definition)?.blueprint;
         if *launch != Launch::Ec2 && blueprint.size.is_none() {
-            return Err(invalid("Task definition does not support launch_type FARGATE."));
+            return Err(invalid(
+                "Task definition does not support launch_type FARGATE.",
+            ));
         }
         if !matches!(platform_version.as_str(), "LATEST" | "1.4.0" | "1.3.0") {
-            return Err(Refusal::new("PlatformUnknownException", "The specified platform does not exist."));
+            return Err(Refusal::new(
+                "PlatformUnknownException",
+                "The specified platform does not exist.",
+            ));
         }
         match network {
             Some(network) => check_network(world, network)?,
             None if blueprint.is_awsvpc => {
-                return Err(invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified."));
+                return Err(invalid(
+                    "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+                ));
             }
             None => {}
         }
@@ -197,7 +220,11 @@ impl Settings {
     }
 
     pub(in super::super) fn network_value(&self) -> Option<Value> {
-        let Network { subnets, security_groups, assign_public_ip } = self.network.as_ref()?;
+        let Network {
+            subnets,
+            security_groups,
+            assign_public_ip,
+        } = self.network.as_ref()?;
         let assign_public_ip = match assign_public_ip {
             Some(PublicIp::Enabled) => "ENABLED",
             Some(PublicIp::Disabled) | None => "DISABLED",
@@ -213,13 +240,19 @@ impl Settings {
             Launch::Fargate => ("launchType", json!("FARGATE")),
             Launch::Ec2 => ("launchType", json!("EC2")),
             Launch::Providers(items) => {
-                let items = items.iter().map(|ProviderItem { capacity_provider, weight, base }| {
-                    let name = match capacity_provider {
-                        Provider::Fargate => "FARGATE",
-                        Provider::FargateSpot => "FARGATE_SPOT",
-                    };
-                    json!({ "capacityProvider": name, "weight": weight, "base": base })
-                });
+                let items = items.iter().map(
+                    |ProviderItem {
+                         capacity_provider,
+                         weight,
+                         base,
+                     }| {
+                        let name = match capacity_provider {
+                            Provider::Fargate => "FARGATE",
+                            Provider::FargateSpot => "FARGATE_SPOT",
+                        };
+                        json!({ "capacityProvider": name, "weight": weight, "base": base })
+                    },
+                );
                 ("capacityProviderStrategy", items.collect())
             }
         }
@@ -228,37 +261,61 @@ impl Settings {
     pub(in super::super) fn load_balancers_value(&self) -> Value {
         let entries = self.load_balancers.iter();
         entries
-            .map(|LoadBalancer { target_group_arn, container_name, container_port }| {
-                json!({
-                    "targetGroupArn": target_group_arn,
-                    "containerName": container_name,
-                    "containerPort": container_port,
-                })
-            })
+            .map(
+                |LoadBalancer {
+                     target_group_arn,
+                     container_name,
+                     container_port,
+                 }| {
+                    json!({
+                        "targetGroupArn": target_group_arn,
+                        "containerName": container_name,
+                        "containerPort": container_port,
+                    })
+                },
+            )
             .collect()
     }
 
     pub(in super::super) fn registries_value(&self) -> Value {
         let entries = self.registries.iter();
         entries
-            .map(|Registry { registry_arn, port, container_name, container_port }| {
-                let mut value = json!({ "registryArn": registry_arn });
-                let members = [
-                    ("port", port.map(|port| json!(port))),
-                    ("containerName", container_name.as_ref().map(|name| json!(name))),
-                    ("containerPort", container_port.map(|port| json!(port))),
-                ];
-                if let Some(value) = value.as_object_mut() {
-                    value.extend(members.into_iter().filter_map(|(name, member)| Some((name.into(), member?))));
-                }
-                value
-            })
+            .map(
+                |Registry {
+                     registry_arn,
+                     port,
+                     container_name,
+                     container_port,
+                 }| {
+                    let mut value = json!({ "registryArn": registry_arn });
+                    let members = [
+                        ("port", port.map(|port| json!(port))),
+                        (
+                            "containerName",
+                            container_name.as_ref().map(|name| json!(name)),
+                        ),
+                        ("containerPort", container_port.map(|port| json!(port))),
+                    ];
+                    if let Some(value) = value.as_object_mut() {
+                        value.extend(
+                            members
+                                .into_iter()
+                                .filter_map(|(name, member)| Some((name.into(), member?))),
+                        );
+                    }
+                    value
+                },
+            )
             .collect()
     }
 }
 
 fn check_network(world: &World, network: &Network) -> Result<(), Refusal> {
-    let Network { subnets, security_groups, assign_public_ip: _ } = network;
+    let Network {
+        subnets,
+        security_groups,
+        assign_public_ip: _,
+    } = network;
     if !(1..=16).contains(&subnets.len()) {
         return Err(invalid("subnets must have between 1 and 16 entries."));
     }
@@ -267,7 +324,12 @@ fn check_network(world: &World, network: &Network) -> Result<(), Refusal> {
             "Error retrieving subnet information for [{unknown}]: The subnet ID '{unknown}' does not exist"
         )));
     }
-    let known = |id: &String| world.vpcs.iter().any(|vpc| vpc.security_groups.iter().any(|group| group.id == *id));
+    let known = |id: &String| {
+        world
+            .vpcs
+            .iter()
+            .any(|vpc| vpc.security_groups.iter().any(|group| group.id == *id))
+    };
     if let Some(unknown) = security_groups.iter().find(|id| !known(id)) {
         return Err(invalid(format!(
             "Error retrieving security group information for [{unknown}]: The security group '{unknown}' does not exist"
@@ -276,11 +338,21 @@ fn check_network(world: &World, network: &Network) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_load_balancer(world: &World, blueprint: &Blueprint, entry: &LoadBalancer) -> Result<(), Refusal> {
-    let LoadBalancer { target_group_arn, container_name, container_port } = entry;
+fn check_load_balancer(
+    world: &World,
+    blueprint: &Blueprint,
+    entry: &LoadBalancer,
+) -> Result<(), Refusal> {
+    let LoadBalancer {
+        target_group_arn,
+        container_name,
+        container_port,
+    } = entry;
     check_port(blueprint, container_name, *container_port)?;
     if !elbv2::target_group_exists(world, target_group_arn) {
-        return Err(invalid(format!("The target group with targetGroupArn {target_group_arn} does not exist.")));
+        return Err(invalid(format!(
+            "The target group with targetGroupArn {target_group_arn} does not exist."
+        )));
     }
     if !elbv2::target_group_is_attached(world, target_group_arn) {
         return Err(invalid(format!(
@@ -291,31 +363,59 @@ fn check_load_balancer(world: &World, blueprint: &Blueprint, entry: &LoadBalance
 }
 
 fn check_registry(world: &World, blueprint: &Blueprint, entry: &Registry) -> Result<(), Refusal> {
-    let Registry { registry_arn, port: _, container_name, container_port } = entry;
+    let Registry {
+        registry_arn,
+        port: _,
+        container_name,
+        container_port,
+    } = entry;
     if !servicediscovery::service_exists(world, registry_arn) {
-        return Err(invalid(format!("The service registry {registry_arn} does not exist.")));
+        return Err(invalid(format!(
+            "The service registry {registry_arn} does not exist."
+        )));
     }
     match (container_name, container_port) {
         (Some(name), Some(port)) => check_port(blueprint, name, *port),
         (None, None) => Ok(()),
-        _ => Err(invalid("A service registry needs both containerName and containerPort, or neither.")),
+        _ => Err(invalid(
+            "A service registry needs both containerName and containerPort, or neither.",
+        )),
     }
 }
 
 fn check_port(blueprint: &Blueprint, name: &str, port: u16) -> Result<(), Refusal> {
-    let container = blueprint.containers.iter().find(|container| container.name == name);
-    let container =
-        container.ok_or_else(|| invalid(format!("The container {name} does not exist in the task definition.")))?;
-    if container.port_mappings.iter().any(|mapping| mapping.container_port == port) {
+    let container = blueprint
+        .containers
+        .iter()
+        .find(|container| container.name == name);
+    let container = container.ok_or_else(|| {
+        invalid(format!(
+            "The container {name} does not exist in the task definition."
+        ))
+    })?;
+    if container
+        .port_mappings
+        .iter()
+        .any(|mapping| mapping.container_port == port)
+    {
         return Ok(());
     }
-    Err(invalid(format!("The container {name} did not have a container port {port} defined.")))
+    Err(invalid(format!(
+        "The container {name} did not have a container port {port} defined."
+    )))
 }
 
 /// Placement is for container instances; Fargate refuses both members when they say anything.
-pub(super) fn refuse_placement(constraints: Option<&[Value]>, strategy: Option<&[Value]>) -> Result<(), Refusal> {
-    if constraints.is_some_and(|list| !list.is_empty()) || strategy.is_some_and(|list| !list.is_empty()) {
-        return Err(invalid("Placement constraints and strategies are not supported with FARGATE launch type."));
+pub(super) fn refuse_placement(
+    constraints: Option<&[Value]>,
+    strategy: Option<&[Value]>,
+) -> Result<(), Refusal> {
+    if constraints.is_some_and(|list| !list.is_empty())
+        || strategy.is_some_and(|list| !list.is_empty())
+    {
+        return Err(invalid(
+            "Placement constraints and strategies are not supported with FARGATE launch type.",
+        ));
     }
     Ok(())
 }

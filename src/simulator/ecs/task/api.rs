@@ -5,8 +5,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::input::{self, invalid, page, parse};
 use super::super::health::{self, Verdict};
+use super::super::input::{self, invalid, page, parse};
 use super::super::{cluster, fargate_family, rollout, service};
 use super::{ContainerState, Interface, Process, Stage, Stop, StopCode, Task, Times};
 use crate::simulator::call::{Answer, Call, timestamp};
@@ -26,7 +26,14 @@ struct List {
 
 /// Tasks whose desired status is RUNNING unless STOPPED is asked for (API_ListTasks).
 pub(in super::super) fn list(world: &mut World, call: &Call) -> Answer {
-    let List { _cluster: _, service_name, family, desired_status, started_by, launch_type } = parse(call)?;
+    let List {
+        _cluster: _,
+        service_name,
+        family,
+        desired_status,
+        started_by,
+        launch_type,
+    } = parse(call)?;
     let cluster = cluster::find(world, call.text("cluster"))?;
     let number = match service_name {
         None => None,
@@ -46,11 +53,23 @@ pub(in super::super) fn list(world: &mut World, call: &Call) -> Answer {
         task.cluster == cluster
             && wanted == Some(task.is_wanted())
             && number.is_none_or(|number| number == task.service)
-            && family.as_ref().is_none_or(|family| *family == task.blueprint.family)
-            && started_by.as_ref().is_none_or(|by| *by == rollout::deployment_id(&task.revision))
-            && launch_type.as_ref().is_none_or(|launch| launch == "FARGATE")
+            && family
+                .as_ref()
+                .is_none_or(|family| *family == task.blueprint.family)
+            && started_by
+                .as_ref()
+                .is_none_or(|by| *by == rollout::deployment_id(&task.revision))
+            && launch_type
+                .as_ref()
+                .is_none_or(|launch| launch == "FARGATE")
     };
-    let arns = world.ecs.tasks.iter().filter(matches).map(|task| json!(arn(world, task))).collect();
+    let arns = world
+        .ecs
+        .tasks
+        .iter()
+        .filter(matches)
+        .map(|task| json!(arn(world, task)))
+        .collect();
     page(call, "taskArns", arns, 100)
 }
 
@@ -65,7 +84,11 @@ struct Describe {
 }
 
 pub(in super::super) fn describe(world: &mut World, call: &Call) -> Answer {
-    let Describe { _cluster: _, tasks, include } = parse(call)?;
+    let Describe {
+        _cluster: _,
+        tasks,
+        include,
+    } = parse(call)?;
     let cluster = cluster::find(world, call.text("cluster"))?;
     if !(1..=100).contains(&tasks.len()) {
         return Err(invalid("Tasks must have between 1 and 100 entries."));
@@ -75,8 +98,12 @@ pub(in super::super) fn describe(world: &mut World, call: &Call) -> Answer {
     for reference in &tasks {
         match find(world, &cluster, reference) {
             Some(task) => found.push(one(world, task, with_tags)),
-            None if reference.starts_with("arn:") => failures.push(input::missing(reference.clone())),
-            None => failures.push(input::missing(world.arn("ecs", &format!("task/{cluster}/{reference}")))),
+            None if reference.starts_with("arn:") => {
+                failures.push(input::missing(reference.clone()))
+            }
+            None => failures.push(input::missing(
+                world.arn("ecs", &format!("task/{cluster}/{reference}")),
+            )),
         }
     }
     Ok(json!({ "tasks": found, "failures": failures }))
@@ -92,22 +119,44 @@ struct StopTask {
 }
 
 pub(in super::super) fn stop(world: &mut World, call: &Call) -> Answer {
-    let StopTask { _cluster: _, task: reference, reason } = parse(call)?;
+    let StopTask {
+        _cluster: _,
+        task: reference,
+        reason,
+    } = parse(call)?;
     let cluster = cluster::find(world, call.text("cluster"))?;
     let missing = || invalid("The referenced task was not found.");
-    if reason.as_ref().is_some_and(|reason| reason.chars().count() > 1_024) {
+    if reason
+        .as_ref()
+        .is_some_and(|reason| reason.chars().count() > 1_024)
+    {
         return Err(invalid("reason must have at most 1024 characters."));
     }
-    let id = find(world, &cluster, &reference).ok_or_else(missing)?.id.clone();
-    let task = world.ecs.tasks.iter_mut().find(|task| task.id == id).ok_or_else(missing)?;
-    task.ask_stop(StopCode::UserInitiated, reason.unwrap_or_else(|| "Task stopped by user".into()));
+    let id = find(world, &cluster, &reference)
+        .ok_or_else(missing)?
+        .id
+        .clone();
+    let task = world
+        .ecs
+        .tasks
+        .iter_mut()
+        .find(|task| task.id == id)
+        .ok_or_else(missing)?;
+    task.ask_stop(
+        StopCode::UserInitiated,
+        reason.unwrap_or_else(|| "Task stopped by user".into()),
+    );
     let task = find(world, &cluster, &id).ok_or_else(missing)?;
     Ok(json!({ "task": one(world, task, true) }))
 }
 
 fn find<'a>(world: &'a World, cluster: &str, reference: &str) -> Option<&'a Task> {
     let id = input::name(world, "task", reference)?;
-    world.ecs.tasks.iter().find(|task| task.cluster == cluster && task.id == id)
+    world
+        .ecs
+        .tasks
+        .iter()
+        .find(|task| task.cluster == cluster && task.id == id)
 }
 
 fn arn(world: &World, task: &Task) -> String {
@@ -125,7 +174,14 @@ fn one(world: &World, task: &Task, with_tags: bool) -> Value {
         task_definition,
         blueprint,
         address,
-        interface: Interface { attachment, eni, mac, subnet, availability_zone },
+        interface:
+            Interface {
+                attachment,
+                eni,
+                mac,
+                subnet,
+                availability_zone,
+            },
         tags,
         stage,
         stop,
@@ -177,7 +233,16 @@ fn one(world: &World, task: &Task, with_tags: bool) -> Value {
         "tags": if with_tags { tags.to_value() } else { json!([]) },
         "version": 1,
     });
-    let Times { created, connected, pull_started, pull_stopped, started, stopping, execution_stopped, stopped } = times;
+    let Times {
+        created,
+        connected,
+        pull_started,
+        pull_stopped,
+        started,
+        stopping,
+        execution_stopped,
+        stopped,
+    } = times;
     let at = |time: &Option<_>| time.map(timestamp);
     let members = [
         ("createdAt", Some(timestamp(*created))),
@@ -188,20 +253,50 @@ fn one(world: &World, task: &Task, with_tags: bool) -> Value {
         ("stoppingAt", at(stopping)),
         ("executionStoppedAt", at(execution_stopped)),
         ("stoppedAt", at(stopped)),
-        ("cpu", blueprint.size.map(|size| json!(size.cpu_units.to_string()))),
-        ("memory", blueprint.size.map(|size| json!(size.memory_mib.to_string()))),
-        ("stopCode", stop.as_ref().map(|Stop { code, reason: _ }| json!(code.as_str()))),
-        ("stoppedReason", stop.as_ref().map(|Stop { code: _, reason }| json!(reason))),
+        (
+            "cpu",
+            blueprint.size.map(|size| json!(size.cpu_units.to_string())),
+        ),
+        (
+            "memory",
+            blueprint
+                .size
+                .map(|size| json!(size.memory_mib.to_string())),
+        ),
+        (
+            "stopCode",
+            stop.as_ref()
+                .map(|Stop { code, reason: _ }| json!(code.as_str())),
+        ),
+        (
+            "stoppedReason",
+            stop.as_ref().map(|Stop { code: _, reason }| json!(reason)),
+        ),
     ];
     if let Some(value) = value.as_object_mut() {
-        value.extend(members.into_iter().filter_map(|(name, member)| Some((name.into(), member?))));
+        value.extend(
+            members
+                .into_iter()
+                .filter_map(|(name, member)| Some((name.into(), member?))),
+        );
     }
     value
 }
 
 fn container_value(world: &World, task: &Task, container: &ContainerState) -> Value {
-    let ContainerState { name, container_id, runtime_id, process, reason, checking } = container;
-    let definition = task.blueprint.containers.iter().find(|definition| definition.name == *name);
+    let ContainerState {
+        name,
+        container_id,
+        runtime_id,
+        process,
+        reason,
+        checking,
+    } = container;
+    let definition = task
+        .blueprint
+        .containers
+        .iter()
+        .find(|definition| definition.name == *name);
     let (status, exit_code) = match (process, task.stage) {
         (Process::Exited(code), _) => ("STOPPED", Some(*code)),
         (Process::Live { .. }, _) => ("RUNNING", None),
@@ -224,7 +319,11 @@ fn container_value(world: &World, task: &Task, container: &ContainerState) -> Va
     });
     if let Some(value) = value.as_object_mut() {
         value.extend(exit_code.map(|code| ("exitCode".to_owned(), json!(code))));
-        value.extend(reason.as_ref().map(|reason| ("reason".to_owned(), json!(reason))));
+        value.extend(
+            reason
+                .as_ref()
+                .map(|reason| ("reason".to_owned(), json!(reason))),
+        );
     }
     value
 }
@@ -240,10 +339,13 @@ fn health_word(verdict: Verdict) -> &'static str {
 /// Every task with its process, for `/_simulator/tasks`: what no AWS call says.
 pub(in super::super) fn report(world: &World) -> Value {
     let tasks = world.ecs.tasks.iter().map(|task| {
-        let pid = task.containers.iter().find_map(|container| match container.process {
-            Process::Live { pid } => Some(pid),
-            Process::Absent | Process::Asked | Process::Exited(_) => None,
-        });
+        let pid = task
+            .containers
+            .iter()
+            .find_map(|container| match container.process {
+                Process::Live { pid } => Some(pid),
+                Process::Absent | Process::Asked | Process::Exited(_) => None,
+            });
         json!({
             "id": task.id,
             "cluster": task.cluster,

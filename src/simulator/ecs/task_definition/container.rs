@@ -143,25 +143,40 @@ impl Container {
     }
 
     pub(in super::super) fn awslogs(&self) -> Option<AwsLogs<'_>> {
-        let LogConfiguration { log_driver, options } = self.log_configuration.as_ref()?;
+        let LogConfiguration {
+            log_driver,
+            options,
+        } = self.log_configuration.as_ref()?;
         if log_driver != "awslogs" {
             return None;
         }
         let option = |name: &str| options.get(name).map(String::as_str);
-        Some(AwsLogs { group: option("awslogs-group")?, prefix: option("awslogs-stream-prefix")? })
+        Some(AwsLogs {
+            group: option("awslogs-group")?,
+            prefix: option("awslogs-stream-prefix")?,
+        })
     }
 }
 
 /// The normal form of every container.
-pub(super) fn normalize_all(containers: Vec<Map<String, Value>>, awsvpc: bool) -> Result<Vec<Value>, Refusal> {
+pub(super) fn normalize_all(
+    containers: Vec<Map<String, Value>>,
+    awsvpc: bool,
+) -> Result<Vec<Value>, Refusal> {
     if containers.is_empty() {
         return Err(client("Container list cannot be empty."));
     }
-    containers.into_iter().map(|container| normalize(container, awsvpc)).collect()
+    containers
+        .into_iter()
+        .map(|container| normalize(container, awsvpc))
+        .collect()
 }
 
 fn normalize(mut given: Map<String, Value>, awsvpc: bool) -> Result<Value, Refusal> {
-    if let Some(name) = NOT_MODELLED.iter().find(|name| given.get(**name).is_some_and(|value| !is_empty(value))) {
+    if let Some(name) = NOT_MODELLED
+        .iter()
+        .find(|name| given.get(**name).is_some_and(|value| !is_empty(value)))
+    {
         let message = format!("The simulator does not model the container member {name}.");
         return Err(Refusal::new("UnsupportedFeatureException", message));
     }
@@ -173,12 +188,23 @@ fn normalize(mut given: Map<String, Value>, awsvpc: bool) -> Result<Value, Refus
             None => continue,
         };
     }
-    let defaults = [("cpu", json!(0)), ("essential", json!(true)), ("versionConsistency", json!("enabled"))];
+    let defaults = [
+        ("cpu", json!(0)),
+        ("essential", json!(true)),
+        ("versionConsistency", json!("enabled")),
+    ];
     for (name, value) in defaults {
         normal.entry(name).or_insert(value);
     }
-    for mapping in normal.get_mut("portMappings").and_then(Value::as_array_mut).into_iter().flatten() {
-        let Some(mapping) = mapping.as_object_mut() else { continue };
+    for mapping in normal
+        .get_mut("portMappings")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        let Some(mapping) = mapping.as_object_mut() else {
+            continue;
+        };
         mapping.entry("protocol").or_insert(json!("tcp"));
         if let (true, Some(port)) = (awsvpc, mapping.get("containerPort").cloned()) {
             mapping.entry("hostPort").or_insert(port);
@@ -197,13 +223,30 @@ fn is_empty(value: &Value) -> bool {
 }
 
 /// AWS's rules for containers; `size` is there when the definition must run on Fargate.
-pub(super) fn check(containers: &[Container], size: Option<Size>, execution_role: bool) -> Result<(), Refusal> {
+pub(super) fn check(
+    containers: &[Container],
+    size: Option<Size>,
+    execution_role: bool,
+) -> Result<(), Refusal> {
     for (index, container) in containers.iter().enumerate() {
-        let Container { name, image, secrets, health_check, log_configuration, environment, port_mappings, .. } = container;
+        let Container {
+            name,
+            image,
+            secrets,
+            health_check,
+            log_configuration,
+            environment,
+            port_mappings,
+            ..
+        } = container;
         if !is_identifier(name) {
             return Err(client("Container.name contains invalid characters."));
         }
-        if containers.iter().take(index).any(|other| other.name == *name) {
+        if containers
+            .iter()
+            .take(index)
+            .any(|other| other.name == *name)
+        {
             return Err(client(format!("Container.name: {name} is duplicated.")));
         }
         if image.is_empty() {
@@ -215,7 +258,10 @@ pub(super) fn check(containers: &[Container], size: Option<Size>, execution_role
             ));
         }
         for secret in secrets {
-            if environment.iter().any(|variable| variable.name == secret.name) {
+            if environment
+                .iter()
+                .any(|variable| variable.name == secret.name)
+            {
                 return Err(client(format!(
                     "The secret name must be unique and not shared with any new or existing environment variables set on \
                      the container, such as '{}'.",
@@ -234,31 +280,62 @@ pub(super) fn check(containers: &[Container], size: Option<Size>, execution_role
             check_logs(logs, size.is_some(), execution_role)?;
         }
         if size.is_some() && container.stop_timeout.is_some_and(|seconds| seconds > 120) {
-            return Err(client("Container.stopTimeout must be at most 120 for Fargate tasks."));
+            return Err(client(
+                "Container.stopTimeout must be at most 120 for Fargate tasks.",
+            ));
         }
-        if port_mappings.iter().any(|mapping| mapping.container_port == 0) {
+        if port_mappings
+            .iter()
+            .any(|mapping| mapping.container_port == 0)
+        {
             return Err(client("Container port must be between 1 and 65535."));
         }
     }
     if !containers.iter().any(|container| container.essential) {
-        return Err(client("At least one container must be marked as essential."));
+        return Err(client(
+            "At least one container must be marked as essential.",
+        ));
     }
     Ok(())
 }
 
 /// Ranges of API_HealthCheck.
 fn check_health_check(check: &HealthCheck) -> Result<(), Refusal> {
-    let HealthCheck { command, interval, timeout, retries, start_period } = check;
+    let HealthCheck {
+        command,
+        interval,
+        timeout,
+        retries,
+        start_period,
+    } = check;
     let named = match command.split_first() {
-        Some((kind, rest)) => matches!(kind.as_str(), "CMD" | "CMD-SHELL" | "NONE") && (kind == "NONE" || !rest.is_empty()),
+        Some((kind, rest)) => {
+            matches!(kind.as_str(), "CMD" | "CMD-SHELL" | "NONE")
+                && (kind == "NONE" || !rest.is_empty())
+        }
         None => false,
     };
     let rules = [
-        (named, "HealthCheck.command must start with CMD, CMD-SHELL or NONE and name a command."),
-        ((5..=300).contains(interval), "HealthCheck.interval must be between 5 and 300 seconds."),
-        ((2..=60).contains(timeout), "HealthCheck.timeout must be between 2 and 60 seconds."),
-        ((1..=10).contains(retries), "HealthCheck.retries must be between 1 and 10."),
-        ((0..=300).contains(start_period), "HealthCheck.startPeriod must be between 0 and 300 seconds."),
+        (
+            named,
+            "HealthCheck.command must start with CMD, CMD-SHELL or NONE and name a command.",
+        ),
+        (
+            (5..=300).contains(interval),
+            "HealthCheck.interval must be between 5 and 300 seconds.",
+        ),
+        (
+            (2..=60).contains(timeout),
+            "HealthCheck.timeout must be between 2 and 60 seconds.",
+        ),
+        (
+            (1..=10).contains(retries),
+            "HealthCheck.retries must be between 1 and 10.",
+        ),
+        (
+            (0..=300).contains(start_period),
+            "HealthCheck.startPeriod must be between 0 and 300 seconds.",
+        ),
     ];
     match rules.into_iter().find(|(kept, _)| !kept) {
         None => Ok(()),
@@ -267,7 +344,10 @@ fn check_health_check(check: &HealthCheck) -> Result<(), Refusal> {
 }
 
 fn check_logs(logs: &LogConfiguration, fargate: bool, execution_role: bool) -> Result<(), Refusal> {
-    let LogConfiguration { log_driver, options } = logs;
+    let LogConfiguration {
+        log_driver,
+        options,
+    } = logs;
     if log_driver != "awslogs" {
         let message = format!("The simulator does not model the log driver {log_driver}.");
         return Err(Refusal::new("UnsupportedFeatureException", message));
@@ -279,7 +359,9 @@ fn check_logs(logs: &LogConfiguration, fargate: bool, execution_role: bool) -> R
     }
     for option in ["awslogs-group", "awslogs-region", "awslogs-stream-prefix"] {
         if fargate && !options.contains_key(option) {
-            return Err(client(format!("Log driver awslogs requires options: {option}")));
+            return Err(client(format!(
+                "Log driver awslogs requires options: {option}"
+            )));
         }
     }
     Ok(())

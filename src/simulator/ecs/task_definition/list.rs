@@ -20,17 +20,31 @@ struct List {
 
 /// `familyPrefix` is the whole family name, whatever it is called (API_ListTaskDefinitions: "The full family name").
 pub(in super::super) fn list(world: &mut World, call: &Call) -> Answer {
-    let List { family_prefix, status, sort } = parse(call)?;
+    let List {
+        family_prefix,
+        status,
+        sort,
+    } = parse(call)?;
     let active = match status.as_deref() {
         None | Some("ACTIVE") => true,
         Some("INACTIVE") => false,
         Some(other) => return Err(invalid(format!("Invalid status {other}."))),
     };
     let wanted = |definition: &&TaskDefinition| {
-        definition.is_active() == active && family_prefix.as_ref().is_none_or(|family| *family == definition.family)
+        definition.is_active() == active
+            && family_prefix
+                .as_ref()
+                .is_none_or(|family| *family == definition.family)
     };
-    let definitions = world.ecs.families.values().flat_map(|family| family.revisions.values());
-    let mut arns: Vec<_> = definitions.filter(wanted).map(|definition| json!(definition.arn)).collect();
+    let definitions = world
+        .ecs
+        .families
+        .values()
+        .flat_map(|family| family.revisions.values());
+    let mut arns: Vec<_> = definitions
+        .filter(wanted)
+        .map(|definition| json!(definition.arn))
+        .collect();
     match sort.as_deref() {
         None | Some("ASC") => {}
         Some("DESC") => arns.reverse(),
@@ -48,7 +62,10 @@ struct ListFamilies {
 
 /// A family is active while one revision is (API_ListTaskDefinitionFamilies; without a status, all are listed).
 pub(in super::super) fn families(world: &mut World, call: &Call) -> Answer {
-    let ListFamilies { family_prefix, status } = parse(call)?;
+    let ListFamilies {
+        family_prefix,
+        status,
+    } = parse(call)?;
     let prefix = family_prefix.unwrap_or_default();
     let wanted = match status.as_deref() {
         None | Some("ALL") => None,
