@@ -1,7 +1,9 @@
 //! Everything the simulated account holds: one state per service, one source of identifiers.
 //!
 //! Plain data behind one lock: no clock, no sockets, no processes. Randomness is seeded, so that the same calls at
-//! the same times give the same identifiers.
+//! the same times give the same identifiers. A service's state is changed by its own module only.
+
+use super::{account, autoscaling, cloudwatch, ecr, ecs, elbv2, iam, logs, servicediscovery, ssm};
 
 /// The simulated account.
 pub struct World {
@@ -9,6 +11,26 @@ pub struct World {
     pub account: String,
     /// The region every ARN names.
     pub region: String,
+    /// Networks with their subnets and security groups; given, never changed.
+    pub vpcs: Vec<account::Vpc>,
+    /// Clusters, task definitions, services, tasks.
+    pub ecs: ecs::State,
+    /// Load balancers, listeners, rules, target groups.
+    pub elbv2: elbv2::State,
+    /// Scalable targets and scaling policies.
+    pub autoscaling: autoscaling::State,
+    /// Alarms and metric data.
+    pub cloudwatch: cloudwatch::State,
+    /// Image repositories.
+    pub ecr: ecr::State,
+    /// Roles and their policies.
+    pub iam: iam::State,
+    /// Log groups, streams, events.
+    pub logs: logs::State,
+    /// Cloud Map namespaces, services, instances.
+    pub servicediscovery: servicediscovery::State,
+    /// Parameters.
+    pub ssm: ssm::State,
     random: fastrand::Rng,
 }
 
@@ -18,6 +40,16 @@ impl World {
         World {
             account: account.into(),
             region: region.into(),
+            vpcs: Vec::new(),
+            ecs: ecs::State::default(),
+            elbv2: elbv2::State::default(),
+            autoscaling: autoscaling::State::default(),
+            cloudwatch: cloudwatch::State::default(),
+            ecr: ecr::State::default(),
+            iam: iam::State::default(),
+            logs: logs::State::default(),
+            servicediscovery: servicediscovery::State::default(),
+            ssm: ssm::State::default(),
             random: fastrand::Rng::with_seed(seed),
         }
     }
@@ -29,11 +61,25 @@ impl World {
             .collect()
     }
 
+    /// A fresh version 4 UUID, as AWS names alarms' policies and Cloud Map operations.
+    pub fn uuid(&mut self) -> String {
+        uuid::Builder::from_random_bytes(self.random.u128(..).to_be_bytes())
+            .into_uuid()
+            .to_string()
+    }
+
     /// `arn:aws:<service>:<region>:<account>:<resource>`.
     pub fn arn(&self, service: &str, resource: &str) -> String {
         format!(
             "arn:aws:{service}:{}:{}:{resource}",
             self.region, self.account
         )
+    }
+
+    /// The subnet of that id and the network it is in.
+    pub fn subnet(&self, id: &str) -> Option<(&account::Vpc, &account::Subnet)> {
+        self.vpcs
+            .iter()
+            .find_map(|vpc| Some((vpc, vpc.subnets.iter().find(|subnet| subnet.id == id)?)))
     }
 }
