@@ -233,10 +233,20 @@ pub fn parse(text: &str) -> Result<Account, Error> {
         let place = || format!("load_balancers.{}", balancer.name);
         let vpc = account.vpc(&balancer.vpc, place)?;
         for id in &balancer.subnets {
-            named(vpc.subnets.iter().any(|subnet| subnet.id == *id), place, "subnet", id)?;
+            named(
+                vpc.subnets.iter().any(|subnet| subnet.id == *id),
+                place,
+                "subnet",
+                id,
+            )?;
         }
         for id in &balancer.security_groups {
-            named(vpc.security_groups.iter().any(|group| group.id == *id), place, "security group", id)?;
+            named(
+                vpc.security_groups.iter().any(|group| group.id == *id),
+                place,
+                "security group",
+                id,
+            )?;
         }
     }
     for namespace in &account.namespaces {
@@ -248,7 +258,10 @@ pub fn parse(text: &str) -> Result<Account, Error> {
 impl Account {
     fn vpc(&self, id: &str, place: impl Fn() -> String) -> Result<&Vpc, Error> {
         let found = self.vpcs.iter().find(|vpc| vpc.id == id);
-        found.ok_or_else(|| Error::Dangling { place: place(), missing: format!("network {id}") })
+        found.ok_or_else(|| Error::Dangling {
+            place: place(),
+            missing: format!("network {id}"),
+        })
     }
 
     /// The account as it stands at `now`; identifiers made later follow from `seed`.
@@ -285,5 +298,12 @@ impl Account {
 }
 
 fn named(found: bool, place: impl Fn() -> String, kind: &str, id: &str) -> Result<(), Error> {
-    if found { Ok(()) } else { Err(Error::Dangling { place: place(), missing: format!("{kind} {id}") }) }
+    if found {
+        Ok(())
+    } else {
+        Err(Error::Dangling {
+            place: place(),
+            missing: format!("{kind} {id}"),
+        })
+    }
 }

@@ -28,7 +28,10 @@ pub fn desired_count(world: &World, resource_id: &str) -> Option<u32> {
 
 /// Sets the desired count, as UpdateService by Application Auto Scaling does.
 pub fn set_desired_count(world: &mut World, cluster: &str, service: &str, count: u32) {
-    world.ecs.services.insert(format!("service/{cluster}/{service}"), count);
+    world
+        .ecs
+        .services
+        .insert(format!("service/{cluster}/{service}"), count);
 }
 
 /// No operation yet.

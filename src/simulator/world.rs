@@ -56,21 +56,30 @@ impl World {
 
     /// Fresh lower-case hexadecimal digits, as AWS builds ids from (32 for an ECS task, 16 for a target group).
     pub fn hex(&mut self, digits: usize) -> String {
-        (0..digits).map(|_| char::from_digit(self.random.u32(0..16), 16).unwrap_or('0')).collect()
+        (0..digits)
+            .map(|_| char::from_digit(self.random.u32(0..16), 16).unwrap_or('0'))
+            .collect()
     }
 
     /// A fresh version 4 UUID, as AWS names alarms' policies and Cloud Map operations.
     pub fn uuid(&mut self) -> String {
-        uuid::Builder::from_random_bytes(self.random.u128(..).to_be_bytes()).into_uuid().to_string()
+        uuid::Builder::from_random_bytes(self.random.u128(..).to_be_bytes())
+            .into_uuid()
+            .to_string()
     }
 
     /// `arn:aws:<service>:<region>:<account>:<resource>`.
     pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
+        format!(
+            "arn:aws:{service}:{}:{}:{resource}",
+            self.region, self.account
+        )
     }
 
     /// The subnet of that id and the network it is in.
     pub fn subnet(&self, id: &str) -> Option<(&account::Vpc, &account::Subnet)> {
-        self.vpcs.iter().find_map(|vpc| Some((vpc, vpc.subnets.iter().find(|subnet| subnet.id == id)?)))
+        self.vpcs
+            .iter()
+            .find_map(|vpc| Some((vpc, vpc.subnets.iter().find(|subnet| subnet.id == id)?)))
     }
 }

@@ -1,0 +1,140 @@
+//! The simulated AWS on a loopback port.
+//!
+//! Takes a listener, answers AWS requests by `wire` and a few paths of its own under `/_simulator/`, which no AWS
+//! service uses. Bounded: connections, header time, body. Never decides anything about AWS.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use super::{Simulator, wire};
+
+/// An SDK client keeps about ten connections; a full demo has fewer than ten clients.
+const CONNECTIONS_MAX: usize = 256;
+const HEADER_READ_SECONDS: u64 = 10;
+/// A body is at most 1 MiB and comes over loopback.
+const BODY_READ_SECONDS: u64 = 10;
+/// Every reply is computed in memory: what has not left by then is held up by its reader.
+const DRAIN_SECONDS: u64 = 2;
+
+/// Serves until `shutdown` completes, then answers what has begun and returns.
+pub async fn serve(
+    listener: TcpListener,
+    simulator: Simulator,
+    shutdown: impl Future<Output = ()>,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let graceful = GracefulShutdown::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let place = tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            place = Arc::clone(&places).acquire_owned() => place,
+        };
+        // The semaphore is never closed.
+        let Ok(place) = place else { break };
+        let accepted = tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of descriptors, or the peer left already: both pass.
+                tracing::warn!(%error, "failed to accept a connection");
+                sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let simulator = simulator.clone();
+        let service = service_fn(move |request| {
+            let simulator = simulator.clone();
+            async move { Ok::<_, Infallible>(answer(&simulator, request).await.map(Full::new)) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(HEADER_READ_SECONDS))
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+    if timeout(Duration::from_secs(DRAIN_SECONDS), graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("connections were still open after {DRAIN_SECONDS} s and are dropped");
+    }
+}
+
+async fn answer(simulator: &Simulator, request: Request<Incoming>) -> Response<Bytes> {
+    if let Some(path) = request.uri().path().strip_prefix("/_simulator/") {
+        return administer(simulator, request.method(), path);
+    }
+    let (head, body) = request.into_parts();
+    let read = timeout(
+        Duration::from_secs(BODY_READ_SECONDS),
+        Limited::new(body, wire::BODY_BYTES_MAX).collect(),
+    );
+    match read.await {
+        Ok(Ok(body)) => wire::reply(simulator, &Request::from_parts(head, body.to_bytes())),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            wire::too_large(simulator, &head)
+        }
+        Ok(Err(_)) => plain(
+            StatusCode::BAD_REQUEST,
+            &json!({ "error": "the body ended early" }),
+        ),
+        Err(_) => plain(
+            StatusCode::REQUEST_TIMEOUT,
+            &json!({ "error": "the body did not come in time" }),
+        ),
+    }
+}
+
+/// What a person or a test asks about the simulation itself.
+fn administer(simulator: &Simulator, method: &Method, path: &str) -> Response<Bytes> {
+    match (method.as_str(), path) {
+        ("GET", "ready") => plain(StatusCode::OK, &json!({ "ready": true })),
+        ("GET", "calls") => plain(StatusCode::OK, &json!(simulator.calls())),
+        ("DELETE", "calls") => {
+            simulator.clear_calls();
+            plain(StatusCode::OK, &json!({}))
+        }
+        _ => plain(
+            StatusCode::NOT_FOUND,
+            &json!({ "error": format!("no {method} /_simulator/{path}; there are GET ready, GET calls, DELETE calls") }),
+        ),
+    }
+}
+
+fn plain(status: StatusCode, body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

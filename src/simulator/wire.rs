@@ -1,0 +1,301 @@
+//! AWS's wire protocols, taken off a request and put onto a reply.
+//!
+//! Takes one HTTP request with its body read, gives one HTTP response; sees no socket, so the in-process client and the
+//! server share every byte of it. Which service is meant is what the request is signed for; which protocol, what its
+//! headers say. It never verifies the signature, only that there is one.
+//!
+//! ```text
+//! headers ─Dialect::of→ service + protocol      body ─read→ operation + input ─Simulator::answer→ ─write→ reply
+//! ```
+
+mod cbor;
+mod json;
+mod query;
+mod service;
+mod xml;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use serde_json::{Map, Value};
+
+use self::service::Service;
+use super::Simulator;
+use super::call::{Answer, Call, Refusal, SERIALIZATION, UNKNOWN_OPERATION};
+
+/// The largest body read. AWS takes 1 MiB for PutLogEvents and PutMetricData, less elsewhere.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Answers one request.
+pub fn reply(simulator: &Simulator, request: &Request<Bytes>) -> Response<Bytes> {
+    let request_id = simulator.next_request_id();
+    let dialect = match Dialect::of(request.method(), request.uri().path(), request.headers()) {
+        Ok(dialect) => dialect,
+        Err(refusal) => return json::refuse(json::Version::V1_1, &refusal, &request_id),
+    };
+    let read = read(simulator, &dialect, request);
+    let (operation, answer) = match read {
+        Ok(call) => {
+            let answer = simulator.answer(&call);
+            (call.operation, answer)
+        }
+        Err(refusal) => (String::new(), Err(refusal)),
+    };
+    write(&dialect, &operation, answer, &request_id)
+}
+
+/// The reply to a request whose body is not read because it is longer than [`BODY_BYTES_MAX`].
+pub fn too_large(simulator: &Simulator, head: &Parts) -> Response<Bytes> {
+    let refusal = Refusal {
+        code: "RequestEntityTooLargeException",
+        message: format!("The body is longer than {BODY_BYTES_MAX} bytes."),
+        status: 413,
+    };
+    let request_id = simulator.next_request_id();
+    match Dialect::of(&head.method, head.uri.path(), &head.headers) {
+        Ok(dialect) => write(&dialect, "", Err(refusal), &request_id),
+        Err(_) => json::refuse(json::Version::V1_1, &refusal, &request_id),
+    }
+}
+
+enum Protocol {
+    /// The operation is in `X-Amz-Target`, the input in a JSON body.
+    Json {
+        version: json::Version,
+        operation: String,
+    },
+    /// The operation is in the path, the input in a CBOR body (Smithy RPC v2).
+    Cbor { operation: String },
+    /// Operation and input are form fields; the reply is XML.
+    Query,
+}
+
+/// To whom a request speaks, and how: known from its head alone, so that even a refusal is in the client's language.
+struct Dialect {
+    service: &'static Service,
+    protocol: Protocol,
+}
+
+impl Dialect {
+    fn of(method: &Method, path: &str, headers: &HeaderMap) -> Result<Dialect, Refusal> {
+        let (shape, protocol) = if let Some(rest) = path.strip_prefix("/service/") {
+            let (shape, operation) = rest.split_once("/operation/").unwrap_or((rest, ""));
+            (
+                Some(shape.to_owned()),
+                Protocol::Cbor {
+                    operation: operation.to_owned(),
+                },
+            )
+        } else if let Some(target) = text(headers, "x-amz-target") {
+            let (shape, operation) = target.split_once('.').unwrap_or((target, ""));
+            let content_type = text(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
+            let version = if content_type.ends_with("json-1.0") {
+                json::Version::V1_0
+            } else {
+                json::Version::V1_1
+            };
+            (
+                Some(shape.to_owned()),
+                Protocol::Json {
+                    version,
+                    operation: operation.to_owned(),
+                },
+            )
+        } else {
+            (None, Protocol::Query)
+        };
+        let host = text(headers, HOST.as_str()).unwrap_or_default();
+        let service = match (signed_for(headers).map(|scope| scope.service), shape) {
+            (Some(name), _) => service::named(name),
+            (None, Some(shape)) => service::with_shape(&shape),
+            (None, None) => service::named(host.split('.').next().unwrap_or_default()),
+        };
+        if service.is_none() && !headers.contains_key(AUTHORIZATION) {
+            return Err(unsigned());
+        }
+        let unknown = || Refusal {
+            code: "UnknownServiceException",
+            message: format!(
+                "{method} {path} names no simulated service; there are: {}",
+                service::names()
+            ),
+            status: 404,
+        };
+        Ok(Dialect {
+            service: service.ok_or_else(unknown)?,
+            protocol,
+        })
+    }
+}
+
+fn unsigned() -> Refusal {
+    let message = "Request is missing Authentication Token".to_owned();
+    Refusal {
+        code: "MissingAuthenticationToken",
+        message,
+        status: 403,
+    }
+}
+
+/// The parts of a credential scope that say where a request was meant to go.
+struct Scope<'a> {
+    region: &'a str,
+    service: &'a str,
+}
+
+/// `AWS4-HMAC-SHA256 Credential=AKID/20260801/us-east-1/ecs/aws4_request, SignedHeaders=…, Signature=…`.
+fn signed_for(headers: &HeaderMap) -> Option<Scope<'_>> {
+    let authorization = text(headers, AUTHORIZATION.as_str())?;
+    let credential = authorization
+        .split_once("Credential=")?
+        .1
+        .split([',', ' '])
+        .next()?;
+    let mut parts = credential.rsplit('/');
+    let ("aws4_request", service, region) = (parts.next()?, parts.next()?, parts.next()?) else {
+        return None;
+    };
+    Some(Scope { region, service })
+}
+
+/// The call a request makes. Refuses in AWS's order: who is asking, then what.
+fn read(
+    simulator: &Simulator,
+    dialect: &Dialect,
+    request: &Request<Bytes>,
+) -> Result<Call, Refusal> {
+    let headers = request.headers();
+    if !headers.contains_key(AUTHORIZATION) {
+        return Err(unsigned());
+    }
+    let scope = signed_for(headers).ok_or_else(|| {
+        Refusal::new(
+            "IncompleteSignature",
+            "Authorization header requires 'Credential' parameter, a full scope.",
+        )
+    })?;
+    if scope.region != simulator.region() {
+        let message = format!(
+            "Credential should be scoped to a valid region, not '{}'.",
+            scope.region
+        );
+        return Err(Refusal {
+            code: "SignatureDoesNotMatch",
+            message,
+            status: 403,
+        });
+    }
+    if request.method() != Method::POST {
+        let message = format!(
+            "{} is not a method of this endpoint: use POST.",
+            request.method()
+        );
+        return Err(Refusal {
+            code: "MethodNotAllowed",
+            message,
+            status: 405,
+        });
+    }
+    if headers.contains_key(CONTENT_ENCODING) {
+        return Err(Refusal::new(
+            SERIALIZATION,
+            "The simulator reads no compressed body: disable_request_compression.",
+        ));
+    }
+    let body = request.body();
+    if body.len() > BODY_BYTES_MAX {
+        let message = format!("The body is longer than {BODY_BYTES_MAX} bytes.");
+        return Err(Refusal {
+            code: "RequestEntityTooLargeException",
+            message,
+            status: 413,
+        });
+    }
+    let (operation, input): (String, Map<String, Value>) = match &dialect.protocol {
+        Protocol::Json { operation, .. } => (operation.clone(), json::input(body)?),
+        Protocol::Cbor { operation } => (operation.clone(), cbor::input(body)?),
+        Protocol::Query => query::input(body, dialect.service)?,
+    };
+    let is_name = !operation.is_empty()
+        && operation
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric());
+    if !is_name {
+        return Err(Refusal::new(
+            UNKNOWN_OPERATION,
+            "The request names no operation.",
+        ));
+    }
+    Ok(Call {
+        service: dialect.service.name,
+        operation,
+        input,
+        now: simulator.now(),
+    })
+}
+
+fn write(dialect: &Dialect, operation: &str, answer: Answer, request_id: &str) -> Response<Bytes> {
+    let service = dialect.service;
+    match (&dialect.protocol, answer) {
+        (Protocol::Json { version, .. }, Ok(output)) => json::answer(*version, output, request_id),
+        (Protocol::Json { version, .. }, Err(refusal)) => {
+            let shape = service.shape_of(&refusal);
+            query_compatible(
+                service,
+                &refusal,
+                json::refuse(*version, &shape, request_id),
+            )
+        }
+        (Protocol::Cbor { .. }, Ok(output)) => cbor::answer(output, request_id),
+        (Protocol::Cbor { .. }, Err(refusal)) => {
+            let shape = service.shape_of(&refusal);
+            query_compatible(service, &refusal, cbor::refuse(&shape, request_id))
+        }
+        (Protocol::Query, Ok(output)) => xml::answer(service, operation, &output, request_id),
+        (Protocol::Query, Err(refusal)) => xml::refuse(service, &refusal, request_id),
+    }
+}
+
+/// A service that moved from Query to another protocol repeats the code its older clients branch on.
+/// <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait>
+fn query_compatible(
+    service: &Service,
+    refusal: &Refusal,
+    mut response: Response<Bytes>,
+) -> Response<Bytes> {
+    if service.query_compatible {
+        let fault = if refusal.status < 500 {
+            "Sender"
+        } else {
+            "Receiver"
+        };
+        if let Ok(value) = HeaderValue::from_str(&format!("{};{fault}", refusal.code)) {
+            response.headers_mut().insert("x-amzn-query-error", value);
+        }
+    }
+    response
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// A response of this body; the content type is one of the codecs' own, so the builder cannot fail.
+fn response(
+    status: u16,
+    content_type: &'static str,
+    request_id: &str,
+    body: Vec<u8>,
+) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        response.headers_mut().insert("x-amzn-requestid", id);
+    }
+    response
+}
