@@ -109,7 +109,10 @@ async fn the_calls_of_a_reconciler_read_back_what_they_wrote() {
         .send()
         .await
         .unwrap();
-    assert_eq!(tags.tag_descriptions()[0].tags(), [tag.clone()]);
+    assert_eq!(
+        tags.tag_descriptions()[0].tags(),
+        std::slice::from_ref(&tag)
+    );
     assert_eq!(tags.tag_descriptions()[1].tags(), [tag]);
 
     let targets = client.register_targets().target_group_arn(arn);
