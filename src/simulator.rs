@@ -12,8 +12,11 @@
 //! a named function of the owner (`elbv2::register_target`), never through its fields.
 
 pub mod account;
+pub mod address;
 pub mod autoscaling;
+pub mod balancer;
 pub mod call;
+pub mod certificate;
 pub mod client;
 pub mod cloudwatch;
 pub mod ecr;

@@ -1,0 +1,84 @@
+//! Plan → AWS: one call per step, all of them tried, each outcome kept.
+//!
+//! Decides nothing and never waits: what a call leads to is seen by the next observation. A step that fails does not
+//! stop the others, which are independent of it by the plan's own rule.
+
+use super::aws::{Aws, AwsError, autoscaling, cloudwatch, discovery, ecs, elb, iam, logs};
+use super::plan::{Call, Step};
+use super::spec::Spec;
+
+/// Makes one step's call, once. An error whose `retryable` is set may have had its effect nevertheless.
+pub async fn apply(aws: &Aws, spec: &Spec, step: &Step) -> Result<(), AwsError> {
+    let (aws, unit) = (&aws.write, spec.name.as_str());
+    match &step.call {
+        Call::CreateLogGroup { name } => logs::create(aws, name, unit).await,
+        Call::PutRetentionPolicy { group, days } => logs::put_retention(aws, group, *days).await,
+        Call::CreateRole { role, trust } => iam::create(aws, role, trust, unit).await,
+        Call::UpdateAssumeRolePolicy { role, trust } => iam::update_trust(aws, role, trust).await,
+        Call::PutRolePolicy {
+            role,
+            policy,
+            document,
+        } => iam::put_policy(aws, role, policy, document).await,
+        Call::DeleteRolePolicy { role, policy } => iam::delete_policy(aws, role, policy).await,
+        Call::DetachRolePolicy { role, policy_arn } => {
+            iam::detach_policy(aws, role, policy_arn).await
+        }
+        Call::CreateTargetGroup { target_group, vpc } => {
+            elb::create_target_group(aws, target_group, vpc, unit).await
+        }
+        Call::ModifyTargetGroup { arn, health_check } => {
+            elb::modify_target_group(aws, arn, health_check).await
+        }
+        Call::ModifyTargetGroupAttributes {
+            arn,
+            deregistration_delay_seconds,
+        } => elb::modify_attributes(aws, arn, *deregistration_delay_seconds).await,
+        Call::CreateRule {
+            listener,
+            rule,
+            target_group,
+        } => elb::create_rule(aws, listener, rule, target_group, unit).await,
+        Call::ModifyRule {
+            arn,
+            rule,
+            target_group,
+        } => elb::modify_rule(aws, arn, rule, target_group).await,
+        Call::SetRulePriority { arn, priority } => elb::set_priority(aws, arn, *priority).await,
+        Call::CreateDiscoveryService { namespace, service } => {
+            discovery::create(aws, namespace, service, unit).await
+        }
+        Call::UpdateDiscoveryService { arn, ttl_seconds } => {
+            discovery::update(aws, arn, *ttl_seconds).await
+        }
+        Call::RegisterTaskDefinition { definition } => {
+            ecs::register(aws, definition, &spec.region, unit).await
+        }
+        Call::CreateService {
+            service,
+            desired_count,
+        } => ecs::create_service(aws, service, *desired_count, unit).await,
+        Call::UpdateService {
+            service,
+            desired_count,
+        } => ecs::update_service(aws, service, *desired_count).await,
+        Call::RegisterScalableTarget { resource, min, max } => {
+            autoscaling::register(aws, resource, *min, *max).await
+        }
+        Call::PutScalingPolicy {
+            resource,
+            name,
+            policy,
+        } => autoscaling::put_policy(aws, resource, name, policy).await,
+        Call::DeleteScalingPolicy { resource, name } => {
+            autoscaling::delete_policy(aws, resource, name).await
+        }
+        Call::PutMetricAlarm {
+            name,
+            dimensions,
+            alarm,
+            create,
+        } => cloudwatch::put_alarm(aws, name, dimensions, alarm, create.then_some(unit)).await,
+        Call::DeleteAlarm { name } => cloudwatch::delete_alarm(aws, name).await,
+    }
+}

@@ -1,0 +1,205 @@
+//! SDK ⇄ resource types: the one place that knows AWS's request and response shapes.
+//!
+//! Takes resource types and plain arguments, gives them back in normal form: AWS's defaults, echoes and orderings end
+//! here. Decides nothing. Reads retry as the SDK's standard mode does; mutating calls are made once, since several of
+//! them take no idempotency token, and an outcome that is unknown is resolved by the next observation.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+pub mod autoscaling;
+pub mod cloudwatch;
+pub mod discovery;
+pub mod ecs;
+pub mod elb;
+pub mod iam;
+pub mod logs;
+pub mod ssm;
+pub mod sts;
+mod task_definition;
+
+/// One attempt of one call; AWS answers in well under a second, and a reply this late is a lost one.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// One call with its retries.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// Clients for everything a unit is made of.
+#[derive(Clone)]
+pub struct Clients {
+    ecs: aws_sdk_ecs::Client,
+    elb: aws_sdk_elasticloadbalancingv2::Client,
+    autoscaling: aws_sdk_applicationautoscaling::Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
+    iam: aws_sdk_iam::Client,
+    cloudwatch: aws_sdk_cloudwatch::Client,
+    ssm: aws_sdk_ssm::Client,
+    discovery: aws_sdk_servicediscovery::Client,
+    sts: aws_sdk_sts::Client,
+}
+
+/// AWS as one unit's reconciler reaches it.
+#[derive(Clone)]
+pub struct Aws {
+    /// Retrying.
+    pub read: Clients,
+    /// Never retrying.
+    pub write: Clients,
+}
+
+/// Where AWS is. Credentials come from the environment, as the AWS CLI finds them.
+pub struct Endpoint {
+    /// The manifest's region.
+    pub region: String,
+    /// Another address than AWS's own, such as the simulator's.
+    pub url: Option<String>,
+    /// Another transport than HTTPS over the network, such as the simulator in process.
+    pub http_client: Option<SharedHttpClient>,
+}
+
+impl Aws {
+    /// Clients for an endpoint. Makes no call.
+    pub async fn connect(endpoint: Endpoint) -> Aws {
+        let Endpoint {
+            region,
+            url,
+            http_client,
+        } = endpoint;
+        let http_client = http_client.unwrap_or_else(|| {
+            aws_smithy_http_client::Builder::new()
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .build_https()
+        });
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
+            .build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(region))
+            .http_client(http_client)
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::standard());
+        if let Some(url) = url {
+            loader = loader.endpoint_url(url);
+        }
+        let config = loader.load().await;
+        let once = config
+            .to_builder()
+            .retry_config(RetryConfig::disabled())
+            .build();
+        Aws {
+            read: Clients::new(&config),
+            write: Clients::new(&once),
+        }
+    }
+}
+
+impl Clients {
+    fn new(config: &SdkConfig) -> Self {
+        Clients {
+            ecs: aws_sdk_ecs::Client::new(config),
+            elb: aws_sdk_elasticloadbalancingv2::Client::new(config),
+            autoscaling: aws_sdk_applicationautoscaling::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            iam: aws_sdk_iam::Client::new(config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(config),
+            ssm: aws_sdk_ssm::Client::new(config),
+            discovery: aws_sdk_servicediscovery::Client::new(config),
+            sts: aws_sdk_sts::Client::new(config),
+        }
+    }
+}
+
+/// An AWS call that gave no answer to work with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{operation}: {reason}")]
+pub struct AwsError {
+    /// `service:Operation`.
+    pub operation: &'static str,
+    /// AWS's code and message, or what kept the call from being answered.
+    pub reason: String,
+    /// Whether the same call may fare better later.
+    pub retryable: bool,
+}
+
+/// Codes that say "later", beyond transport faults and 5xx.
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
+const RETRYABLE_CODES: [&str; 10] = [
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "LimitExceededException",
+    "ServerException",
+    "ConcurrentUpdateException",
+    "OperationAbortedException",
+    "InternalServiceException",
+    "InternalFailure",
+];
+
+/// Turns an SDK error into ours, for `map_err`.
+fn failed<E: ProvideErrorMetadata>(
+    operation: &'static str,
+) -> impl Fn(SdkError<E, HttpResponse>) -> AwsError {
+    move |error| {
+        let (reason, retryable) = match &error {
+            SdkError::ServiceError(service) => {
+                let code = service.err().code().unwrap_or("an error without a code");
+                let message = service.err().message().unwrap_or_default();
+                let later =
+                    service.raw().status().as_u16() >= 500 || RETRYABLE_CODES.contains(&code);
+                (format!("{code}: {message}"), later)
+            }
+            SdkError::TimeoutError(_) => ("no answer in time".to_owned(), true),
+            SdkError::DispatchFailure(failure) => {
+                let cause = failure
+                    .as_connector_error()
+                    .map_or_else(|| "could not be sent".to_owned(), |error| chain(error));
+                // Without credentials no later attempt fares better; everything else is the network's.
+                (cause, !failure.is_other())
+            }
+            SdkError::ResponseError(_) => ("an answer that is not AWS's".to_owned(), true),
+            SdkError::ConstructionFailure(_) | _ => (
+                "could not be put together: are there credentials?".to_owned(),
+                false,
+            ),
+        };
+        AwsError {
+            operation,
+            reason,
+            retryable,
+        }
+    }
+}
+
+/// An error and everything under it, in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+/// Whether an error is AWS saying that the thing is not there.
+fn is_code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>, code: &str) -> bool {
+    matches!(error, SdkError::ServiceError(service) if service.err().code() == Some(code))
+}
+
+/// A reply that lacks what AWS always sends.
+fn lacking(operation: &'static str, member: &str) -> AwsError {
+    AwsError {
+        operation,
+        reason: format!("the answer has no {member}"),
+        retryable: true,
+    }
+}

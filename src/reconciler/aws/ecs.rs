@@ -1,0 +1,396 @@
+//! ECS: the cluster, the service and its newest rollout, registered revisions, and the one service call.
+
+use aws_sdk_ecs::types::{
+    AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration,
+    DeploymentRolloutState, LaunchType, LoadBalancer, NetworkConfiguration, PropagateTags,
+    Service as SdkService, ServiceDeploymentBrief, ServiceDeploymentStatus, ServiceField,
+    ServiceRegistry, SortOrder, Tag, TaskDefinitionStatus,
+};
+
+use super::elb::join;
+use super::{AwsError, Clients, failed, lacking, task_definition};
+use crate::reconciler::observed::{Found, Rollout, Running};
+use crate::reconciler::plan::ServiceCall;
+use crate::reconciler::resource::{Join, OWNER_TAG, Service, TaskDefinition};
+
+pub use super::task_definition::register;
+
+/// How many older revisions are looked through for one that already says what is wanted: enough for a rollback, and
+/// DescribeTaskDefinition reads only one at a time.
+const REVISIONS_MAX: i32 = 10;
+
+/// What a service's references are compared with: this unit's ARNs today.
+pub struct Own<'a> {
+    /// The target group's.
+    pub target_group: Option<&'a str>,
+    /// The Cloud Map service's.
+    pub discovery: Option<&'a str>,
+    /// The container the manifest means.
+    pub container: &'a str,
+}
+
+pub(super) fn owner_tag(unit: &str) -> Tag {
+    Tag::builder().key(OWNER_TAG).value(unit).build()
+}
+
+/// Whether a cluster is there and ACTIVE.
+pub async fn cluster_active(aws: &Clients, cluster: &str) -> Result<bool, AwsError> {
+    let reply = aws
+        .ecs
+        .describe_clusters()
+        .clusters(cluster)
+        .send()
+        .await
+        .map_err(failed("ecs:DescribeClusters"))?;
+    Ok(reply
+        .clusters()
+        .iter()
+        .any(|cluster| cluster.status.as_deref() == Some("ACTIVE")))
+}
+
+/// A service that is not INACTIVE, with what it runs and how its newest rollout stands.
+pub async fn service(
+    aws: &Clients,
+    cluster: &str,
+    name: &str,
+    own: &Own<'_>,
+) -> Result<Option<Running>, AwsError> {
+    let operation = "ecs:DescribeServices";
+    let call = aws
+        .ecs
+        .describe_services()
+        .cluster(cluster)
+        .services(name)
+        .include(ServiceField::Tags);
+    let reply = call.send().await.map_err(failed(operation))?;
+    let found = reply
+        .services
+        .unwrap_or_default()
+        .into_iter()
+        .find(|service| service.status.as_deref() != Some("INACTIVE"));
+    let Some(found) = found else { return Ok(None) };
+    let revision = found
+        .task_definition
+        .clone()
+        .ok_or_else(|| lacking(operation, "taskDefinition"))?;
+    let (definition, rollout) = tokio::try_join!(
+        definition(aws, &revision, own.container),
+        rollout(aws, cluster, name, &found)
+    )?;
+    let owner = found
+        .tags()
+        .iter()
+        .find(|tag| tag.key.as_deref() == Some(OWNER_TAG))
+        .and_then(|tag| tag.value.clone());
+    let event = found
+        .events()
+        .first()
+        .and_then(|event| event.message.as_deref());
+    Ok(Some(Running {
+        draining: found.status.as_deref() == Some("DRAINING"),
+        definition,
+        desired_count: found.desired_count,
+        running_count: found.running_count,
+        rollout,
+        event: event.map(|event| {
+            event
+                .trim_start_matches(&format!("(service {name})"))
+                .trim()
+                .to_owned()
+        }),
+        revision,
+        found: Found {
+            arn: found
+                .service_arn
+                .clone()
+                .ok_or_else(|| lacking(operation, "serviceArn"))?,
+            owner,
+            value: normal(name, &found, own),
+        },
+    }))
+}
+
+fn normal(name: &str, found: &SdkService, own: &Own<'_>) -> Service {
+    let vpc = found
+        .network_configuration
+        .as_ref()
+        .and_then(|network| network.awsvpc_configuration.as_ref());
+    let deployment = found.deployment_configuration.as_ref();
+    let breaker = deployment.and_then(|deployment| deployment.deployment_circuit_breaker.as_ref());
+    let balancer = found.load_balancers().first();
+    let registry = found
+        .service_registries()
+        .first()
+        .and_then(|registry| registry.registry_arn.as_deref());
+    let reference = |arn: Option<&str>, ours| arn.map_or(Join::None, |arn| join(arn, ours));
+    Service {
+        name: name.to_owned(),
+        target_group: reference(
+            balancer.and_then(|balancer| balancer.target_group_arn.as_deref()),
+            own.target_group,
+        ),
+        traffic: balancer.map_or_else(String::new, |balancer| {
+            format!(
+                "{}:{}",
+                balancer.container_name.as_deref().unwrap_or_default(),
+                balancer.container_port.unwrap_or_default()
+            )
+        }),
+        discovery: reference(registry, own.discovery),
+        subnets: vpc
+            .map(|vpc| vpc.subnets.iter().cloned().collect())
+            .unwrap_or_default(),
+        security_groups: vpc
+            .map(|vpc| vpc.security_groups().iter().cloned().collect())
+            .unwrap_or_default(),
+        public_address: vpc.and_then(|vpc| vpc.assign_public_ip.as_ref())
+            == Some(&AssignPublicIp::Enabled),
+        // Absent means AWS's 100 and 200 for a REPLICA service.
+        healthy_percent_min: deployment
+            .and_then(|deployment| deployment.minimum_healthy_percent)
+            .unwrap_or(100),
+        healthy_percent_max: deployment
+            .and_then(|deployment| deployment.maximum_percent)
+            .unwrap_or(200),
+        circuit_breaker: breaker.is_some_and(|breaker| breaker.enable),
+        circuit_breaker_rollback: breaker.is_some_and(|breaker| breaker.rollback),
+        grace_period_seconds: found.health_check_grace_period_seconds.unwrap_or(0),
+        execute_command: found.enable_execute_command,
+    }
+}
+
+/// Service deployments know about rollbacks, which the service's own deployments forget once they are over.
+async fn rollout(
+    aws: &Clients,
+    cluster: &str,
+    name: &str,
+    found: &SdkService,
+) -> Result<Rollout, AwsError> {
+    let call = aws
+        .ecs
+        .list_service_deployments()
+        .cluster(cluster)
+        .service(name)
+        .max_results(20);
+    let reply = call
+        .send()
+        .await
+        .map_err(failed("ecs:ListServiceDeployments"))?;
+    let newest = reply
+        .service_deployments
+        .unwrap_or_default()
+        .into_iter()
+        .max_by_key(|brief| brief.created_at);
+    let primary = found
+        .deployments()
+        .iter()
+        .find(|deployment| deployment.status.as_deref() == Some("PRIMARY"));
+    if let Some(primary) = primary
+        && primary.rollout_state == Some(DeploymentRolloutState::Failed)
+    {
+        let reason = primary.rollout_state_reason.clone().unwrap_or_default();
+        return Ok(Rollout::Failed {
+            revision: primary.task_definition.clone(),
+            rolled_back: false,
+            reason,
+        });
+    }
+    let Some(newest) = newest else {
+        let completed = primary.and_then(|primary| primary.rollout_state.as_ref())
+            == Some(&DeploymentRolloutState::Completed);
+        return Ok(if completed {
+            Rollout::Completed
+        } else {
+            Rollout::InProgress
+        });
+    };
+    match newest.status.as_ref() {
+        Some(ServiceDeploymentStatus::Successful) => Ok(Rollout::Completed),
+        Some(ServiceDeploymentStatus::RollbackSuccessful) => failure(aws, &newest, true).await,
+        Some(ServiceDeploymentStatus::RollbackFailed | ServiceDeploymentStatus::Stopped) => {
+            failure(aws, &newest, false).await
+        }
+        Some(
+            ServiceDeploymentStatus::RollbackRequested
+            | ServiceDeploymentStatus::RollbackInProgress
+            | ServiceDeploymentStatus::StopRequested,
+        ) => Ok(Rollout::RollingBack),
+        // PENDING, IN_PROGRESS, and whatever AWS adds: not over yet, as far as this knows.
+        _ => Ok(Rollout::InProgress),
+    }
+}
+
+async fn failure(
+    aws: &Clients,
+    brief: &ServiceDeploymentBrief,
+    rolled_back: bool,
+) -> Result<Rollout, AwsError> {
+    let mut revision = None;
+    if let Some(arn) = &brief.target_service_revision_arn {
+        let call = aws
+            .ecs
+            .describe_service_revisions()
+            .service_revision_arns(arn);
+        let reply = call
+            .send()
+            .await
+            .map_err(failed("ecs:DescribeServiceRevisions"))?;
+        revision = reply
+            .service_revisions
+            .unwrap_or_default()
+            .into_iter()
+            .next()
+            .and_then(|revision| revision.task_definition);
+    }
+    Ok(Rollout::Failed {
+        revision,
+        rolled_back,
+        reason: brief.status_reason.clone().unwrap_or_default(),
+    })
+}
+
+async fn definition(
+    aws: &Clients,
+    revision: &str,
+    container: &str,
+) -> Result<TaskDefinition, AwsError> {
+    let operation = "ecs:DescribeTaskDefinition";
+    let reply = aws
+        .ecs
+        .describe_task_definition()
+        .task_definition(revision)
+        .send()
+        .await
+        .map_err(failed(operation))?;
+    let found = reply
+        .task_definition
+        .ok_or_else(|| lacking(operation, "taskDefinition"))?;
+    Ok(task_definition::normal(found, container))
+}
+
+/// The newest of the last ten revisions that says exactly what is wanted.
+pub async fn revision(aws: &Clients, wanted: &TaskDefinition) -> Result<Option<String>, AwsError> {
+    let call = aws
+        .ecs
+        .list_task_definitions()
+        .family_prefix(&wanted.family)
+        .status(TaskDefinitionStatus::Active)
+        .sort(SortOrder::Desc)
+        .max_results(REVISIONS_MAX);
+    let reply = call
+        .send()
+        .await
+        .map_err(failed("ecs:ListTaskDefinitions"))?;
+    for arn in reply.task_definition_arns.unwrap_or_default() {
+        if definition(aws, &arn, &wanted.container.name).await? == *wanted {
+            return Ok(Some(arn));
+        }
+    }
+    Ok(None)
+}
+
+fn network(service: &Service) -> Option<NetworkConfiguration> {
+    let vpc = AwsVpcConfiguration::builder()
+        .set_subnets(Some(service.subnets.iter().cloned().collect()))
+        .set_security_groups(Some(service.security_groups.iter().cloned().collect()))
+        .assign_public_ip(if service.public_address {
+            AssignPublicIp::Enabled
+        } else {
+            AssignPublicIp::Disabled
+        })
+        .build()
+        .ok()?;
+    Some(
+        NetworkConfiguration::builder()
+            .awsvpc_configuration(vpc)
+            .build(),
+    )
+}
+
+fn deployment(service: &Service) -> DeploymentConfiguration {
+    let breaker = DeploymentCircuitBreaker::builder()
+        .enable(service.circuit_breaker)
+        .rollback(service.circuit_breaker_rollback)
+        .build();
+    DeploymentConfiguration::builder()
+        .minimum_healthy_percent(service.healthy_percent_min)
+        .maximum_percent(service.healthy_percent_max)
+        .deployment_circuit_breaker(breaker)
+        .build()
+}
+
+fn balancer(call: &ServiceCall) -> LoadBalancer {
+    LoadBalancer::builder()
+        .target_group_arn(&call.target_group)
+        .container_name(&call.container)
+        .container_port(call.port)
+        .build()
+}
+
+/// Makes the service, owned from the start.
+pub async fn create_service(
+    aws: &Clients,
+    call: &ServiceCall,
+    desired_count: i32,
+    unit: &str,
+) -> Result<(), AwsError> {
+    let operation = "ecs:CreateService";
+    let ServiceCall {
+        cluster,
+        service,
+        task_definition,
+        target_group: _,
+        container: _,
+        port: _,
+        registry,
+    } = call;
+    let request = aws
+        .ecs
+        .create_service()
+        .cluster(cluster)
+        .service_name(&service.name)
+        .task_definition(task_definition)
+        .desired_count(desired_count)
+        .launch_type(LaunchType::Fargate)
+        .network_configuration(network(service).ok_or_else(|| lacking(operation, "subnets"))?)
+        .load_balancers(balancer(call))
+        .service_registries(ServiceRegistry::builder().registry_arn(registry).build())
+        .deployment_configuration(deployment(service))
+        .health_check_grace_period_seconds(service.grace_period_seconds)
+        .enable_execute_command(service.execute_command)
+        .propagate_tags(PropagateTags::Service)
+        .tags(owner_tag(unit));
+    request.send().await.map_err(failed(operation)).map(drop)
+}
+
+/// Brings the service to what it should be: one call, one rollout.
+pub async fn update_service(
+    aws: &Clients,
+    call: &ServiceCall,
+    desired_count: Option<i32>,
+) -> Result<(), AwsError> {
+    let operation = "ecs:UpdateService";
+    let ServiceCall {
+        cluster,
+        service,
+        task_definition,
+        target_group: _,
+        container: _,
+        port: _,
+        registry,
+    } = call;
+    let request = aws
+        .ecs
+        .update_service()
+        .cluster(cluster)
+        .service(&service.name)
+        .task_definition(task_definition)
+        .set_desired_count(desired_count)
+        .network_configuration(network(service).ok_or_else(|| lacking(operation, "subnets"))?)
+        .load_balancers(balancer(call))
+        .service_registries(ServiceRegistry::builder().registry_arn(registry).build())
+        .deployment_configuration(deployment(service))
+        .health_check_grace_period_seconds(service.grace_period_seconds)
+        .enable_execute_command(service.execute_command);
+    request.send().await.map_err(failed(operation)).map(drop)
+}

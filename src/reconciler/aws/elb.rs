@@ -1,0 +1,435 @@
+//! Elastic Load Balancing v2: the referenced load balancer, its listener's rules, and the target group.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action, ActionTypeEnum, HostHeaderConditionConfig, Matcher, ProtocolEnum, Rule, RuleCondition,
+    RulePriorityPair, Tag, TargetGroup as SdkTargetGroup, TargetGroupAttribute,
+    TargetHealthStateEnum, TargetTypeEnum,
+};
+
+use super::{AwsError, Clients, failed, is_code, lacking};
+use crate::reconciler::observed::{Found, LoadBalancer};
+use crate::reconciler::resource::{HealthCheck, Join, ListenerRule, OWNER_TAG, TargetGroup};
+
+const DELAY: &str = "deregistration_delay.timeout_seconds";
+
+/// DescribeTags takes at most 20 ARNs.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTags.html>
+const TAGGED_MAX: usize = 20;
+
+/// The load balancer of this name and its HTTPS listener on 443.
+pub async fn load_balancer(aws: &Clients, name: &str) -> Result<Option<LoadBalancer>, AwsError> {
+    let operation = "elasticloadbalancing:DescribeLoadBalancers";
+    let reply = match aws.elb.describe_load_balancers().names(name).send().await {
+        Err(error) if is_code(&error, "LoadBalancerNotFound") => return Ok(None),
+        reply => reply.map_err(failed(operation))?,
+    };
+    let Some(found) = reply.load_balancers.unwrap_or_default().into_iter().next() else {
+        return Ok(None);
+    };
+    let arn = found
+        .load_balancer_arn
+        .ok_or_else(|| lacking(operation, "LoadBalancerArn"))?;
+    let vpc = found.vpc_id.ok_or_else(|| lacking(operation, "VpcId"))?;
+    let mut listeners = aws
+        .elb
+        .describe_listeners()
+        .load_balancer_arn(&arn)
+        .into_paginator()
+        .items()
+        .send();
+    let mut listener = None;
+    while let Some(found) = listeners.next().await {
+        let found = found.map_err(failed("elasticloadbalancing:DescribeListeners"))?;
+        if found.port == Some(443) && found.protocol == Some(ProtocolEnum::Https) {
+            listener = found.listener_arn;
+        }
+    }
+    Ok(Some(LoadBalancer { arn, vpc, listener }))
+}
+
+async fn owners(aws: &Clients, arns: Vec<String>) -> Result<BTreeMap<String, String>, AwsError> {
+    let mut owners = BTreeMap::new();
+    for arns in arns.chunks(TAGGED_MAX) {
+        let call = aws
+            .elb
+            .describe_tags()
+            .set_resource_arns(Some(arns.to_vec()));
+        let reply = call
+            .send()
+            .await
+            .map_err(failed("elasticloadbalancing:DescribeTags"))?;
+        for described in reply.tag_descriptions.unwrap_or_default() {
+            let owner = described
+                .tags
+                .unwrap_or_default()
+                .into_iter()
+                .find(|tag| tag.key.as_deref() == Some(OWNER_TAG));
+            if let (Some(arn), Some(owner)) =
+                (described.resource_arn, owner.and_then(|tag| tag.value))
+            {
+                owners.insert(arn, owner);
+            }
+        }
+    }
+    Ok(owners)
+}
+
+/// A target group by name.
+pub async fn target_group(
+    aws: &Clients,
+    name: &str,
+) -> Result<Option<Found<TargetGroup>>, AwsError> {
+    let operation = "elasticloadbalancing:DescribeTargetGroups";
+    let reply = match aws.elb.describe_target_groups().names(name).send().await {
+        Err(error) if is_code(&error, "TargetGroupNotFound") => return Ok(None),
+        reply => reply.map_err(failed(operation))?,
+    };
+    let Some(found) = reply.target_groups.unwrap_or_default().into_iter().next() else {
+        return Ok(None);
+    };
+    let arn = found
+        .target_group_arn
+        .clone()
+        .ok_or_else(|| lacking(operation, "TargetGroupArn"))?;
+    let attributes = async {
+        let call = aws
+            .elb
+            .describe_target_group_attributes()
+            .target_group_arn(&arn);
+        call.send()
+            .await
+            .map_err(failed("elasticloadbalancing:DescribeTargetGroupAttributes"))
+    };
+    let (attributes, mut owners) = tokio::try_join!(attributes, owners(aws, vec![arn.clone()]))?;
+    let delay = attributes
+        .attributes
+        .unwrap_or_default()
+        .into_iter()
+        .find(|attribute| attribute.key.as_deref() == Some(DELAY));
+    let delay = delay
+        .and_then(|attribute| attribute.value?.parse().ok())
+        .ok_or_else(|| lacking(operation, DELAY))?;
+    let owner = owners.remove(&arn);
+    Ok(Some(Found {
+        arn,
+        owner,
+        value: normal(name, &found, delay),
+    }))
+}
+
+fn normal(name: &str, found: &SdkTargetGroup, deregistration_delay_seconds: i64) -> TargetGroup {
+    TargetGroup {
+        name: name.to_owned(),
+        port: found.port.unwrap_or_default(),
+        protocol: found
+            .protocol
+            .as_ref()
+            .map(|protocol| protocol.as_str().to_owned())
+            .unwrap_or_default(),
+        target_type: found
+            .target_type
+            .as_ref()
+            .map(|kind| kind.as_str().to_owned())
+            .unwrap_or_default(),
+        health_check: HealthCheck {
+            path: found.health_check_path.clone().unwrap_or_default(),
+            matcher: found
+                .matcher
+                .as_ref()
+                .and_then(|matcher| matcher.http_code.clone())
+                .unwrap_or_default(),
+            interval_seconds: found.health_check_interval_seconds.unwrap_or_default(),
+            timeout_seconds: found.health_check_timeout_seconds.unwrap_or_default(),
+            healthy_threshold: found.healthy_threshold_count.unwrap_or_default(),
+            unhealthy_threshold: found.unhealthy_threshold_count.unwrap_or_default(),
+        },
+        deregistration_delay_seconds,
+    }
+}
+
+/// How many targets of a group are healthy.
+pub async fn healthy_targets(aws: &Clients, target_group: &str) -> Result<i32, AwsError> {
+    let call = aws
+        .elb
+        .describe_target_health()
+        .target_group_arn(target_group);
+    let reply = call
+        .send()
+        .await
+        .map_err(failed("elasticloadbalancing:DescribeTargetHealth"))?;
+    let healthy = reply
+        .target_health_descriptions
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|target| {
+            target
+                .target_health
+                .as_ref()
+                .and_then(|health| health.state.as_ref())
+                == Some(&TargetHealthStateEnum::Healthy)
+        });
+    Ok(i32::try_from(healthy.count()).unwrap_or(i32::MAX))
+}
+
+/// Every rule of a listener but its default one; `ours` is the ARN of the unit's target group.
+pub async fn rules(
+    aws: &Clients,
+    listener: &str,
+    ours: Option<&str>,
+) -> Result<Vec<Found<ListenerRule>>, AwsError> {
+    let operation = "elasticloadbalancing:DescribeRules";
+    let mut pages = aws
+        .elb
+        .describe_rules()
+        .listener_arn(listener)
+        .into_paginator()
+        .items()
+        .send();
+    let mut rules = Vec::new();
+    while let Some(rule) = pages.next().await {
+        let rule = rule.map_err(failed(operation))?;
+        if rule.is_default != Some(true) {
+            let arn = rule
+                .rule_arn
+                .clone()
+                .ok_or_else(|| lacking(operation, "RuleArn"))?;
+            rules.push(Found {
+                arn,
+                owner: None,
+                value: normal_rule(&rule, ours),
+            });
+        }
+    }
+    let mut owners = owners(aws, rules.iter().map(|rule| rule.arn.clone()).collect()).await?;
+    for rule in &mut rules {
+        rule.owner = owners.remove(&rule.arn);
+    }
+    rules.sort_by(|a, b| (a.value.priority, &a.arn).cmp(&(b.value.priority, &b.arn)));
+    Ok(rules)
+}
+
+fn normal_rule(rule: &Rule, ours: Option<&str>) -> ListenerRule {
+    let mut hosts = BTreeSet::new();
+    let mut other = BTreeSet::new();
+    for condition in rule.conditions() {
+        // AWS fills `Values` and `HostHeaderConfig` alike for a host condition.
+        match (condition.field.as_deref(), &condition.host_header_config) {
+            (Some("host-header"), Some(config)) => hosts.extend(config.values().iter().cloned()),
+            (Some("host-header"), None) => hosts.extend(condition.values().iter().cloned()),
+            (field, _) => drop(other.insert(format!("condition {}", field.unwrap_or("?")))),
+        }
+    }
+    let mut forward = Join::None;
+    for action in rule.actions() {
+        // A lone target group stands in `TargetGroupArn`, in `ForwardConfig`, or in both.
+        let groups: BTreeSet<&str> = action
+            .target_group_arn
+            .as_deref()
+            .into_iter()
+            .chain(
+                action
+                    .forward_config
+                    .iter()
+                    .flat_map(|config| config.target_groups())
+                    .filter_map(|group| group.target_group_arn.as_deref()),
+            )
+            .collect();
+        match (&action.r#type, groups.len()) {
+            (Some(ActionTypeEnum::Forward), 1) => {
+                forward = groups.first().map_or(Join::None, |arn| join(arn, ours));
+            }
+            (kind, groups) => {
+                let kind = kind.as_ref().map_or("?", |kind| kind.as_str());
+                other.insert(format!("action {kind} to {groups} target groups"));
+            }
+        }
+    }
+    let priority = rule
+        .priority
+        .as_deref()
+        .and_then(|priority| priority.parse().ok())
+        .unwrap_or_default();
+    ListenerRule {
+        hosts,
+        priority,
+        forward,
+        other,
+    }
+}
+
+/// A reference as AWS has it, seen from this unit.
+pub fn join(arn: &str, ours: Option<&str>) -> Join {
+    if Some(arn) == ours {
+        Join::Ours
+    } else {
+        Join::Other(arn.to_owned())
+    }
+}
+
+/// Makes a target group, owned from the start. Its attributes keep AWS's defaults until they are modified.
+pub async fn create_target_group(
+    aws: &Clients,
+    group: &TargetGroup,
+    vpc: &str,
+    unit: &str,
+) -> Result<(), AwsError> {
+    let TargetGroup {
+        name,
+        port,
+        protocol,
+        target_type,
+        health_check,
+        deregistration_delay_seconds: _,
+    } = group;
+    let HealthCheck {
+        path,
+        matcher,
+        interval_seconds,
+        timeout_seconds,
+        healthy_threshold,
+        unhealthy_threshold,
+    } = health_check;
+    let call = aws
+        .elb
+        .create_target_group()
+        .name(name)
+        .port(*port)
+        .protocol(ProtocolEnum::from(protocol.as_str()))
+        .target_type(TargetTypeEnum::from(target_type.as_str()))
+        .vpc_id(vpc)
+        .health_check_path(path)
+        .matcher(Matcher::builder().http_code(matcher).build())
+        .health_check_interval_seconds(*interval_seconds)
+        .health_check_timeout_seconds(*timeout_seconds)
+        .healthy_threshold_count(*healthy_threshold)
+        .unhealthy_threshold_count(*unhealthy_threshold)
+        .tags(Tag::builder().key(OWNER_TAG).value(unit).build());
+    call.send()
+        .await
+        .map_err(failed("elasticloadbalancing:CreateTargetGroup"))
+        .map(drop)
+}
+
+/// Replaces a target group's health check.
+pub async fn modify_target_group(
+    aws: &Clients,
+    arn: &str,
+    health_check: &HealthCheck,
+) -> Result<(), AwsError> {
+    let HealthCheck {
+        path,
+        matcher,
+        interval_seconds,
+        timeout_seconds,
+        healthy_threshold,
+        unhealthy_threshold,
+    } = health_check;
+    let call = aws
+        .elb
+        .modify_target_group()
+        .target_group_arn(arn)
+        .health_check_path(path)
+        .matcher(Matcher::builder().http_code(matcher).build())
+        .health_check_interval_seconds(*interval_seconds)
+        .health_check_timeout_seconds(*timeout_seconds)
+        .healthy_threshold_count(*healthy_threshold)
+        .unhealthy_threshold_count(*unhealthy_threshold);
+    call.send()
+        .await
+        .map_err(failed("elasticloadbalancing:ModifyTargetGroup"))
+        .map(drop)
+}
+
+/// Sets how long leaving targets are drained.
+pub async fn modify_attributes(
+    aws: &Clients,
+    arn: &str,
+    deregistration_delay_seconds: i64,
+) -> Result<(), AwsError> {
+    let delay = TargetGroupAttribute::builder()
+        .key(DELAY)
+        .value(deregistration_delay_seconds.to_string())
+        .build();
+    let call = aws
+        .elb
+        .modify_target_group_attributes()
+        .target_group_arn(arn)
+        .attributes(delay);
+    call.send()
+        .await
+        .map_err(failed("elasticloadbalancing:ModifyTargetGroupAttributes"))
+        .map(drop)
+}
+
+fn host_condition(rule: &ListenerRule) -> RuleCondition {
+    let hosts = HostHeaderConditionConfig::builder()
+        .set_values(Some(rule.hosts.iter().cloned().collect()))
+        .build();
+    RuleCondition::builder()
+        .field("host-header")
+        .host_header_config(hosts)
+        .build()
+}
+
+fn forward(target_group: &str) -> Action {
+    Action::builder()
+        .r#type(ActionTypeEnum::Forward)
+        .target_group_arn(target_group)
+        .build()
+}
+
+/// Makes a rule, owned from the start.
+pub async fn create_rule(
+    aws: &Clients,
+    listener: &str,
+    rule: &ListenerRule,
+    target_group: &str,
+    unit: &str,
+) -> Result<(), AwsError> {
+    let call = aws
+        .elb
+        .create_rule()
+        .listener_arn(listener)
+        .priority(rule.priority)
+        .conditions(host_condition(rule))
+        .actions(forward(target_group))
+        .tags(Tag::builder().key(OWNER_TAG).value(unit).build());
+    call.send()
+        .await
+        .map_err(failed("elasticloadbalancing:CreateRule"))
+        .map(drop)
+}
+
+/// Replaces a rule's conditions and actions.
+pub async fn modify_rule(
+    aws: &Clients,
+    arn: &str,
+    rule: &ListenerRule,
+    target_group: &str,
+) -> Result<(), AwsError> {
+    let call = aws
+        .elb
+        .modify_rule()
+        .rule_arn(arn)
+        .conditions(host_condition(rule))
+        .actions(forward(target_group));
+    call.send()
+        .await
+        .map_err(failed("elasticloadbalancing:ModifyRule"))
+        .map(drop)
+}
+
+/// Moves a rule.
+pub async fn set_priority(aws: &Clients, arn: &str, priority: i32) -> Result<(), AwsError> {
+    let pair = RulePriorityPair::builder()
+        .rule_arn(arn)
+        .priority(priority)
+        .build();
+    let call = aws.elb.set_rule_priorities().rule_priorities(pair);
+    call.send()
+        .await
+        .map_err(failed("elasticloadbalancing:SetRulePriorities"))
+        .map(drop)
+}

@@ -1,0 +1,210 @@
+//! One registered revision ⇄ [`TaskDefinition`].
+//!
+//! AWS fills in `cpu: 0`, `essential: true`, `hostPort`, `protocol: tcp` and empty lists, and returns the environment in
+//! any order; all of that ends here.
+
+use aws_sdk_ecs::types::{
+    Compatibility, ContainerDefinition, CpuArchitecture, HealthCheck, KeyValuePair,
+    LogConfiguration, LogDriver, NetworkMode, OsFamily, PortMapping, RuntimePlatform, Secret,
+    TaskDefinition as SdkTaskDefinition,
+};
+
+use super::{AwsError, Clients, failed, lacking};
+use crate::reconciler::resource::{Container, TaskDefinition};
+
+/// A revision's content. `container` is the one the manifest means; without it, the first.
+pub fn normal(found: SdkTaskDefinition, container: &str) -> TaskDefinition {
+    let mut containers = found.container_definitions.unwrap_or_default();
+    let index = containers
+        .iter()
+        .position(|each| each.name.as_deref() == Some(container))
+        .unwrap_or(0);
+    let chosen = if containers.is_empty() {
+        ContainerDefinition::builder().build()
+    } else {
+        containers.remove(index)
+    };
+    let platform = found
+        .runtime_platform
+        .and_then(|platform| platform.cpu_architecture);
+    TaskDefinition {
+        family: found.family.unwrap_or_default(),
+        cpu: found
+            .cpu
+            .and_then(|cpu| cpu.parse().ok())
+            .unwrap_or_default(),
+        memory: found
+            .memory
+            .and_then(|memory| memory.parse().ok())
+            .unwrap_or_default(),
+        execution_role: found.execution_role_arn.unwrap_or_default(),
+        task_role: found.task_role_arn.unwrap_or_default(),
+        // Fargate runs X86_64 where the platform is not named.
+        architecture: platform
+            .unwrap_or(CpuArchitecture::X8664)
+            .as_str()
+            .to_owned(),
+        container: normal_container(chosen),
+        other_containers: containers
+            .into_iter()
+            .filter_map(|container| container.name)
+            .collect(),
+    }
+}
+
+fn normal_container(found: ContainerDefinition) -> Container {
+    let log = found
+        .log_configuration
+        .map(|log| log.options.unwrap_or_default())
+        .unwrap_or_default();
+    let option = |name: &str| log.get(name).cloned().unwrap_or_default();
+    let health = found.health_check;
+    let mut health_command = health
+        .as_ref()
+        .map(|health| health.command.clone())
+        .unwrap_or_default();
+    if health_command.first().is_some_and(|word| word == "CMD") {
+        health_command.remove(0);
+    }
+    // ECS's defaults: interval 30, timeout 5, retries 3, no start period.
+    // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html
+    let health_number = |number: fn(&HealthCheck) -> Option<i32>, default| {
+        health.as_ref().and_then(number).unwrap_or(default)
+    };
+    Container {
+        name: found.name.unwrap_or_default(),
+        image: found.image.unwrap_or_default(),
+        port: found
+            .port_mappings
+            .unwrap_or_default()
+            .first()
+            .and_then(|mapping| mapping.container_port)
+            .unwrap_or_default(),
+        environment: found
+            .environment
+            .unwrap_or_default()
+            .into_iter()
+            .map(|pair| {
+                (
+                    pair.name.unwrap_or_default(),
+                    pair.value.unwrap_or_default(),
+                )
+            })
+            .collect(),
+        secrets: found
+            .secrets
+            .unwrap_or_default()
+            .into_iter()
+            .map(|secret| (secret.name, secret.value_from))
+            .collect(),
+        log_group: option("awslogs-group"),
+        log_stream_prefix: option("awslogs-stream-prefix"),
+        health_interval_seconds: health_number(|health| health.interval, 30),
+        health_timeout_seconds: health_number(|health| health.timeout, 5),
+        health_retries: health_number(|health| health.retries, 3),
+        health_start_period_seconds: health_number(|health| health.start_period, 0),
+        health_command,
+        stop_timeout_seconds: found.stop_timeout.unwrap_or(30),
+        read_only: found.readonly_root_filesystem.unwrap_or(false),
+    }
+}
+
+/// Registers a new revision. Not idempotent: every call makes one more.
+pub async fn register(
+    aws: &Clients,
+    definition: &TaskDefinition,
+    region: &str,
+    unit: &str,
+) -> Result<(), AwsError> {
+    let operation = "ecs:RegisterTaskDefinition";
+    let TaskDefinition {
+        family,
+        cpu,
+        memory,
+        execution_role,
+        task_role,
+        architecture,
+        container,
+        other_containers: _,
+    } = definition;
+    let platform = RuntimePlatform::builder()
+        .cpu_architecture(CpuArchitecture::from(architecture.as_str()))
+        .operating_system_family(OsFamily::Linux)
+        .build();
+    let call = aws
+        .ecs
+        .register_task_definition()
+        .family(family)
+        .requires_compatibilities(Compatibility::Fargate)
+        .network_mode(NetworkMode::Awsvpc)
+        .cpu(cpu.to_string())
+        .memory(memory.to_string())
+        .execution_role_arn(execution_role)
+        .task_role_arn(task_role)
+        .runtime_platform(platform)
+        .container_definitions(
+            container_definition(container, region)
+                .ok_or_else(|| lacking(operation, "container"))?,
+        )
+        .tags(super::ecs::owner_tag(unit));
+    call.send().await.map_err(failed(operation)).map(drop)
+}
+
+fn container_definition(container: &Container, region: &str) -> Option<ContainerDefinition> {
+    let Container {
+        name,
+        image,
+        port,
+        environment,
+        secrets,
+        log_group,
+        log_stream_prefix,
+        health_command,
+        health_interval_seconds,
+        health_timeout_seconds,
+        health_retries,
+        health_start_period_seconds,
+        stop_timeout_seconds,
+        read_only,
+    } = container;
+    let secrets: Option<Vec<Secret>> = secrets
+        .iter()
+        .map(|(name, from)| Secret::builder().name(name).value_from(from).build().ok())
+        .collect();
+    let health = HealthCheck::builder()
+        .set_command(Some(
+            std::iter::once("CMD".to_owned())
+                .chain(health_command.iter().cloned())
+                .collect(),
+        ))
+        .interval(*health_interval_seconds)
+        .timeout(*health_timeout_seconds)
+        .retries(*health_retries)
+        .start_period(*health_start_period_seconds)
+        .build()
+        .ok()?;
+    let log = LogConfiguration::builder()
+        .log_driver(LogDriver::Awslogs)
+        .options("awslogs-group", log_group)
+        .options("awslogs-region", region)
+        .options("awslogs-stream-prefix", log_stream_prefix)
+        .build()
+        .ok()?;
+    let environment = environment
+        .iter()
+        .map(|(name, value)| KeyValuePair::builder().name(name).value(value).build());
+    Some(
+        ContainerDefinition::builder()
+            .name(name)
+            .image(image)
+            .essential(true)
+            .port_mappings(PortMapping::builder().container_port(*port).build())
+            .set_environment(Some(environment.collect()))
+            .set_secrets(Some(secrets?))
+            .log_configuration(log)
+            .health_check(health)
+            .stop_timeout(*stop_timeout_seconds)
+            .readonly_root_filesystem(*read_only)
+            .build(),
+    )
+}

@@ -1,0 +1,187 @@
+//! One shot: passes until nothing is left to do, or until going on is pointless.
+//!
+//! Takes a believed Spec and AWS, gives how it ended; says what happens on the way through one callback. Every pass
+//! observes and decides anew, so being killed at any point costs nothing but the next run. The waits between passes
+//! are the only ones, and the deadline bounds them all.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::apply::apply;
+use super::aws::{Aws, AwsError};
+use super::desired::desired;
+use super::observe::observe;
+use super::plan::{Blocked, Plan, Step, Waiting, plan};
+use super::spec::Spec;
+
+/// After a pass that changed something: AWS shows most effects within a second.
+const AFTER_STEPS: Duration = Duration::from_secs(1);
+/// While only time will tell.
+const WHILE_WAITING: Duration = Duration::from_secs(3);
+/// The longest pause after failures in a row.
+const BACKOFF_MAX: Duration = Duration::from_secs(20);
+/// How often one and the same list of steps is tried: a step that AWS accepts this often and that is still planned, or
+/// that it refuses this often, will not fare better, whether the plans in between were the same (A, A) or not (A, B, A).
+const SAME_STEPS_MAX: u32 = 5;
+
+/// What is going on, as it happens.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "camelCase")]
+pub enum Progress<'a> {
+    /// A pass has decided; `pass` counts from 1.
+    Planned {
+        /// From 1.
+        pass: u32,
+        /// The decision.
+        plan: &'a Plan,
+    },
+    /// A step was tried.
+    Applied {
+        /// Which.
+        step: &'a Step,
+        /// AWS's answer when it was no.
+        error: Option<String>,
+    },
+    /// AWS could not be read.
+    Unreadable {
+        /// Why.
+        error: String,
+        /// Until the next try.
+        retry_seconds: f64,
+    },
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "outcome", rename_all = "camelCase")]
+pub enum Outcome {
+    /// AWS equals the manifest, and every task is healthy.
+    Settled,
+    /// ECS gave up on the wanted revision and runs the one before.
+    RolledBack {
+        /// ECS's words.
+        reason: String,
+    },
+    /// What is left needs a person.
+    Blocked {
+        /// With everything else that was left.
+        plan: Plan,
+    },
+    /// The same steps were tried again and again.
+    NotConverging {
+        /// With those steps.
+        plan: Plan,
+        /// What AWS last said to them.
+        errors: Vec<String>,
+    },
+    /// Time ran out.
+    DeadlinePassed {
+        /// What was left; absent when AWS could never be read.
+        plan: Option<Plan>,
+        /// What AWS last said.
+        errors: Vec<String>,
+    },
+    /// AWS could not be read, and trying again will not help.
+    Unreadable {
+        /// Why.
+        error: String,
+    },
+}
+
+/// Passes until [`Outcome`]. One function is the whole flow; the phases are pure but for the two marked.
+pub async fn converge(
+    aws: &Aws,
+    spec: &Spec,
+    deadline: Duration,
+    mut report: impl FnMut(&Progress<'_>),
+) -> Outcome {
+    let ends = Instant::now() + deadline;
+    let wanted = desired(spec);
+    let mut tried: BTreeMap<String, u32> = BTreeMap::new();
+    let mut failures = 0;
+    let mut errors = Vec::new();
+    let mut last = None;
+    for pass in 1.. {
+        let pause = match observe(&aws.read, spec, &wanted).await /* I/O: reads */ {
+            Err(AwsError { retryable: false, operation, reason }) => return Outcome::Unreadable { error: format!("{operation}: {reason}") },
+            Err(error) => {
+                failures += 1;
+                let pause = backoff(failures);
+                report(&Progress::Unreadable { error: error.to_string(), retry_seconds: pause.as_secs_f64() });
+                errors = vec![error.to_string()];
+                pause
+            }
+            Ok(observed) => {
+                let decided = plan(spec, &wanted, &observed);
+                report(&Progress::Planned { pass, plan: &decided });
+                if let Some(outcome) = end(&decided) {
+                    return outcome;
+                }
+                if seen_too_often(&decided, &mut tried) {
+                    return Outcome::NotConverging { plan: decided, errors };
+                }
+                errors.clear();
+                for step in &decided.steps {
+                    let error = apply(aws, spec, step).await /* I/O: one call */.err().map(|error| error.to_string());
+                    report(&Progress::Applied { step, error: error.clone() });
+                    errors.extend(error);
+                }
+                failures = if errors.is_empty() { 0 } else { failures + 1 };
+                let pause = if decided.steps.is_empty() { WHILE_WAITING } else { AFTER_STEPS.max(backoff(failures)) };
+                last = Some(decided);
+                pause
+            }
+        };
+        if Instant::now() + pause > ends {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+    }
+    Outcome::DeadlinePassed { plan: last, errors }
+}
+
+/// How a plan ends the run, if it does: because nothing is left, or because nothing left will clear by itself.
+fn end(plan: &Plan) -> Option<Outcome> {
+    if plan.is_settled() {
+        return Some(Outcome::Settled);
+    }
+    let moving = plan.waiting.iter().any(|waiting| match waiting {
+        Waiting::Rollout { .. } | Waiting::Rollback | Waiting::Draining => true,
+        Waiting::Needs { .. } => false,
+    });
+    if !plan.steps.is_empty() || moving || plan.blocked.is_empty() {
+        return None;
+    }
+    let rolled_back = plan.blocked.iter().find_map(|blocked| match blocked {
+        Blocked::RolloutFailed {
+            rolled_back: true,
+            reason,
+        } => Some(reason.clone()),
+        Blocked::RolloutFailed { .. }
+        | Blocked::Foreign { .. }
+        | Blocked::Missing { .. }
+        | Blocked::Immutable { .. }
+        | Blocked::WrongAccount { .. } => None,
+    });
+    Some(rolled_back.map_or_else(
+        || Outcome::Blocked { plan: plan.clone() },
+        |reason| Outcome::RolledBack { reason },
+    ))
+}
+
+fn seen_too_often(plan: &Plan, tried: &mut BTreeMap<String, u32>) -> bool {
+    if plan.steps.is_empty() {
+        return false;
+    }
+    let count = tried.entry(format!("{:?}", plan.steps)).or_default();
+    *count += 1;
+    *count > SAME_STEPS_MAX
+}
+
+/// 1, 2, 4 … seconds; the first failure of all is followed by 1.
+fn backoff(failures: u32) -> Duration {
+    Duration::from_secs(1 << failures.saturating_sub(1).min(5)).min(BACKOFF_MAX)
+}

@@ -1,0 +1,89 @@
+//! The two roles and the least they may do, each grant with exact ARNs.
+//!
+//! Policies are built in the normal form that `aws::iam` reads back: every statement has a Sid, every Action and Resource
+//! is a sorted list.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::reconciler::resource::Role;
+use crate::reconciler::spec::Spec;
+
+/// The one inline policy of each role.
+const POLICY: &str = "reconciler";
+
+/// A role's ARN from its name.
+pub fn arn(spec: &Spec, role: &str) -> String {
+    // IAM is global: its ARNs have no region.
+    format!("arn:aws:iam::{}:role/{role}", spec.account)
+}
+
+/// Only ECS, and only on behalf of this account: without the condition another account's ECS could be talked into it.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html>
+fn trust(spec: &Spec) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "EcsTasks",
+            "Effect": "Allow",
+            "Principal": { "Service": ["ecs-tasks.amazonaws.com"] },
+            "Action": ["sts:AssumeRole"],
+            "Condition": { "StringEquals": { "aws:SourceAccount": [spec.account] } },
+        }],
+    })
+}
+
+/// What ECS needs to start a task: this image, this log group, these parameters.
+pub fn execution(spec: &Spec) -> Role {
+    let secrets: BTreeSet<String> = spec
+        .task
+        .secrets
+        .values()
+        .map(|name| super::parameter_arn(spec, name))
+        .collect();
+    let mut statements = vec![
+        allow(
+            "Image",
+            &[
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:GetDownloadUrlForLayer",
+            ],
+            [spec.arn("ecr", &format!("repository/{}", spec.image.repository))],
+        ),
+        // ECR's login token is the account's; AWS allows no narrower resource.
+        allow("Login", &["ecr:GetAuthorizationToken"], ["*".to_owned()]),
+        allow(
+            "Logs",
+            &["logs:CreateLogStream", "logs:PutLogEvents"],
+            [spec.arn("logs", &format!("log-group:{}:*", spec.logs.group))],
+        ),
+    ];
+    if !secrets.is_empty() {
+        statements.push(allow("Secrets", &["ssm:GetParameters"], secrets));
+    }
+    let policy = json!({ "Version": "2012-10-17", "Statement": statements });
+    Role {
+        name: spec.task.execution_role.clone(),
+        trust: trust(spec),
+        policies: BTreeMap::from([(POLICY.to_owned(), policy)]),
+        attached: BTreeSet::new(),
+    }
+}
+
+/// What the program itself needs of AWS: nothing. It has its settings from ECS and logs to its own output.
+pub fn task(spec: &Spec) -> Role {
+    Role {
+        name: spec.task.task_role.clone(),
+        trust: trust(spec),
+        policies: BTreeMap::new(),
+        attached: BTreeSet::new(),
+    }
+}
+
+/// Actions are passed in sorted order.
+fn allow(sid: &str, actions: &[&str], resources: impl IntoIterator<Item = String>) -> Value {
+    let resources: Vec<String> = resources.into_iter().collect();
+    json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources })
+}

@@ -1,0 +1,170 @@
+//! A plan as a person reads it. Deterministic, no colour of its own; `bin/` decides about terminals.
+
+use std::fmt;
+
+use super::call::Effect;
+use super::{Blocked, Plan, Step, Waiting};
+use serde_json::Value;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Plan {
+            unit,
+            steps,
+            waiting,
+            blocked,
+        } = self;
+        if self.is_settled() {
+            return writeln!(f, "no changes");
+        }
+        writeln!(f, "plan for {unit}")?;
+        for step in steps {
+            write!(f, "{step}")?;
+        }
+        for waiting in waiting {
+            writeln!(f, "  … {waiting}")?;
+        }
+        for blocked in blocked {
+            writeln!(f, "  ! {blocked}")?;
+        }
+        let count = |effect| {
+            steps
+                .iter()
+                .filter(|step| step.call.effect() == effect)
+                .count()
+        };
+        let (create, change, delete) = (
+            count(Effect::Create),
+            count(Effect::Change),
+            count(Effect::Delete),
+        );
+        writeln!(
+            f,
+            "{create} to create, {change} to change, {delete} to delete; {} waiting, {} blocked",
+            waiting.len(),
+            blocked.len()
+        )
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Step {
+            subject,
+            call,
+            changes,
+        } = self;
+        let sign = match call.effect() {
+            Effect::Create => '+',
+            Effect::Change => '~',
+            Effect::Delete => '-',
+        };
+        writeln!(f, "  {sign} {subject}  ({})", call.operation())?;
+        for change in changes {
+            writeln!(
+                f,
+                "      {}: {} → {}",
+                change.path,
+                Brief(&change.from),
+                Brief(&change.to)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A value on one line, cut where it would no longer help.
+struct Brief<'a>(&'a Value);
+
+impl fmt::Display for Brief<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const CHARACTERS_MAX: usize = 120;
+        if self.0.is_null() {
+            return f.write_str("absent");
+        }
+        let text = self.0.to_string();
+        match text.char_indices().nth(CHARACTERS_MAX) {
+            Some((cut, _)) => write!(f, "{}…", &text[..cut]),
+            None => f.write_str(&text),
+        }
+    }
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Waiting::Needs { subject, needs } => {
+                let needs: Vec<String> = needs.iter().map(ToString::to_string).collect();
+                write!(f, "{subject} needs {}", needs.join(", "))
+            }
+            Waiting::Rollout {
+                running,
+                healthy,
+                desired,
+                event,
+            } => {
+                write!(
+                    f,
+                    "rollout: {running} of {desired} tasks running, {healthy} healthy"
+                )?;
+                event
+                    .as_ref()
+                    .map_or(Ok(()), |event| write!(f, " ({event})"))
+            }
+            Waiting::Rollback => f.write_str("ECS is rolling back"),
+            Waiting::Draining => {
+                f.write_str("a deleted service of this name still stops its tasks")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Blocked::Foreign { subject, why } => write!(f, "{subject} {why}"),
+            Blocked::Missing { subject } => write!(
+                f,
+                "{subject} is not there, and is never made here: create it, or correct the manifest"
+            ),
+            Blocked::Immutable { subject, changes } => {
+                let changes: Vec<String> = changes
+                    .iter()
+                    .map(|change| {
+                        format!(
+                            "{}: {} → {}",
+                            change.path,
+                            Brief(&change.from),
+                            Brief(&change.to)
+                        )
+                    })
+                    .collect();
+                write!(
+                    f,
+                    "{subject} differs where AWS changes nothing in place ({}): name a new one in the manifest",
+                    changes.join(", ")
+                )
+            }
+            Blocked::WrongAccount { wanted, found } => {
+                write!(
+                    f,
+                    "the credentials are for account {found}, the manifest is for {wanted}: use that account's"
+                )
+            }
+            Blocked::RolloutFailed {
+                rolled_back,
+                reason,
+            } => {
+                let state = if *rolled_back {
+                    "the revision before runs again"
+                } else {
+                    "there was no revision to go back to"
+                };
+                write!(
+                    f,
+                    "the rollout of this revision failed: {reason} ({state}); it is not retried until the manifest changes"
+                )
+            }
+        }
+    }
+}

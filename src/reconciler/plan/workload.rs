@@ -1,0 +1,281 @@
+//! Planning what runs: the revision, the one ECS service call, and the scaling that hangs on the service.
+
+use super::call::ServiceCall;
+use super::diff::{Change, diff};
+use super::{Blocked, Call, Kind, Planning, Subject, Unsettled, Waiting};
+use crate::reconciler::observed::{Rollout, Running};
+
+impl Planning<'_> {
+    /// Settled once some registered revision says exactly what is wanted, whoever registered it.
+    pub(super) fn task_definition(&mut self) -> Unsettled {
+        let desired = &self.desired.task_definition;
+        let subject = Subject::new(Kind::TaskDefinition, &desired.family);
+        if self.observed.wanted.is_some() {
+            return None;
+        }
+        let changes = self
+            .observed
+            .service
+            .as_ref()
+            .map(|running| diff(&running.definition, desired))
+            .unwrap_or_default();
+        self.step(
+            &subject,
+            Call::RegisterTaskDefinition {
+                definition: desired.clone(),
+            },
+            changes,
+        );
+        Some(subject)
+    }
+
+    /// The one mutating ECS service call, once everything it names is as it should be.
+    pub(super) fn service(&mut self, unsettled: Vec<Subject>) -> Unsettled {
+        let subject = Subject::new(Kind::Service, &self.spec.name);
+        let Some(running) = &self.observed.service else {
+            self.create_service(&subject, unsettled);
+            return Some(subject);
+        };
+        if running.draining {
+            self.plan.waiting.push(Waiting::Draining);
+            return Some(subject);
+        }
+        let changes = self.service_changes(running);
+        if changes.is_empty() {
+            return self.rollout(running).then_some(subject);
+        }
+        if !self.is_ours(&subject, &running.found) || self.gave_up_on_wanted(running) {
+            return Some(subject);
+        }
+        if running.rollout == Rollout::RollingBack {
+            self.plan.waiting.push(Waiting::Rollback);
+            return Some(subject);
+        }
+        let desired_count = changes
+            .iter()
+            .any(|change| change.path == "desired_count")
+            .then(|| self.in_bounds(running.desired_count));
+        match self.service_call(unsettled) {
+            Ok(service) => self.step(
+                &subject,
+                Call::UpdateService {
+                    service,
+                    desired_count,
+                },
+                changes,
+            ),
+            Err(needs) => self.needs(&subject, needs),
+        }
+        Some(subject)
+    }
+
+    fn create_service(&mut self, subject: &Subject, unsettled: Vec<Subject>) {
+        let desired_count = self.desired.scalable_target.min;
+        match self.service_call(unsettled) {
+            Ok(service) => self.step(
+                subject,
+                Call::CreateService {
+                    service,
+                    desired_count,
+                },
+                vec![],
+            ),
+            Err(needs) => self.needs(subject, needs),
+        }
+    }
+
+    fn in_bounds(&self, count: i32) -> i32 {
+        count.clamp(
+            self.desired.scalable_target.min,
+            self.desired.scalable_target.max,
+        )
+    }
+
+    fn service_changes(&self, running: &Running) -> Vec<Change> {
+        let mut changes = diff(&running.found.value, &self.desired.service);
+        // By content: any revision that says what is wanted is the wanted one.
+        changes.extend(
+            diff(&running.definition, &self.desired.task_definition)
+                .into_iter()
+                .map(|change| Change {
+                    path: format!("task_definition.{}", change.path),
+                    ..change
+                }),
+        );
+        let bounded = self.in_bounds(running.desired_count);
+        if bounded != running.desired_count {
+            changes.push(Change {
+                path: "desired_count".to_owned(),
+                from: running.desired_count.into(),
+                to: bounded.into(),
+            });
+        }
+        changes
+    }
+
+    /// Every argument of the service call, or what is still to be seen before it.
+    fn service_call(&self, unsettled: Vec<Subject>) -> Result<ServiceCall, Vec<Subject>> {
+        let Planning {
+            spec,
+            desired,
+            observed,
+            ..
+        } = self;
+        let mut needs = unsettled;
+        if !observed.cluster_active {
+            needs.push(Subject::new(Kind::Cluster, &spec.cluster));
+        }
+        needs.extend(
+            observed
+                .missing_secrets
+                .iter()
+                .map(|name| Subject::new(Kind::Parameter, name)),
+        );
+        match (
+            &observed.wanted,
+            &observed.target_group,
+            &observed.discovery,
+        ) {
+            (Some(task_definition), Some(target_group), Some(discovery)) if needs.is_empty() => {
+                Ok(ServiceCall {
+                    cluster: spec.cluster.clone(),
+                    service: desired.service.clone(),
+                    task_definition: task_definition.clone(),
+                    target_group: target_group.arn.clone(),
+                    container: spec.task.container.clone(),
+                    port: i32::from(spec.port),
+                    registry: discovery.arn.clone(),
+                })
+            }
+            _ => Err(needs),
+        }
+    }
+
+    /// Whether ECS already gave up on exactly the wanted revision; trying it again would fail the same way.
+    fn gave_up_on_wanted(&mut self, running: &Running) -> bool {
+        let Rollout::Failed {
+            revision: Some(revision),
+            rolled_back,
+            reason,
+        } = &running.rollout
+        else {
+            return false;
+        };
+        let failed = self.observed.wanted.as_ref() == Some(revision);
+        if failed {
+            self.plan.blocked.push(Blocked::RolloutFailed {
+                rolled_back: *rolled_back,
+                reason: reason.clone(),
+            });
+        }
+        failed
+    }
+
+    /// Reports a service that is as wanted but not there yet; true while that lasts.
+    fn rollout(&mut self, running: &Running) -> bool {
+        match &running.rollout {
+            Rollout::Failed {
+                revision: _,
+                rolled_back: false,
+                reason,
+            } => {
+                self.plan.blocked.push(Blocked::RolloutFailed {
+                    rolled_back: false,
+                    reason: reason.clone(),
+                });
+                true
+            }
+            Rollout::RollingBack => {
+                self.plan.waiting.push(Waiting::Rollback);
+                true
+            }
+            // A failure that was rolled back was some other revision's: this one runs.
+            Rollout::InProgress | Rollout::Completed | Rollout::Failed { .. } => {
+                let counts = (running.running_count, self.observed.healthy_targets);
+                let settled = running.rollout != Rollout::InProgress
+                    && counts.0 == running.desired_count
+                    && counts.1 >= running.desired_count;
+                if !settled {
+                    self.plan.waiting.push(Waiting::Rollout {
+                        running: counts.0,
+                        healthy: counts.1,
+                        desired: running.desired_count,
+                        event: running.event.clone(),
+                    });
+                }
+                !settled
+            }
+        }
+    }
+
+    /// `service/<cluster>/<service>`, Application Auto Scaling's name for it.
+    fn scaling_resource(&self) -> String {
+        format!("service/{}/{}", self.spec.cluster, self.spec.name)
+    }
+
+    /// Needs the service to be there, not to be finished: load may come during a rollout too.
+    pub(super) fn scalable_target(&mut self, service: Unsettled) -> Unsettled {
+        let desired = &self.desired.scalable_target;
+        let resource = self.scaling_resource();
+        let subject = Subject::new(Kind::ScalableTarget, &resource);
+        let changes = match &self.observed.scalable_target {
+            Some(found) => diff(found, desired),
+            None => vec![],
+        };
+        if self.observed.scalable_target.is_some() && changes.is_empty() {
+            return None;
+        }
+        if self.observed.service.is_some() {
+            self.step(
+                &subject,
+                Call::RegisterScalableTarget {
+                    resource,
+                    min: desired.min,
+                    max: desired.max,
+                },
+                changes,
+            );
+        } else {
+            self.needs(&subject, service.into_iter().collect());
+        }
+        Some(subject)
+    }
+
+    /// Policies of this service that nobody wants are deleted: two masters of one count fight.
+    pub(super) fn scaling_policies(&mut self, unsettled: Unsettled) {
+        let (desired, observed) = (self.desired, self.observed);
+        for (name, policy) in &desired.scaling_policies {
+            let subject = Subject::new(Kind::ScalingPolicy, name);
+            let found = observed.scaling_policies.get(name);
+            let changes = found.map(|found| diff(&found.value, policy));
+            if changes.as_ref().is_some_and(Vec::is_empty) {
+                continue;
+            }
+            if observed.scalable_target.is_none() {
+                self.needs(&subject, unsettled.clone().into_iter().collect());
+                continue;
+            }
+            let call = Call::PutScalingPolicy {
+                resource: self.scaling_resource(),
+                name: name.clone(),
+                policy: policy.clone(),
+            };
+            self.step(&subject, call, changes.unwrap_or_default());
+        }
+        for (name, _) in observed
+            .scaling_policies
+            .iter()
+            .filter(|(name, _)| !desired.scaling_policies.contains_key(*name))
+        {
+            let subject = Subject::new(Kind::ScalingPolicy, name);
+            self.step(
+                &subject,
+                Call::DeleteScalingPolicy {
+                    resource: self.scaling_resource(),
+                    name: name.clone(),
+                },
+                vec![],
+            );
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! The nouns both sides share: one struct per kind of AWS resource, in the form in which two of them can be compared.
+//!
+//! `desired` builds these from the Spec, `aws` from what AWS answered. Only what the manifest owns is in them: a field
+//! that another controller owns (a service's desired count, under autoscaling) is an argument of its create call
+//! instead, and ARNs stand beside the values, so neither can ever count as drift. Sets and maps are ordered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// The tag that says whose a resource is; its value is the manifest's `metadata.name`. Nothing without it is changed
+/// or deleted, and adding it by hand is how an existing resource is handed over to the reconciler.
+pub const OWNER_TAG: &str = "hokus.ai/unit";
+
+/// Everything one manifest stands for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Resources {
+    /// Where the container's output goes.
+    pub log_group: LogGroup,
+    /// What ECS itself may do to start a task: pull, log, read secrets.
+    pub execution_role: Role,
+    /// What the running program may do.
+    pub task_role: Role,
+    /// The tasks as the load balancer sees them.
+    pub target_group: TargetGroup,
+    /// The host name's way to the target group.
+    pub listener_rule: ListenerRule,
+    /// The private DNS name.
+    pub discovery: DiscoveryService,
+    /// What a task runs.
+    pub task_definition: TaskDefinition,
+    /// How many tasks run where, joined to all of the above.
+    pub service: Service,
+    /// The bounds autoscaling keeps.
+    pub scalable_target: ScalableTarget,
+    /// What it scales on, by policy name.
+    pub scaling_policies: BTreeMap<String, ScalingPolicy>,
+    /// What wakes a person, by alarm name.
+    pub alarms: BTreeMap<String, Alarm>,
+}
+
+/// A CloudWatch Logs group.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LogGroup {
+    /// Such as `/ecs/hokusai-contracts`.
+    pub name: String,
+    /// Absent: kept for ever, which is AWS's default.
+    pub retention_days: Option<i32>,
+}
+
+/// An IAM role with everything that grants it anything.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Role {
+    /// Unique in the account.
+    pub name: String,
+    /// Who may assume it: the trust policy.
+    pub trust: Value,
+    /// Inline policies by name.
+    pub policies: BTreeMap<String, Value>,
+    /// ARNs of attached managed policies.
+    pub attached: BTreeSet<String>,
+}
+
+/// A target group for tasks with addresses of their own (`ip` targets over HTTP).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TargetGroup {
+    /// At most 32 characters, unique in the region.
+    pub name: String,
+    /// Cannot be changed in place, like the protocol and the target type.
+    pub port: i32,
+    /// `HTTP`.
+    pub protocol: String,
+    /// `ip`, as awsvpc tasks need.
+    pub target_type: String,
+    /// How the load balancer decides that a task may have traffic.
+    pub health_check: HealthCheck,
+    /// How long a task that is going away still finishes requests.
+    pub deregistration_delay_seconds: i64,
+}
+
+/// A target group's HTTP health check.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HealthCheck {
+    /// What is asked for.
+    pub path: String,
+    /// Accepted status codes, as AWS writes them: `200`, `200-299`.
+    pub matcher: String,
+    /// Between two probes; 5 to 300.
+    pub interval_seconds: i32,
+    /// Must be below the interval.
+    pub timeout_seconds: i32,
+    /// Passes until an unhealthy target is healthy again; a new one needs only one.
+    pub healthy_threshold: i32,
+    /// Failures until a healthy target is unhealthy.
+    pub unhealthy_threshold: i32,
+}
+
+/// A rule on the HTTPS listener.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ListenerRule {
+    /// Host names, sorted.
+    pub hosts: BTreeSet<String>,
+    /// 1 to 50000, the lowest wins; 0 stands for AWS's word `default`.
+    pub priority: i32,
+    /// Where matching requests go.
+    pub forward: Join,
+    /// Conditions and actions beyond those above, in AWS's words; ours has none.
+    pub other: BTreeSet<String>,
+}
+
+/// A reference from one resource to another that should be this unit's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Join {
+    /// This unit's, whatever its ARN is today.
+    Ours,
+    /// Something else: its ARN.
+    Other(String),
+    /// Nothing at all.
+    None,
+}
+
+/// A Cloud Map service under a private namespace.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DiscoveryService {
+    /// The first label of the DNS name.
+    pub name: String,
+    /// The rest of it; the namespace is referenced, never made.
+    pub namespace: String,
+    /// `A` records, as awsvpc tasks register.
+    pub record_type: String,
+    /// How long a resolver may keep an address of a task that may be gone.
+    pub ttl_seconds: i64,
+}
+
+/// A task definition's content: what one registered revision says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TaskDefinition {
+    /// Revisions count up within a family.
+    pub family: String,
+    /// CPU units, 1024 to a vCPU.
+    pub cpu: u32,
+    /// MiB.
+    pub memory: u32,
+    /// ARN.
+    pub execution_role: String,
+    /// ARN.
+    pub task_role: String,
+    /// `X86_64` or `ARM64`.
+    pub architecture: String,
+    /// The one container.
+    pub container: Container,
+    /// Names of further containers, sidecars by hand; ours has none.
+    pub other_containers: BTreeSet<String>,
+}
+
+/// The container of a task definition.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Container {
+    /// The name the service's load balancer block refers to.
+    pub name: String,
+    /// Registry, repository and tag or digest.
+    pub image: String,
+    /// What it listens on.
+    pub port: i32,
+    /// Plain settings.
+    pub environment: BTreeMap<String, String>,
+    /// Variable → ARN of the SSM parameter whose value ECS puts there.
+    pub secrets: BTreeMap<String, String>,
+    /// The log group its output goes to.
+    pub log_group: String,
+    /// The first part of the log stream's name.
+    pub log_stream_prefix: String,
+    /// Run inside the container; without the leading `CMD`.
+    pub health_command: Vec<String>,
+    /// Between two runs of it.
+    pub health_interval_seconds: i32,
+    /// When one run counts as failed.
+    pub health_timeout_seconds: i32,
+    /// Failures in a row until the task is unhealthy.
+    pub health_retries: i32,
+    /// Failures before this age do not count.
+    pub health_start_period_seconds: i32,
+    /// From SIGTERM to SIGKILL.
+    pub stop_timeout_seconds: i32,
+    /// Whether the root file system is read-only.
+    pub read_only: bool,
+}
+
+/// An ECS service, without what autoscaling owns.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Service {
+    /// Unique in its cluster.
+    pub name: String,
+    /// Where its tasks get traffic from.
+    pub target_group: Join,
+    /// `container:port` of that traffic.
+    pub traffic: String,
+    /// Where its tasks are registered by name.
+    pub discovery: Join,
+    /// Subnets of the tasks.
+    pub subnets: BTreeSet<String>,
+    /// Security groups of the tasks.
+    pub security_groups: BTreeSet<String>,
+    /// Whether tasks get public addresses.
+    pub public_address: bool,
+    /// How many tasks may be missing during a rollout, in percent of desired.
+    pub healthy_percent_min: i32,
+    /// How many tasks may run during a rollout, in percent of desired.
+    pub healthy_percent_max: i32,
+    /// Whether a rollout that keeps failing is stopped …
+    pub circuit_breaker: bool,
+    /// … and undone.
+    pub circuit_breaker_rollback: bool,
+    /// How long a new task's failing health checks are forgiven.
+    pub grace_period_seconds: i32,
+    /// Whether one may open a shell in a task.
+    pub execute_command: bool,
+}
+
+/// The bounds of a service's task count.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScalableTarget {
+    /// Never fewer tasks.
+    pub min: i32,
+    /// Never more.
+    pub max: i32,
+    /// Whether any kind of scaling is switched off.
+    pub suspended: bool,
+}
+
+/// A target-tracking policy.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScalingPolicy {
+    /// `ECSServiceAverageCPUUtilization` or `ECSServiceAverageMemoryUtilization`; empty when the policy is of another kind.
+    pub metric: String,
+    /// The value to hold, in percent.
+    pub target: f64,
+    /// Between two steps down.
+    pub scale_in_cooldown_seconds: i32,
+    /// Between two steps up.
+    pub scale_out_cooldown_seconds: i32,
+    /// Whether it only ever adds tasks.
+    pub scale_in_disabled: bool,
+}
+
+/// A CloudWatch metric alarm.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Alarm {
+    /// Shown to whom it wakes.
+    pub description: String,
+    /// Such as `AWS/ApplicationELB`.
+    pub namespace: String,
+    /// Such as `HTTPCode_Target_5XX_Count`.
+    pub metric: String,
+    /// `Sum`, `Average`, `Maximum`, `Minimum`, or a percentile such as `p99`.
+    pub statistic: String,
+    /// What exactly is measured.
+    pub dimensions: BTreeMap<String, Dimension>,
+    /// Length of one data point.
+    pub period_seconds: i32,
+    /// How many of them are looked at …
+    pub evaluation_periods: i32,
+    /// … and how many of those must be beyond the threshold.
+    pub datapoints_to_alarm: i32,
+    /// In the metric's own unit.
+    pub threshold: f64,
+    /// Such as `GreaterThanThreshold`.
+    pub comparison: String,
+    /// `breaching`, `notBreaching`, `ignore` or `missing`.
+    pub missing_data: String,
+    /// What happens when it fires: ARNs.
+    pub actions: BTreeSet<String>,
+    /// Whether those happen at all.
+    pub actions_enabled: bool,
+}
+
+/// The value of an alarm's dimension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Dimension {
+    /// A name known beforehand, or anything AWS had that is not this unit's.
+    Text(String),
+    /// The ending of this unit's target group's ARN, from `targetgroup/` on.
+    TargetGroup,
+    /// The ending of the load balancer's ARN, from `app/` on.
+    LoadBalancer,
+}
