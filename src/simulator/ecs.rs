@@ -1,40 +1,171 @@
-//! Replaced by the `sim-ecs` branch: only the names the other modules call.
+//! Simulated ECS: clusters, task definitions, services with their rollouts, and tasks that are real processes.
+//!
+//! Takes calls (the API), the time ([`step`]) and reports about processes ([`started`], [`exited`], …); gives AWS's
+//! answers and [`Effect`]s to carry out. Pure: `live` owns the processes and the clock.
+//!
+//! Modelled is Fargate with the ECS rolling update: percentages, circuit breaker with rollback, service deployments and
+//! revisions, load balancer and container health, restart throttling, draining. Not modelled, and refused where a call
+//! asks for it: blue/green and its kin, container instances, standalone tasks, Service Connect, volumes that hold
+//! anything. Deployment alarms are read back but do not end a rollout.
+//!
+//! ```text
+//! input, tags        what callers send            task, lifecycle, agent   one task through its life
+//! task_definition    what tasks are made from     health, decide           is it well; how many to start and stop
+//! service, rollout   what is wanted, how far      scheduler, effect        the whole step; what it asks of processes
+//! cluster, history   reading it back
+//! ```
 
-use super::call::{Answer, Call};
-use super::world::World;
+mod agent;
+mod cluster;
+mod decide;
+mod effect;
+mod fargate;
+mod health;
+mod history;
+mod input;
+mod lifecycle;
+mod rollout;
+mod scheduler;
+mod service;
+mod tags;
+mod task;
+mod task_definition;
 
-/// Clusters by name.
-#[derive(Debug, Default)]
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use serde_json::Value;
+
+pub use effect::{
+    Effect, Environment, ProcessId, Signal, Start, exited, health_checked, logged, start_failed,
+    started,
+};
+pub use lifecycle::{DEPROVISIONING_MILLIS, PROVISIONING_MILLIS, PULLING_MILLIS, STARTING_MILLIS};
+pub use scheduler::step;
+
+use crate::simulator::call::{Answer, Call, Millis};
+use crate::simulator::world::World;
+
+/// Everything this service holds.
+#[derive(Debug)]
 pub struct State {
-    clusters: Vec<String>,
-    /// Desired counts by `service/<cluster>/<service>`.
-    pub services: std::collections::BTreeMap<String, u32>,
+    clusters: Vec<cluster::Cluster>,
+    families: BTreeMap<String, task_definition::Family>,
+    services: Vec<service::Service>,
+    /// Services ever made; the source of their numbers.
+    services_ever: u64,
+    /// Oldest first.
+    tasks: Vec<task::Task>,
+    /// The /24 that tasks get their addresses from.
+    network: Ipv4Addr,
+    /// The host number given out last.
+    last_host: u8,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State {
+            clusters: Vec::new(),
+            families: BTreeMap::new(),
+            services: Vec::new(),
+            services_ever: 0,
+            tasks: Vec::new(),
+            // Without live processes an address is only a name; this is the one of the documentation network.
+            network: Ipv4Addr::new(192, 0, 2, 0),
+            last_host: 0,
+        }
+    }
+}
+
+/// The answer to one ECS call.
+pub fn answer(world: &mut World, call: &Call) -> Answer {
+    match call.operation.as_str() {
+        "DescribeClusters" => cluster::describe(world, call),
+        "ListClusters" => cluster::list(world, call),
+        "RegisterTaskDefinition" => task_definition::register(world, call),
+        "DescribeTaskDefinition" => task_definition::describe(world, call),
+        "DeregisterTaskDefinition" => task_definition::deregister(world, call),
+        "ListTaskDefinitions" => task_definition::list(world, call),
+        "ListTaskDefinitionFamilies" => task_definition::list_families(world, call),
+        "CreateService" => service::create(world, call),
+        "UpdateService" => service::update(world, call),
+        "DeleteService" => service::delete(world, call),
+        "DescribeServices" => service::describe(world, call),
+        "ListServices" => service::list(world, call),
+        "ListTasks" => task::list(world, call),
+        "DescribeTasks" => task::describe(world, call),
+        "StopTask" => task::stop(world, call),
+        "ListServiceDeployments" => history::list(world, call),
+        "DescribeServiceDeployments" => history::describe(world, call),
+        "DescribeServiceRevisions" => history::describe_revisions(world, call),
+        "StopServiceDeployment" => history::stop(world, call),
+        "TagResource" => tags::tag(world, call),
+        "UntagResource" => tags::untag(world, call),
+        "ListTagsForResource" => tags::list(world, call),
+        _ => Err(call.unknown_operation()),
+    }
 }
 
 /// Adds an existing cluster.
 pub fn add_cluster(world: &mut World, name: &str) {
-    world.ecs.clusters.push(name.to_owned());
+    world.ecs.clusters.push(cluster::Cluster::new(name));
 }
 
-/// Whether a scalable target may name it: `resource_id` is `service/<cluster>/<service>`.
+/// Gives tasks addresses of the /24 that holds `address`. For a simulator whose tasks are real processes; to be called
+/// before the first task is made.
+pub fn use_network(world: &mut World, address: Ipv4Addr) {
+    world.ecs.network = address;
+}
+
+/// Whether an active service has this resource id, `service/<cluster>/<service>`.
 pub fn service_exists(world: &World, resource_id: &str) -> bool {
-    world.ecs.services.contains_key(resource_id)
+    desired_count(world, resource_id).is_some()
 }
 
-/// The desired count of that service.
+/// The desired count of the active service with this resource id.
 pub fn desired_count(world: &World, resource_id: &str) -> Option<u32> {
-    world.ecs.services.get(resource_id).copied()
-}
-
-/// Sets the desired count, as UpdateService by Application Auto Scaling does.
-pub fn set_desired_count(world: &mut World, cluster: &str, service: &str, count: u32) {
-    world
+    let (cluster, name) = resource_id.strip_prefix("service/")?.split_once('/')?;
+    let service = world
         .ecs
         .services
-        .insert(format!("service/{cluster}/{service}"), count);
+        .get(service::position(world, cluster, name)?)?;
+    service.is_active().then_some(service.desired)
 }
 
-/// No operation yet.
-pub fn answer(_world: &mut World, call: &Call) -> Answer {
-    Err(call.unknown_operation())
+/// Sets a service's desired count, as Application Auto Scaling does: without a rollout. A service that is not there or
+/// is being deleted is left alone.
+pub fn set_desired_count(world: &mut World, cluster: &str, service: &str, count: u32) {
+    let Some(index) = service::position(world, cluster, service) else {
+        return;
+    };
+    if let Some(service) = world
+        .ecs
+        .services
+        .get_mut(index)
+        .filter(|service| service.is_active())
+    {
+        service.set_desired(count);
+    }
+}
+
+/// Every task with its process, for `/_simulator/tasks`.
+pub fn tasks_report(world: &World) -> Value {
+    task::report(world)
+}
+
+/// A service's events as `(when, message)`, oldest first; empty when there is no such service.
+pub fn events(world: &World, cluster: &str, service: &str) -> Vec<(Millis, String)> {
+    let index = service::position(world, cluster, service);
+    let service = index.and_then(|index| world.ecs.services.get(index));
+    service.map_or(Vec::new(), |service| {
+        service
+            .messages()
+            .map(|(at, text)| (at, text.to_owned()))
+            .collect()
+    })
+}
+
+/// What AWS reads back of every Fargate service and task of ours.
+fn fargate_family() -> &'static str {
+    "Linux"
 }

@@ -1,0 +1,143 @@
+//! What the container agent does before a task's processes start: it fetches images, secrets and log destinations with
+//! the execution role, and any of these may be missing or forbidden.
+//!
+//! Takes a task, gives the processes to start or the stopped reason AWS would give. Reads only.
+
+use std::collections::BTreeMap;
+
+use super::effect::{Environment, ProcessId, Start};
+use super::task::Task;
+use super::task_definition::Container;
+use crate::simulator::world::World;
+use crate::simulator::{ecr, iam, logs, ssm};
+
+/// The variable by which a task learns its own address: every task shares the host's network here, so one that listened
+/// on all addresses would take its neighbours' ports.
+const BIND_ADDRESS: &str = "BIND_ADDRESS";
+
+/// The processes of a task, in the definition's order.
+pub(super) fn prepare(world: &World, task: &Task) -> Result<Vec<Start>, String> {
+    let agent = Agent { world, task };
+    for container in &task.blueprint.containers {
+        agent.pull(&container.image)?;
+    }
+    let mut starts = Vec::new();
+    for container in &task.blueprint.containers {
+        let secrets = agent.secrets(container)?;
+        agent.log_stream(container)?;
+        let mut environment: BTreeMap<String, String> = BTreeMap::new();
+        environment.insert(BIND_ADDRESS.into(), task.address.to_string());
+        let plain = container
+            .environment
+            .iter()
+            .map(|variable| (variable.name.clone(), variable.value.clone()));
+        environment.extend(plain);
+        environment.extend(secrets);
+        starts.push(Start {
+            process: ProcessId {
+                task: task.id.clone(),
+                container: container.name.clone(),
+            },
+            address: task.address,
+            image: container.image.clone(),
+            arguments: [&container.entry_point[..], &container.command[..]].concat(),
+            environment: Environment(environment),
+        });
+    }
+    Ok(starts)
+}
+
+struct Agent<'a> {
+    world: &'a World,
+    task: &'a Task,
+}
+
+impl Agent<'_> {
+    fn pull(&self, image: &str) -> Result<(), String> {
+        if image.contains(".dkr.ecr.") {
+            self.allowed("ecr:GetAuthorizationToken", "*").map_err(|denied| {
+                format!(
+                    "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval \
+                     failed: unable to retrieve ecr registry auth: service call has been retried 1 time(s): {denied}"
+                )
+            })?;
+        }
+        if ecr::image_exists(self.world, image) {
+            return Ok(());
+        }
+        Err(format!(
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: \
+             {image}: not found"
+        ))
+    }
+
+    fn secrets(&self, container: &Container) -> Result<Vec<(String, String)>, String> {
+        let failed = |cause: String| {
+            format!(
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval \
+                 failed: unable to retrieve secrets from ssm: service call has been retried 1 time(s): {cause}"
+            )
+        };
+        let (mut values, mut missing) = (Vec::new(), Vec::new());
+        for secret in &container.secrets {
+            self.allowed(
+                "ssm:GetParameters",
+                &ssm::arn(self.world, &secret.value_from),
+            )
+            .map_err(failed)?;
+            match ssm::value(self.world, &secret.value_from) {
+                Some(value) => values.push((secret.name.clone(), value)),
+                None => missing.push(secret.value_from.as_str()),
+            }
+        }
+        if missing.is_empty() {
+            Ok(values)
+        } else {
+            Err(failed(format!(
+                "invalid ssm parameters: {}",
+                missing.join(", ")
+            )))
+        }
+    }
+
+    fn log_stream(&self, container: &Container) -> Result<(), String> {
+        let Some(destination) = container.awslogs() else {
+            return Ok(());
+        };
+        let failed = |cause: String| {
+            format!(
+                "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: \
+                 failed to create Cloudwatch log stream: {cause} : exit status 1"
+            )
+        };
+        let stream = format!("{}/{}/{}", destination.prefix, container.name, self.task.id);
+        let resource = self.world.arn(
+            "logs",
+            &format!("log-group:{}:log-stream:{stream}", destination.group),
+        );
+        self.allowed("logs:CreateLogStream", &resource)
+            .map_err(failed)?;
+        if logs::group_exists(self.world, destination.group) {
+            return Ok(());
+        }
+        Err(failed(
+            "ResourceNotFoundException: The specified log group does not exist.".into(),
+        ))
+    }
+
+    /// Whether the execution role may; a task without one runs nothing that needs it, which registration checked.
+    fn allowed(&self, action: &str, resource: &str) -> Result<(), String> {
+        let Some(role) = self.task.blueprint.execution_role.as_deref() else {
+            return Ok(());
+        };
+        if iam::allows(self.world, role, action, resource) {
+            return Ok(());
+        }
+        let name = role.rsplit('/').next().unwrap_or(role);
+        Err(format!(
+            "AccessDeniedException: User: arn:aws:sts::{}:assumed-role/{name}/{} is not authorized to perform: {action} on \
+             resource: {resource} because no identity-based policy allows the {action} action",
+            self.world.account, self.task.id
+        ))
+    }
+}

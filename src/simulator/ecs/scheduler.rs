@@ -1,0 +1,534 @@
+//! The service scheduler: keeps every service at its count, in its bounds, on its revision.
+//!
+//! Takes the world and the time, gives effects. Pure: it reads no clock and starts no process; what it decides is in the
+//! world and in the effects.
+//!
+//! ```text
+//! every task:    lifecycle::advance                                   (reports, timers, registrations)
+//! every service: conditions → breaker → decide → stop, launch → steady?
+//! ```
+
+use std::mem;
+use std::net::Ipv4Addr;
+
+use super::decide::{Bounds, Decision, Fact, State as Condemned, decide};
+use super::effect::Effect;
+use super::health::{self, Cause, Condition};
+use super::rollout::{RolloutState, deployment_id};
+use super::service::{INACTIVE_MILLIS, Launch, Propagate, Service, Settings, Status};
+use super::tags::{Tag, Tags};
+use super::task::{ContainerState, Interface, LastStatus, Process, Stage, StopCode, Task, Times};
+use super::task_definition::TaskDefinition;
+use super::{State, lifecycle};
+use crate::simulator::address::{FIRST_TASK_HOST, LAST_TASK_HOST};
+use crate::simulator::call::Millis;
+use crate::simulator::iam;
+use crate::simulator::world::World;
+
+/// How long a stopped task stays describable: "Stopped tasks … can be described for at least 1 hour" on AWS.
+const STOPPED_MILLIS: Millis = 3_600_000;
+/// Stopped tasks kept at most: a service that crashes all day must not fill the memory.
+const STOPPED_MAX: usize = 1_000;
+
+/// Moves everything to `now`.
+pub fn step(world: &mut World, now: Millis) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    // The state is taken out of the world while other services are called with it; none of them calls back here.
+    let mut state = mem::take(&mut world.ecs);
+    let State {
+        services, tasks, ..
+    } = &mut state;
+    for task in tasks.iter_mut().filter(|task| task.stage != Stage::Stopped) {
+        let service = services
+            .iter_mut()
+            .find(|service| service.number == task.service);
+        lifecycle::advance(world, service, task, now, &mut effects);
+    }
+    for index in 0..state.services.len() {
+        schedule(world, &mut state, index, now);
+    }
+    forget(&mut state, now);
+    world.ecs = state;
+    effects
+}
+
+fn schedule(world: &mut World, state: &mut State, index: usize, now: Millis) {
+    let State {
+        services, tasks, ..
+    } = state;
+    let Some(service) = services
+        .get_mut(index)
+        .filter(|service| !service.is_inactive())
+    else {
+        return;
+    };
+    service.take_up(now);
+    let facts = examine(world, service, tasks, now);
+    service.trip_breaker(now);
+    // A failed first rollout launches nothing but keeps what it has: "the deployment is stalled"
+    // (deployment-circuit-breaker.html).
+    let launching = service
+        .launching()
+        .map(|deployment| deployment.revision.clone());
+    let current = launching.clone().or(service
+        .deployments
+        .first()
+        .map(|primary| primary.revision.clone()));
+    let (positions, facts): (Vec<usize>, Vec<Fact>) = facts
+        .into_iter()
+        .map(|(position, revision, condemned)| {
+            (
+                position,
+                Fact {
+                    current: current.as_ref() == Some(&revision),
+                    state: condemned,
+                },
+            )
+        })
+        .unzip();
+    let bounds = Bounds {
+        desired: service.desired,
+        min: service.configuration.tasks_min(service.desired),
+        max: service.configuration.tasks_max(service.desired),
+    };
+    let can_start =
+        launching.is_some() && service.is_active() && service.throttle.not_before <= now;
+    let Decision {
+        start,
+        surplus,
+        unhealthy,
+    } = decide(&facts, bounds, can_start);
+    stop_surplus(
+        service,
+        tasks,
+        surplus
+            .iter()
+            .filter_map(|fact| positions.get(*fact).copied()),
+        now,
+    );
+    for position in unhealthy
+        .iter()
+        .filter_map(|fact| positions.get(*fact).copied())
+    {
+        stop_unhealthy(world, service, tasks, position, now);
+    }
+    if let (Some(revision), true) = (launching, start > 0) {
+        launch(world, state, index, &revision, start, now);
+    }
+    settle(state, index, now);
+}
+
+/// The wanted tasks of a service, with what to make of each; says of a task that it is unhealthy when it becomes so.
+fn examine(
+    world: &World,
+    service: &mut Service,
+    tasks: &mut [Task],
+    now: Millis,
+) -> Vec<(usize, String, Condemned)> {
+    let mut facts = Vec::new();
+    let number = service.number;
+    let wanted = tasks
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, task)| task.service == number && task.is_wanted());
+    for (position, task) in wanted {
+        let condemned = match health::condition(world, service, task, now) {
+            Condition::Starting => Condemned::Starting,
+            Condition::Healthy => {
+                if !mem::replace(&mut task.proved, true) {
+                    service.count_healthy(&task.revision);
+                }
+                task.reported_unhealthy = false;
+                Condemned::Healthy
+            }
+            Condition::Unhealthy(cause) => {
+                if !mem::replace(&mut task.reported_unhealthy, true) {
+                    let what = match cause {
+                        Cause::Container => {
+                            format!("(task {}) failed container health checks.", task.id)
+                        }
+                        Cause::Target {
+                            target_group,
+                            port,
+                            description,
+                        } => format!(
+                            "(task {}) (port {port}) is unhealthy in (target-group {target_group}) due to (reason \
+                             {description}).",
+                            task.id
+                        ),
+                    };
+                    service.say(now, &what);
+                }
+                if task.proved {
+                    Condemned::Ailing
+                } else {
+                    Condemned::Failed
+                }
+            }
+        };
+        facts.push((position, task.revision.clone(), condemned));
+    }
+    facts
+}
+
+fn stop_surplus(
+    service: &mut Service,
+    tasks: &mut [Task],
+    positions: impl Iterator<Item = usize>,
+    now: Millis,
+) {
+    let primary = service
+        .deployments
+        .first()
+        .map_or(String::new(), |primary| deployment_id(&primary.revision));
+    let (mut running, mut pending) = (Vec::new(), 0);
+    for position in positions {
+        let Some(task) = tasks.get_mut(position) else {
+            continue;
+        };
+        match task.last_status().is_running() {
+            true => running.push(task.id.clone()),
+            false => pending += 1,
+        }
+        task.ask_stop(
+            StopCode::ServiceSchedulerInitiated,
+            format!("Scaling activity initiated by (deployment {primary})"),
+        );
+    }
+    if pending > 0 {
+        service.say(now, &format!("stopped {pending} pending tasks."));
+    }
+    if !running.is_empty() {
+        service.say(
+            now,
+            &format!(
+                "has stopped {} running tasks: {}.",
+                running.len(),
+                listed(&running)
+            ),
+        );
+    }
+}
+
+fn stop_unhealthy(
+    world: &World,
+    service: &mut Service,
+    tasks: &mut [Task],
+    position: usize,
+    now: Millis,
+) {
+    let Some(task) = tasks.get_mut(position) else {
+        return;
+    };
+    let reason = match health::condition(world, service, task, now) {
+        Condition::Unhealthy(Cause::Target { target_group, .. }) => {
+            format!("Task failed ELB health checks in (target-group {target_group})")
+        }
+        Condition::Unhealthy(Cause::Container) | Condition::Starting | Condition::Healthy => {
+            "Task failed container health checks".into()
+        }
+    };
+    lifecycle::fail(
+        service,
+        task,
+        StopCode::ServiceSchedulerInitiated,
+        reason,
+        now,
+    );
+    service.say(
+        now,
+        &format!(
+            "has stopped 1 running tasks: {}.",
+            listed(std::slice::from_ref(&task.id))
+        ),
+    );
+}
+
+/// `(task a) (task b)`.
+fn listed(ids: &[String]) -> String {
+    ids.iter()
+        .map(|id| format!("(task {id})"))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Makes `count` tasks of a revision, or says why none can be made.
+fn launch(
+    world: &mut World,
+    state: &mut State,
+    index: usize,
+    revision: &str,
+    count: u32,
+    now: Millis,
+) {
+    let State {
+        clusters: _,
+        families,
+        services,
+        services_ever: _,
+        tasks,
+        network,
+        last_host,
+    } = state;
+    let Some(service) = services.get_mut(index) else {
+        return;
+    };
+    let Some(settings) = service
+        .revision(revision)
+        .map(|revision| revision.settings.clone())
+    else {
+        return;
+    };
+    let definitions = families
+        .values()
+        .flat_map(|family| family.revisions.values());
+    let Some(definition) = definitions
+        .into_iter()
+        .find(|definition| definition.arn == settings.task_definition)
+    else {
+        return;
+    };
+    let mut made = Vec::new();
+    for _ in 0..count {
+        let host = next_host(tasks, *last_host);
+        match placeable(world, &settings, definition, host) {
+            Err(why) => {
+                service.say(now, &why);
+                service.count_failure(revision);
+                lifecycle::hold_back(service, now);
+                break;
+            }
+            Ok(host) => {
+                *last_host = host;
+                let [a, b, c, _] = network.octets();
+                let address = Ipv4Addr::new(a, b, c, host);
+                let task = new_task(
+                    world, service, &settings, definition, revision, address, now,
+                );
+                made.push(task.id.clone());
+                tasks.push(task);
+            }
+        }
+    }
+    if !made.is_empty() {
+        service.say(
+            now,
+            &format!("has started {} tasks: {}.", made.len(), listed(&made)),
+        );
+    }
+}
+
+/// The host number a task gets, or the event that says why none can be placed.
+fn placeable(
+    world: &World,
+    settings: &Settings,
+    definition: &TaskDefinition,
+    host: Option<u8>,
+) -> Result<u8, String> {
+    if settings.launch == Launch::Ec2 {
+        return Err("was unable to place a task because no container instance met all of its requirements. Reason: No \
+                    Container Instances were found in your cluster."
+            .into());
+    }
+    if let Some(role) = definition.blueprint.execution_role.as_deref()
+        && !iam::trusts(world, role, "ecs-tasks.amazonaws.com")
+    {
+        return Err(format!(
+            "failed to launch a task with (error ECS was unable to assume the role '{role}' that was provided for this \
+             task. Please verify that the role being passed has the proper trust relationship and permissions and that \
+             your IAM user has permissions to pass this role.)."
+        ));
+    }
+    // A whole subnet of tasks: AWS's own reason for having no address left.
+    host.ok_or_else(|| "was unable to place a task. Reason: RESOURCE:ENI.".into())
+}
+
+/// The next host number after `last` that no task holds. A task holds its number until its processes are gone, and the
+/// numbers go round, so that a client of a dead task does not meet a fresh one at once.
+fn next_host(tasks: &[Task], last: u8) -> Option<u8> {
+    let held = |host: u8| {
+        tasks.iter().any(|task| {
+            task.address.octets()[3] == host && (task.stage != Stage::Stopped || task.may_live())
+        })
+    };
+    let after = (last.max(FIRST_TASK_HOST - 1).saturating_add(1)..=LAST_TASK_HOST)
+        .chain(FIRST_TASK_HOST..=last);
+    after
+        .into_iter()
+        .find(|host| (FIRST_TASK_HOST..=LAST_TASK_HOST).contains(host) && !held(*host))
+}
+
+fn new_task(
+    world: &mut World,
+    service: &Service,
+    settings: &Settings,
+    definition: &TaskDefinition,
+    revision: &str,
+    address: Ipv4Addr,
+    now: Millis,
+) -> Task {
+    let subnets = settings
+        .network
+        .as_ref()
+        .map_or(&[][..], |network| &network.subnets);
+    // Fargate spreads a service's tasks over the zones of its subnets.
+    let turn = usize::from(address.octets()[3]) % subnets.len().max(1);
+    let subnet = subnets.get(turn).cloned().unwrap_or_default();
+    let availability_zone = world.subnet(&subnet).map_or(String::new(), |(_, subnet)| {
+        subnet.availability_zone.clone()
+    });
+    let mac = world.hex(10);
+    let pairs: Vec<&str> = (0..5)
+        .filter_map(|pair| mac.get(pair * 2..pair * 2 + 2))
+        .collect();
+    let mut containers = Vec::new();
+    let id = world.hex(32);
+    for container in &definition.blueprint.containers {
+        containers.push(ContainerState {
+            name: container.name.clone(),
+            container_id: world.uuid(),
+            runtime_id: format!("{id}-{}", world.hex(10)),
+            process: Process::Absent,
+            reason: None,
+            checking: None,
+        });
+    }
+    Task {
+        cluster: service.cluster.clone(),
+        service: service.number,
+        service_name: service.name.clone(),
+        revision: revision.to_owned(),
+        task_definition: definition.arn.clone(),
+        blueprint: definition.blueprint.clone(),
+        address,
+        interface: Interface {
+            attachment: world.uuid(),
+            eni: format!("eni-0{}", world.hex(16)),
+            mac: format!("0a:{}", pairs.join(":")),
+            subnet,
+            availability_zone,
+        },
+        tags: task_tags(service, definition),
+        stage: Stage::Provisioning {
+            until: now + lifecycle::PROVISIONING_MILLIS,
+        },
+        stop: None,
+        containers,
+        proved: false,
+        reported_unhealthy: false,
+        times: Times {
+            created: now,
+            ..Times::default()
+        },
+        id,
+    }
+}
+
+fn task_tags(service: &Service, definition: &TaskDefinition) -> Tags {
+    let mut tags = match service.tagging.propagate {
+        Propagate::TaskDefinition => definition.tags.clone(),
+        Propagate::Service => service.tags.clone(),
+        Propagate::None => Tags::default(),
+    };
+    if service.tagging.managed {
+        tags.set(Tag {
+            key: "aws:ecs:clusterName".into(),
+            value: service.cluster.clone(),
+        });
+        tags.set(Tag {
+            key: "aws:ecs:serviceName".into(),
+            value: service.name.clone(),
+        });
+    }
+    tags
+}
+
+/// Drops deployments that are over, and says when the service is steady or gone.
+fn settle(state: &mut State, index: usize, now: Millis) {
+    let State {
+        services, tasks, ..
+    } = state;
+    let Some(service) = services.get_mut(index) else {
+        return;
+    };
+    let own = || tasks.iter().filter(|task| task.service == service.number);
+    if service.status == Status::Draining {
+        if own().all(|task| task.stage == Stage::Stopped) {
+            service.status = Status::Inactive(now);
+        }
+        return;
+    }
+    // What AWS counts as running or about to; a task that only waits for its process to end does not hold up a rollout.
+    let present = |task: &&Task| {
+        let status = task.last_status();
+        status.is_pending() || status.is_running() || status == LastStatus::Deactivating
+    };
+    let Some(primary) = service
+        .deployments
+        .first()
+        .map(|primary| (primary.revision.clone(), primary.state))
+    else {
+        return;
+    };
+    let (revision, rollout) = primary;
+    let healthy = own().filter(|task| {
+        task.revision == revision && task.is_wanted() && task.stage == Stage::Running
+    });
+    // `reported_unhealthy` is what the examination of this step found.
+    let healthy = healthy
+        .filter(|task| task.proved && !task.reported_unhealthy)
+        .count();
+    let others = own()
+        .filter(present)
+        .filter(|task| task.revision != revision || !task.is_wanted())
+        .count();
+    let wanted = own()
+        .filter(|task| task.revision == revision && task.is_wanted())
+        .count();
+    let desired = service.desired as usize;
+    let busy: Vec<String> = own()
+        .filter(present)
+        .map(|task| task.revision.clone())
+        .collect();
+    let launching = service
+        .launching()
+        .map(|deployment| deployment.revision.clone());
+    service.deployments.retain(|deployment| {
+        deployment.revision == revision
+            || busy.contains(&deployment.revision)
+            || launching.as_ref() == Some(&deployment.revision)
+            // A failed deployment stays in sight until its rollback is through.
+            || (deployment.state == RolloutState::Failed && rollout == RolloutState::InProgress)
+    });
+    if healthy == desired && wanted == desired && others == 0 {
+        service.become_steady(now);
+    } else {
+        service.steady = None;
+    }
+}
+
+/// Forgets what AWS would no longer tell.
+fn forget(state: &mut State, now: Millis) {
+    let State {
+        services, tasks, ..
+    } = state;
+    let stopped = tasks
+        .iter()
+        .filter(|task| task.stage == Stage::Stopped)
+        .count();
+    let mut excess = stopped.saturating_sub(STOPPED_MAX);
+    tasks.retain(|task| match (task.stage, task.times.stopped) {
+        (Stage::Stopped, Some(_)) if excess > 0 => {
+            excess -= 1;
+            false
+        }
+        (Stage::Stopped, Some(at)) => now < at + STOPPED_MILLIS,
+        _ => true,
+    });
+    services.retain(|service| match service.status {
+        Status::Inactive(at) => {
+            now < at + INACTIVE_MILLIS || tasks.iter().any(|task| task.service == service.number)
+        }
+        Status::Active | Status::Draining => true,
+    });
+}

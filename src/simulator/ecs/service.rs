@@ -1,0 +1,530 @@
+//! Services: what is asked of the scheduler, and the calls that ask it.
+//!
+//! Takes Create/Update/DeleteService, gives the changed [`Service`] as AWS reads it back. Starts a rollout where AWS
+//! does; never starts or stops a task, which is the scheduler's.
+
+mod configuration;
+mod describe;
+mod settings;
+
+use std::collections::VecDeque;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+pub(super) use configuration::{Breaker, Configuration};
+pub(super) use describe::{arn, describe, list, platform_number};
+pub(super) use settings::{Launch, LoadBalancer, Registry, Settings};
+
+use super::cluster;
+use super::input::{self, client, invalid, parse};
+use super::rollout::{Deployment, Ids, Revision, ServiceDeployment};
+use super::tags::{Tag, Tags};
+use super::task_definition::is_identifier;
+use crate::simulator::autoscaling;
+use crate::simulator::call::{Answer, Call, Millis, Refusal};
+use crate::simulator::world::World;
+
+/// Events kept, as AWS does: "the most recent 100" (API_Service).
+const EVENTS_MAX: usize = 100;
+/// AWS's quota of tasks in one service; it also bounds the arithmetic of percentages.
+const DESIRED_MAX: i64 = 5_000;
+/// How long a deleted service stays describable. AWS says only that it is cleaned up later and may then be missing.
+pub(super) const INACTIVE_MILLIS: Millis = 3_600_000;
+
+/// One service.
+#[derive(Debug)]
+pub(super) struct Service {
+    /// Tells a service from an earlier one of the same name.
+    pub(super) number: u64,
+    pub(super) cluster: String,
+    pub(super) name: String,
+    pub(super) status: Status,
+    pub(super) desired: u32,
+    /// What a revision freezes; changing it starts a rollout.
+    pub(super) settings: Settings,
+    pub(super) configuration: Configuration,
+    pub(super) grace_seconds: u32,
+    pub(super) tags: Tags,
+    pub(super) tagging: Tagging,
+    execute_command: bool,
+    zone_rebalancing: ZoneRebalancing,
+    pub(super) created_at: Millis,
+    /// PRIMARY first, then the others, newest first.
+    pub(super) deployments: Vec<Deployment>,
+    pub(super) revisions: Vec<Revision>,
+    /// Service deployments, oldest first.
+    pub(super) history: Vec<ServiceDeployment>,
+    /// The revision that last reached a steady state: what a rollback returns to.
+    pub(super) completed: Option<String>,
+    pub(super) throttle: Throttle,
+    /// When it last said that it is steady, if it is.
+    pub(super) steady: Option<Millis>,
+    events: VecDeque<Event>,
+    events_ever: u64,
+    /// The members it was created with, to tell a repeated request from another.
+    request: Value,
+}
+
+/// A service's own state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    Active,
+    /// Deleted, with tasks still stopping.
+    Draining,
+    /// Gone since then.
+    Inactive(Millis),
+}
+
+/// Tags that tasks get from elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tagging {
+    pub(super) managed: bool,
+    pub(super) propagate: Propagate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum Propagate {
+    TaskDefinition,
+    Service,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum ZoneRebalancing {
+    Enabled,
+    Disabled,
+}
+
+/// Holds back launches after tasks that failed to start.
+#[derive(Debug, Default)]
+pub(super) struct Throttle {
+    pub(super) failures: u32,
+    pub(super) not_before: Millis,
+}
+
+/// One line of a service's event log.
+#[derive(Debug)]
+pub(super) struct Event {
+    number: u64,
+    at: Millis,
+    message: String,
+}
+
+impl Service {
+    pub(super) fn is_active(&self) -> bool {
+        self.status == Status::Active
+    }
+
+    pub(super) fn is_inactive(&self) -> bool {
+        matches!(self.status, Status::Inactive(_))
+    }
+
+    /// Logs `(service <name>) <what>`.
+    pub(super) fn say(&mut self, now: Millis, what: &str) {
+        self.events_ever += 1;
+        let message = format!("(service {}) {what}", self.name);
+        self.events.push_front(Event {
+            number: self.events_ever,
+            at: now,
+            message,
+        });
+        self.events.truncate(EVENTS_MAX);
+    }
+
+    /// Event messages, oldest first, with when they were logged.
+    pub(super) fn messages(&self) -> impl Iterator<Item = (Millis, &str)> {
+        self.events
+            .iter()
+            .rev()
+            .map(|event| (event.at, event.message.as_str()))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Create {
+    #[serde(rename = "cluster")]
+    _cluster: Option<String>,
+    service_name: String,
+    task_definition: Option<String>,
+    desired_count: Option<i64>,
+    client_token: Option<String>,
+    #[serde(default)]
+    tags: Vec<Tag>,
+    #[serde(rename = "enableECSManagedTags")]
+    enable_ecs_managed_tags: Option<bool>,
+    propagate_tags: Option<Propagate>,
+    enable_execute_command: Option<bool>,
+    health_check_grace_period_seconds: Option<i64>,
+    availability_zone_rebalancing: Option<ZoneRebalancing>,
+    deployment_configuration: Option<configuration::Given>,
+    #[serde(rename = "deploymentController")]
+    _deployment_controller: Option<DeploymentController>,
+    scheduling_strategy: Option<SchedulingStrategy>,
+    load_balancers: Option<Vec<LoadBalancer>>,
+    service_registries: Option<Vec<Registry>>,
+    network_configuration: Option<settings::NetworkConfiguration>,
+    launch_type: Option<String>,
+    capacity_provider_strategy: Option<Vec<settings::ProviderItem>>,
+    platform_version: Option<String>,
+    role: Option<String>,
+    placement_constraints: Option<Vec<Value>>,
+    placement_strategy: Option<Vec<Value>>,
+}
+
+/// The one controller that is modelled: ECS's own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeploymentController {
+    #[serde(rename = "type")]
+    _kind: EcsController,
+}
+
+#[derive(Deserialize)]
+enum EcsController {
+    #[serde(rename = "ECS")]
+    Ecs,
+}
+
+/// The one strategy that is modelled.
+#[derive(Deserialize)]
+enum SchedulingStrategy {
+    #[serde(rename = "REPLICA")]
+    Replica,
+}
+
+pub(super) fn create(world: &mut World, call: &Call) -> Answer {
+    let Create {
+        _cluster: _,
+        service_name,
+        task_definition,
+        desired_count,
+        client_token,
+        tags,
+        enable_ecs_managed_tags,
+        propagate_tags,
+        enable_execute_command,
+        health_check_grace_period_seconds,
+        availability_zone_rebalancing,
+        deployment_configuration,
+        _deployment_controller: _,
+        scheduling_strategy: None | Some(SchedulingStrategy::Replica),
+        load_balancers,
+        service_registries,
+        network_configuration,
+        launch_type,
+        capacity_provider_strategy,
+        platform_version,
+        role,
+        placement_constraints,
+        placement_strategy,
+    } = parse(call)?;
+    let cluster = cluster::find(world, call.text("cluster"))?;
+    if !is_identifier(&service_name) {
+        return Err(invalid(
+            "Service name can contain only letters, numbers, hyphens and underscores.",
+        ));
+    }
+    if client_token.as_ref().is_some_and(|token| token.len() > 36) {
+        return Err(invalid("clientToken must be at most 36 characters."));
+    }
+    if role.is_some() {
+        return Err(invalid(
+            "You cannot specify an IAM role for services that require a service linked role.",
+        ));
+    }
+    settings::refuse_placement(
+        placement_constraints.as_deref(),
+        placement_strategy.as_deref(),
+    )?;
+    let request = Value::Object(call.input.clone());
+    if let Some(index) = position(world, &cluster, &service_name) {
+        return match world.ecs.services.get(index) {
+            Some(service) if service.status == Status::Draining => {
+                Err(invalid("Unable to Start a service that is still Draining."))
+            }
+            // The same request again gives the service that the first one made.
+            Some(service) if service.request == request => {
+                Ok(json!({ "service": describe::one(world, service, true) }))
+            }
+            _ => Err(invalid("Creation of service was not idempotent.")),
+        };
+    }
+    let task_definition =
+        task_definition.ok_or_else(|| invalid("TaskDefinition cannot be empty."))?;
+    let settings = Settings::new(
+        world,
+        settings::Given {
+            task_definition: &task_definition,
+            load_balancers: load_balancers.unwrap_or_default(),
+            service_registries: service_registries.unwrap_or_default(),
+            network_configuration,
+            launch_type,
+            capacity_provider_strategy,
+            platform_version,
+        },
+    )?;
+    let ids = Ids::new(world);
+    world.ecs.services_ever += 1;
+    let mut service = Service {
+        number: world.ecs.services_ever,
+        cluster,
+        name: service_name,
+        status: Status::Active,
+        // Required by the API model only for REPLICA services created by hand; ECS takes its absence as zero.
+        desired: count("desiredCount", desired_count.unwrap_or(0))?,
+        settings,
+        configuration: Configuration::default().with(deployment_configuration)?,
+        grace_seconds: seconds(
+            "healthCheckGracePeriodSeconds",
+            health_check_grace_period_seconds.unwrap_or(0),
+        )?,
+        tags: Tags::new(tags)?,
+        tagging: Tagging {
+            managed: enable_ecs_managed_tags.unwrap_or(false),
+            propagate: propagate_tags.unwrap_or(Propagate::None),
+        },
+        execute_command: enable_execute_command.unwrap_or(false),
+        zone_rebalancing: availability_zone_rebalancing.unwrap_or(ZoneRebalancing::Enabled),
+        created_at: call.now,
+        deployments: Vec::new(),
+        revisions: Vec::new(),
+        history: Vec::new(),
+        completed: None,
+        throttle: Throttle::default(),
+        steady: None,
+        events: VecDeque::new(),
+        events_ever: 0,
+        request,
+    };
+    service.begin_rollout(ids, &[], call.now);
+    let output = json!({ "service": describe::one(world, &service, true) });
+    world.ecs.services.push(service);
+    Ok(output)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Update {
+    #[serde(rename = "cluster")]
+    _cluster: Option<String>,
+    service: String,
+    desired_count: Option<i64>,
+    task_definition: Option<String>,
+    force_new_deployment: Option<bool>,
+    #[serde(rename = "enableECSManagedTags")]
+    enable_ecs_managed_tags: Option<bool>,
+    propagate_tags: Option<Propagate>,
+    enable_execute_command: Option<bool>,
+    health_check_grace_period_seconds: Option<i64>,
+    availability_zone_rebalancing: Option<ZoneRebalancing>,
+    deployment_configuration: Option<configuration::Given>,
+    #[serde(rename = "deploymentController")]
+    _deployment_controller: Option<DeploymentController>,
+    load_balancers: Option<Vec<LoadBalancer>>,
+    service_registries: Option<Vec<Registry>>,
+    network_configuration: Option<settings::NetworkConfiguration>,
+    capacity_provider_strategy: Option<Vec<settings::ProviderItem>>,
+    platform_version: Option<String>,
+    placement_constraints: Option<Vec<Value>>,
+    placement_strategy: Option<Vec<Value>>,
+}
+
+/// Changes what is given and leaves the rest. A rollout starts when the settings change or one is forced: count, health
+/// grace, deployment configuration and tagging act on the service as it is ("doesn't trigger a new service deployment",
+/// API_UpdateService).
+pub(super) fn update(world: &mut World, call: &Call) -> Answer {
+    let Update {
+        _cluster: _,
+        service: reference,
+        desired_count,
+        task_definition,
+        force_new_deployment,
+        enable_ecs_managed_tags,
+        propagate_tags,
+        enable_execute_command,
+        health_check_grace_period_seconds,
+        availability_zone_rebalancing,
+        deployment_configuration,
+        _deployment_controller: _,
+        load_balancers,
+        service_registries,
+        network_configuration,
+        capacity_provider_strategy,
+        platform_version,
+        placement_constraints,
+        placement_strategy,
+    } = parse(call)?;
+    settings::refuse_placement(
+        placement_constraints.as_deref(),
+        placement_strategy.as_deref(),
+    )?;
+    let (cluster, index) = find(world, call, &reference)?;
+    let current = world
+        .ecs
+        .services
+        .get(index)
+        .filter(|service| service.is_active());
+    let current = current
+        .ok_or_else(|| Refusal::new("ServiceNotActiveException", "Service was not ACTIVE."))?;
+    let settings = current.settings.updated(
+        world,
+        settings::Changes {
+            task_definition: task_definition.as_deref(),
+            load_balancers,
+            service_registries,
+            network_configuration,
+            capacity_provider_strategy,
+            platform_version,
+        },
+    )?;
+    let changed = settings != current.settings || force_new_deployment.unwrap_or(false);
+    let configuration = current
+        .configuration
+        .clone()
+        .with(deployment_configuration)?;
+    let desired = desired_count
+        .map(|value| count("desiredCount", value))
+        .transpose()?;
+    let grace = health_check_grace_period_seconds
+        .map(|value| seconds("healthCheckGracePeriodSeconds", value))
+        .transpose()?;
+    let ids = Ids::new(world);
+    let running = running_revisions(world, current_number(world, index));
+
+    let service = world.ecs.services.get_mut(index).ok_or_else(not_found)?;
+    service.settings = settings;
+    service.configuration = configuration;
+    service.grace_seconds = grace.unwrap_or(service.grace_seconds);
+    service.execute_command = enable_execute_command.unwrap_or(service.execute_command);
+    service.zone_rebalancing = availability_zone_rebalancing.unwrap_or(service.zone_rebalancing);
+    service.tagging = Tagging {
+        managed: enable_ecs_managed_tags.unwrap_or(service.tagging.managed),
+        propagate: propagate_tags.unwrap_or(service.tagging.propagate),
+    };
+    if let Some(desired) = desired {
+        service.set_desired(desired);
+    }
+    if changed {
+        service.begin_rollout(ids, &running, call.now);
+    }
+    let service = describe_at(world, &cluster, index)?;
+    Ok(json!({ "service": service }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Delete {
+    #[serde(rename = "cluster")]
+    _cluster: Option<String>,
+    service: String,
+    force: Option<bool>,
+}
+
+/// Deletes a service: it drains and becomes inactive once its tasks have stopped. Its scaling policies go at once and
+/// silently (hashicorp/terraform-provider-aws#5747).
+pub(super) fn delete(world: &mut World, call: &Call) -> Answer {
+    let Delete {
+        _cluster: _,
+        service: reference,
+        force,
+    } = parse(call)?;
+    let (cluster, index) = find(world, call, &reference)?;
+    let service = world.ecs.services.get_mut(index).ok_or_else(not_found)?;
+    if service.is_inactive() {
+        return Err(not_found());
+    }
+    if service.desired > 0 && !force.unwrap_or(false) {
+        return Err(invalid(
+            "The service cannot be stopped while it is scaled above 0.",
+        ));
+    }
+    service.status = Status::Draining;
+    service.set_desired(0);
+    let resource_id = format!("service/{cluster}/{}", service.name);
+    autoscaling::forget_service(world, &resource_id);
+    let service = describe_at(world, &cluster, index)?;
+    Ok(json!({ "service": service }))
+}
+
+fn describe_at(world: &World, cluster: &str, index: usize) -> Answer {
+    match world.ecs.services.get(index) {
+        Some(service) if service.cluster == cluster => Ok(describe::one(world, service, true)),
+        _ => Err(not_found()),
+    }
+}
+
+fn not_found() -> Refusal {
+    Refusal::new("ServiceNotFoundException", "Service not found.")
+}
+
+/// The service a call names, in the cluster it names; a deleted one while it is remembered.
+pub(super) fn find(
+    world: &World,
+    call: &Call,
+    reference: &str,
+) -> Result<(String, usize), Refusal> {
+    let cluster = cluster::find(world, call.text("cluster"))?;
+    let index = input::name(world, "service", reference).and_then(|name| {
+        position(world, &cluster, name).or_else(|| {
+            position_of(world, |service| {
+                service.cluster == cluster && service.name == name
+            })
+        })
+    });
+    Ok((cluster, index.ok_or_else(not_found)?))
+}
+
+/// The service of that name that is not gone.
+pub(super) fn position(world: &World, cluster: &str, name: &str) -> Option<usize> {
+    position_of(world, |service| {
+        service.cluster == cluster && service.name == name && !service.is_inactive()
+    })
+}
+
+/// The newest that matches.
+fn position_of(world: &World, matches: impl Fn(&Service) -> bool) -> Option<usize> {
+    world.ecs.services.iter().rposition(matches)
+}
+
+fn current_number(world: &World, index: usize) -> u64 {
+    world
+        .ecs
+        .services
+        .get(index)
+        .map_or(0, |service| service.number)
+}
+
+/// The revisions that tasks of a service are running, each once.
+pub(super) fn running_revisions(world: &World, number: u64) -> Vec<String> {
+    let mut revisions: Vec<String> = Vec::new();
+    for task in world
+        .ecs
+        .tasks
+        .iter()
+        .filter(|task| task.service == number && task.is_wanted())
+    {
+        if !revisions.contains(&task.revision) {
+            revisions.push(task.revision.clone());
+        }
+    }
+    revisions
+}
+
+fn count(member: &str, value: i64) -> Result<u32, Refusal> {
+    u32::try_from(value)
+        .ok()
+        .filter(|_| value <= DESIRED_MAX)
+        .ok_or_else(|| invalid(format!("{member} must be between 0 and {DESIRED_MAX}.")))
+}
+
+fn seconds(member: &str, value: i64) -> Result<u32, Refusal> {
+    // API_CreateService: "up to 2,147,483,647 seconds".
+    i32::try_from(value)
+        .ok()
+        .and_then(|value| u32::try_from(value).ok())
+        .ok_or_else(|| client(format!("{member} must be between 0 and 2147483647.")))
+}
