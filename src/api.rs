@@ -1,1 +1,4 @@
-//! Stub.
+//! api wip
+pub mod auth;
+pub mod rate_limit;
+pub mod settings;
