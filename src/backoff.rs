@@ -25,7 +25,9 @@ mod tests {
     #[test]
     fn delays_double_up_to_the_ceiling_and_never_fall_below_half() {
         let (floor, ceiling) = (Duration::from_millis(100), Duration::from_secs(5));
-        let longest: Vec<u128> = (0..8).map(|n| delay(n, floor, ceiling, 1.0).as_millis()).collect();
+        let longest: Vec<u128> = (0..8)
+            .map(|n| delay(n, floor, ceiling, 1.0).as_millis())
+            .collect();
         assert_eq!(longest, [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
         assert_eq!(delay(1, floor, ceiling, 0.0).as_millis(), 100);
         assert_eq!(delay(u32::MAX, floor, ceiling, 1.0), ceiling);

@@ -189,7 +189,15 @@ pub struct Progress {
 impl Deployment {
     /// A new one, queued.
     pub fn submitted(id: Uuid, caller: String, request: DeploymentRequest, now_ms: u64) -> Self {
-        Self { id, caller, request, submitted_at_ms: now_ms, updated_at_ms: now_ms, attempts: Vec::new(), state: State::Queued }
+        Self {
+            id,
+            caller,
+            request,
+            submitted_at_ms: now_ms,
+            updated_at_ms: now_ms,
+            attempts: Vec::new(),
+            state: State::Queued,
+        }
     }
 
     /// The record after `event`.
@@ -212,26 +220,65 @@ impl Deployment {
 /// # Errors
 /// [`Illegal`] for pairs that cannot happen.
 pub fn advance(state: State, event: Event) -> Result<State, Illegal> {
-    let illegal = Illegal { state: state.name(), event: event.name() };
+    let illegal = Illegal {
+        state: state.name(),
+        event: event.name(),
+    };
     match (state, event) {
         (State::Queued, Event::Signed(transaction)) => Ok(State::Signed { transaction }),
-        (State::Signed { transaction } | State::Broadcast { transaction }, Event::Accepted) => Ok(State::Broadcast { transaction }),
+        (State::Signed { transaction } | State::Broadcast { transaction }, Event::Accepted) => {
+            Ok(State::Broadcast { transaction })
+        }
         (
-            State::Signed { transaction } | State::Broadcast { transaction } | State::Mined { transaction, block: _ },
+            State::Signed { transaction }
+            | State::Broadcast { transaction }
+            | State::Mined {
+                transaction,
+                block: _,
+            },
             Event::Mined(block),
         ) => Ok(State::Mined { transaction, block }),
-        (State::Mined { transaction, block: _ }, Event::Unmined) => Ok(State::Broadcast { transaction }),
-        (State::Signed { transaction: _ } | State::Broadcast { transaction: _ }, Event::Displaced) => Ok(State::Queued),
+        (
+            State::Mined {
+                transaction,
+                block: _,
+            },
+            Event::Unmined,
+        ) => Ok(State::Broadcast { transaction }),
+        (
+            State::Signed { transaction: _ } | State::Broadcast { transaction: _ },
+            Event::Displaced,
+        ) => Ok(State::Queued),
         // From `Queued`: an attempt that was taken for displaced turns out to have made the token.
-        (State::Mined { transaction: _, block: _ } | State::Queued, Event::Confirmed(token)) => Ok(State::Deployed { token }),
-        (State::Mined { transaction: _, block: _ } | State::Queued, Event::Refused(failure)) => Ok(State::Failed { failure }),
+        (
+            State::Mined {
+                transaction: _,
+                block: _,
+            }
+            | State::Queued,
+            Event::Confirmed(token),
+        ) => Ok(State::Deployed { token }),
+        (
+            State::Mined {
+                transaction: _,
+                block: _,
+            }
+            | State::Queued,
+            Event::Refused(failure),
+        ) => Ok(State::Failed { failure }),
 
         (State::Queued, Event::Accepted | Event::Mined(_) | Event::Unmined | Event::Displaced)
         | (
             State::Signed { transaction: _ } | State::Broadcast { transaction: _ },
             Event::Signed(_) | Event::Unmined | Event::Confirmed(_) | Event::Refused(_),
         )
-        | (State::Mined { transaction: _, block: _ }, Event::Signed(_) | Event::Accepted | Event::Displaced)
+        | (
+            State::Mined {
+                transaction: _,
+                block: _,
+            },
+            Event::Signed(_) | Event::Accepted | Event::Displaced,
+        )
         | (
             State::Deployed { token: _ } | State::Failed { failure: _ },
             Event::Signed(_)
@@ -249,9 +296,12 @@ impl State {
     /// The transaction whose nonce this state holds, if it holds one.
     pub fn in_flight(&self) -> Option<&SignedTransaction> {
         match self {
-            Self::Signed { transaction } | Self::Broadcast { transaction } | Self::Mined { transaction, block: _ } => {
-                Some(transaction)
-            }
+            Self::Signed { transaction }
+            | Self::Broadcast { transaction }
+            | Self::Mined {
+                transaction,
+                block: _,
+            } => Some(transaction),
             Self::Queued | Self::Deployed { token: _ } | Self::Failed { failure: _ } => None,
         }
     }
@@ -262,11 +312,18 @@ impl State {
             Self::Queued => ("pending", 0, "Queued for deployment"),
             Self::Signed { transaction: _ } => ("processing", 10, "Initializing deployment"),
             Self::Broadcast { transaction: _ } => ("processing", 30, "Deploying smart contract"),
-            Self::Mined { transaction: _, block: _ } => ("processing", 80, "Confirming deployment"),
+            Self::Mined {
+                transaction: _,
+                block: _,
+            } => ("processing", 80, "Confirming deployment"),
             Self::Deployed { token: _ } => ("deployed", 100, "Deployment completed"),
             Self::Failed { failure: _ } => ("failed", 0, "Deployment failed"),
         };
-        Progress { status, percent, step }
+        Progress {
+            status,
+            percent,
+            step,
+        }
     }
 
     /// The state's name, for logs.
@@ -275,7 +332,10 @@ impl State {
             Self::Queued => "queued",
             Self::Signed { transaction: _ } => "signed",
             Self::Broadcast { transaction: _ } => "broadcast",
-            Self::Mined { transaction: _, block: _ } => "mined",
+            Self::Mined {
+                transaction: _,
+                block: _,
+            } => "mined",
             Self::Deployed { token: _ } => "deployed",
             Self::Failed { failure: _ } => "failed",
         }

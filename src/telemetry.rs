@@ -11,7 +11,9 @@ pub const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
 /// Starts writing this crate's events at `level` and above, and panics as events. A second call changes nothing.
 pub fn start(level: LevelFilter) {
-    let filter = EnvFilter::new(format!("off,contracts={level},contracts_api={level},reconciler={level}"));
+    let filter = EnvFilter::new(format!(
+        "off,contracts={level},contracts_api={level},reconciler={level}"
+    ));
     let started = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -23,7 +25,10 @@ pub fn start(level: LevelFilter) {
     if started.is_ok() {
         // Only the place is written: a panic's text may contain the value that caused it.
         std::panic::set_hook(Box::new(|panic| {
-            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            let place = panic
+                .location()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             tracing::error!(place, "panic");
         }));
     }

@@ -37,7 +37,9 @@ struct ApiKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeysProblem {
     /// Not `name:sha256hex`. A key in plain text is the usual reason.
-    #[error("entry {0} must be name:sha256hex; a key in plain text does not belong here: pipe it to `contracts-api hash-key --name NAME` and use what that prints")]
+    #[error(
+        "entry {0} must be name:sha256hex; a key in plain text does not belong here: pipe it to `contracts-api hash-key --name NAME` and use what that prints"
+    )]
     Entry(usize),
     /// The name breaks the rule.
     #[error("entry {0} must have a name of 1 to {NAME_CHARS_MAX} characters a-z, 0-9 and -")]
@@ -68,7 +70,10 @@ impl ApiKeys {
         let mut keys: Vec<ApiKey> = Vec::new();
         for (index, entry) in text.split(',').enumerate() {
             let number = index + 1;
-            let (name, digest) = entry.trim().split_once(':').ok_or(KeysProblem::Entry(number))?;
+            let (name, digest) = entry
+                .trim()
+                .split_once(':')
+                .ok_or(KeysProblem::Entry(number))?;
             let mut bytes = [0; 32];
             hex::decode_to_slice(digest, &mut bytes).map_err(|_| KeysProblem::Entry(number))?;
             if !is_name(name) {
@@ -77,9 +82,16 @@ impl ApiKeys {
             if keys.iter().any(|key| key.name == name) {
                 return Err(KeysProblem::Repeated(number));
             }
-            keys.push(ApiKey { name: name.to_string(), digest: bytes });
+            keys.push(ApiKey {
+                name: name.to_string(),
+                digest: bytes,
+            });
         }
-        if keys.len() > KEYS_MAX { Err(KeysProblem::TooMany) } else { Ok(Self(keys)) }
+        if keys.len() > KEYS_MAX {
+            Err(KeysProblem::TooMany)
+        } else {
+            Ok(Self(keys))
+        }
     }
 
     /// The caller whose key the headers carry: `X-API-Key`, or else `Authorization: Bearer`.
@@ -95,21 +107,31 @@ impl ApiKeys {
             let equal: Choice = key.digest.ct_eq(&digest);
             matched.conditional_assign(&index, equal);
         }
-        let key = usize::try_from(matched).ok().and_then(|index| self.0.get(index)).ok_or(Refused::Wrong)?;
-        Ok(Caller { name: key.name.clone() })
+        let key = usize::try_from(matched)
+            .ok()
+            .and_then(|index| self.0.get(index))
+            .ok_or(Refused::Wrong)?;
+        Ok(Caller {
+            name: key.name.clone(),
+        })
     }
 }
 
 impl fmt::Debug for ApiKeys {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.0.iter().map(|key| &key.name)).finish()
+        formatter
+            .debug_list()
+            .entries(self.0.iter().map(|key| &key.name))
+            .finish()
     }
 }
 
 /// Whether a key may have this name: `[a-z0-9-]{1,32}`.
 pub fn is_name(name: &str) -> bool {
     (1..=NAME_CHARS_MAX).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 /// The entry of `API_KEYS` for a key.
@@ -123,15 +145,24 @@ fn presented(headers: &HeaderMap) -> Result<&[u8], Refused> {
         (Some(_), Some(_)) => return Err(Refused::Wrong),
         (Some(key), None) => key.as_bytes(),
         (None, _) => {
-            let authorization = headers.get(AUTHORIZATION).ok_or(Refused::Absent)?.as_bytes();
-            let (scheme, key) = authorization.split_at_checked("Bearer ".len()).ok_or(Refused::Wrong)?;
+            let authorization = headers
+                .get(AUTHORIZATION)
+                .ok_or(Refused::Absent)?
+                .as_bytes();
+            let (scheme, key) = authorization
+                .split_at_checked("Bearer ".len())
+                .ok_or(Refused::Wrong)?;
             if !scheme.eq_ignore_ascii_case(b"Bearer ") {
                 return Err(Refused::Wrong);
             }
             key.trim_ascii()
         }
     };
-    if key.is_empty() || key.len() > KEY_BYTES_MAX { Err(Refused::Wrong) } else { Ok(key) }
+    if key.is_empty() || key.len() > KEY_BYTES_MAX {
+        Err(Refused::Wrong)
+    } else {
+        Ok(key)
+    }
 }
 
 #[cfg(test)]
@@ -139,21 +170,45 @@ mod tests {
     use super::*;
 
     fn keys() -> ApiKeys {
-        ApiKeys::parse(&format!("{}, {}", entry("frontend", b"key-one"), entry("backend", b"key-two"))).unwrap()
+        ApiKeys::parse(&format!(
+            "{}, {}",
+            entry("frontend", b"key-one"),
+            entry("backend", b"key-two")
+        ))
+        .unwrap()
     }
 
     fn caller(headers: &[(&'static str, &'static str)]) -> Result<String, Refused> {
-        let map: HeaderMap =
-            headers.iter().map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap())).collect();
+        let map: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.parse::<http::HeaderName>().unwrap(),
+                    value.parse().unwrap(),
+                )
+            })
+            .collect();
         keys().caller(&map).map(|caller| caller.name)
     }
 
     #[test]
     fn a_configured_key_names_its_caller_in_either_header() {
         assert_eq!(caller(&[("x-api-key", "key-one")]), Ok("frontend".into()));
-        assert_eq!(caller(&[("authorization", "Bearer key-two")]), Ok("backend".into()));
-        assert_eq!(caller(&[("authorization", "bearer key-two")]), Ok("backend".into()));
-        assert_eq!(caller(&[("x-api-key", "key-one"), ("authorization", "Bearer nonsense")]), Ok("frontend".into()));
+        assert_eq!(
+            caller(&[("authorization", "Bearer key-two")]),
+            Ok("backend".into())
+        );
+        assert_eq!(
+            caller(&[("authorization", "bearer key-two")]),
+            Ok("backend".into())
+        );
+        assert_eq!(
+            caller(&[
+                ("x-api-key", "key-one"),
+                ("authorization", "Bearer nonsense")
+            ]),
+            Ok("frontend".into())
+        );
     }
 
     #[test]
@@ -163,7 +218,10 @@ mod tests {
             &[("x-api-key", "key-three")][..],
             &[("x-api-key", "")],
             &[("x-api-key", "key-one"), ("x-api-key", "key-two")],
-            &[("x-api-key", "nonsense"), ("authorization", "Bearer key-two")],
+            &[
+                ("x-api-key", "nonsense"),
+                ("authorization", "Bearer key-two"),
+            ],
             &[("authorization", "Bearer any-token")],
             &[("authorization", "Bearer ")],
             &[("authorization", "Basic a2V5LW9uZQ==")],
@@ -183,7 +241,13 @@ mod tests {
             (format!(":{digest}"), KeysProblem::Name(1)),
             (format!("a:{digest},a:{digest}"), KeysProblem::Repeated(2)),
             (format!("a:{digest},"), KeysProblem::Entry(2)),
-            ((0..101).map(|n| format!("k{n}:{digest}")).collect::<Vec<_>>().join(","), KeysProblem::TooMany),
+            (
+                (0..101)
+                    .map(|n| format!("k{n}:{digest}"))
+                    .collect::<Vec<_>>()
+                    .join(","),
+                KeysProblem::TooMany,
+            ),
         ] {
             assert_eq!(ApiKeys::parse(&text).unwrap_err(), problem);
         }

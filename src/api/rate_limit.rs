@@ -56,7 +56,11 @@ pub struct RateLimit {
 impl RateLimit {
     /// Counts in Redis.
     pub fn new(connection: Connection, limits: Limits) -> Self {
-        Self { connection, script: Script::new(include_str!("rate_limit.lua")), limits }
+        Self {
+            connection,
+            script: Script::new(include_str!("rate_limit.lua")),
+            limits,
+        }
     }
 
     /// Takes one request from the caller's bucket.
@@ -69,16 +73,30 @@ impl RateLimit {
             Kind::Read => ("read", self.limits.read),
         };
         let mut script = self.script.key(format!("cd:rl:{}:{name}", caller.name));
-        let (allowed, remaining, full_in_ms, next_in_ms): (u8, u64, u64, u64) =
-            self.connection.run(script.arg(bucket.burst).arg(bucket.per_second)).await?;
-        Ok(Permit { bucket, allowed: allowed == 1, remaining, full_in_ms, next_in_ms })
+        let (allowed, remaining, full_in_ms, next_in_ms): (u8, u64, u64, u64) = self
+            .connection
+            .run(script.arg(bucket.burst).arg(bucket.per_second))
+            .await?;
+        Ok(Permit {
+            bucket,
+            allowed: allowed == 1,
+            remaining,
+            full_in_ms,
+            next_in_ms,
+        })
     }
 }
 
 impl Permit {
     /// The headers of draft-ietf-httpapi-ratelimit-headers-06, which the existing service sends, and `Retry-After` on a refusal.
     pub fn stamp(&self, headers: &mut HeaderMap) {
-        let Self { bucket: Bucket { burst, per_second }, allowed, remaining, full_in_ms, next_in_ms } = *self;
+        let Self {
+            bucket: Bucket { burst, per_second },
+            allowed,
+            remaining,
+            full_in_ms,
+            next_in_ms,
+        } = *self;
         let policy = format!("{burst};w={}", burst.div_ceil(per_second));
         if let Ok(policy) = HeaderValue::from_str(&policy) {
             headers.insert("ratelimit-policy", policy);

@@ -43,15 +43,30 @@ pub enum Absent {
 }
 
 const fn plain(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
-    Setting { name, absent: Absent::Default(default), secret: false, meaning }
+    Setting {
+        name,
+        absent: Absent::Default(default),
+        secret: false,
+        meaning,
+    }
 }
 
 const fn derived(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
-    Setting { name, absent: Absent::Derived(default), secret: false, meaning }
+    Setting {
+        name,
+        absent: Absent::Derived(default),
+        secret: false,
+        meaning,
+    }
 }
 
 const fn secret(name: &'static str, meaning: &'static str) -> Setting {
-    Setting { name, absent: Absent::Refused, secret: true, meaning }
+    Setting {
+        name,
+        absent: Absent::Refused,
+        secret: true,
+        meaning,
+    }
 }
 
 /// Every setting there is.
@@ -59,34 +74,138 @@ pub const TABLE: &[Setting] = &[
     plain("PORT", "3001", "TCP port to listen on (0 takes a free one)"),
     plain("BIND_ADDRESS", "0.0.0.0", "IP address to listen on"),
     plain("LOG_LEVEL", "info", "error, warn, info, debug or trace"),
-    Setting { name: "CHAIN_ID", absent: Absent::Refused, secret: false, meaning: "the EVM chain; every RPC endpoint must serve it" },
-    derived("NETWORK_NAME", "by CHAIN_ID: 1 mainnet, 11155111 sepolia, else chain-<id>", "shown in tokenDetails.network"),
-    plain("CONFIRMATION_BLOCKS", "2", "blocks that make a result final, its own included; 1-50"),
-    plain("MODEL_SUPPLIER_ALLOCATION", "2500000000000000000000000", "the supplier's part of a token, in wei"),
-    plain("INVESTOR_ALLOCATION", "10000000000000000000000000", "the investors' part of a token, in wei"),
-    plain("TOKENS_PER_DELTA_ONE", "5000000000000000000000", "wei minted per point of improvement; 100 to 10000000 tokens"),
-    plain("INFRASTRUCTURE_ACCRUAL_BPS", "8000", "share of revenue for infrastructure, basis points; 1000-10000"),
-    plain("INITIAL_ORACLE_PRICE_PER_THOUSAND_USD", "0", "first oracle price as the contract reads it; at most 1000000000000"),
-    plain("LICENSE_HASH", "0x0000000000000000000000000000000000000000000000000000000000000000", "hash of the licence, 0x and 64 hex digits"),
-    plain("LICENSE_URI", "", "where the licence is; at most 2048 characters"),
-    derived("GOVERNOR_ADDRESS", "the deployer's own address", "who may change a token's parameters; not zero"),
-    plain("VESTING_ENABLED", "true", "whether the supplier's part is released over time: true or false"),
-    plain("VESTING_IMMEDIATE_UNLOCK_BPS", "1000", "part released at once, basis points; 0-10000"),
-    plain("VESTING_DURATION_SECONDS", "31536000", "until all is released, seconds; at least 1"),
-    plain("VESTING_CLIFF_SECONDS", "0", "before the linear release begins, seconds; at most the duration"),
-    derived("INITIAL_SUPPLY_MAX", "the sum of the two allocations", "the most a request may ask for, in tokens"),
-    plain("MAX_GAS_PRICE_GWEI", "500", "above this price nothing is signed; 1-100000"),
-    plain("RATE_LIMIT_DEPLOY_BURST", "200", "POSTs one API key may make at once; 1-1000000"),
-    plain("RATE_LIMIT_DEPLOY_PER_SECOND", "10", "POSTs regained per second; 1-1000000"),
-    plain("RATE_LIMIT_READ_BURST", "500", "GETs one API key may make at once; 1-1000000"),
-    plain("RATE_LIMIT_READ_PER_SECOND", "100", "GETs regained per second; 1-1000000"),
-    plain("CORS_ORIGINS", "", "origins that may call from a browser, comma-separated; empty: none; * is refused"),
-    secret("DEPLOYER_PRIVATE_KEY", "the key that signs and pays, 0x and 64 hex digits"),
-    secret("TOKEN_MANAGER_ADDRESS", "the TokenManager contract, 0x and 40 hex digits; not zero"),
-    secret("MODEL_REGISTRY_ADDRESS", "the ModelRegistry contract, 0x and 40 hex digits; not zero"),
-    secret("RPC_URL", "http(s) URLs of nodes, comma-separated, the preferred one first; at most 10"),
+    Setting {
+        name: "CHAIN_ID",
+        absent: Absent::Refused,
+        secret: false,
+        meaning: "the EVM chain; every RPC endpoint must serve it",
+    },
+    derived(
+        "NETWORK_NAME",
+        "by CHAIN_ID: 1 mainnet, 11155111 sepolia, else chain-<id>",
+        "shown in tokenDetails.network",
+    ),
+    plain(
+        "CONFIRMATION_BLOCKS",
+        "2",
+        "blocks that make a result final, its own included; 1-50",
+    ),
+    plain(
+        "MODEL_SUPPLIER_ALLOCATION",
+        "2500000000000000000000000",
+        "the supplier's part of a token, in wei",
+    ),
+    plain(
+        "INVESTOR_ALLOCATION",
+        "10000000000000000000000000",
+        "the investors' part of a token, in wei",
+    ),
+    plain(
+        "TOKENS_PER_DELTA_ONE",
+        "5000000000000000000000",
+        "wei minted per point of improvement; 100 to 10000000 tokens",
+    ),
+    plain(
+        "INFRASTRUCTURE_ACCRUAL_BPS",
+        "8000",
+        "share of revenue for infrastructure, basis points; 1000-10000",
+    ),
+    plain(
+        "INITIAL_ORACLE_PRICE_PER_THOUSAND_USD",
+        "0",
+        "first oracle price as the contract reads it; at most 1000000000000",
+    ),
+    plain(
+        "LICENSE_HASH",
+        "0x0000000000000000000000000000000000000000000000000000000000000000",
+        "hash of the licence, 0x and 64 hex digits",
+    ),
+    plain(
+        "LICENSE_URI",
+        "",
+        "where the licence is; at most 2048 characters",
+    ),
+    derived(
+        "GOVERNOR_ADDRESS",
+        "the deployer's own address",
+        "who may change a token's parameters; not zero",
+    ),
+    plain(
+        "VESTING_ENABLED",
+        "true",
+        "whether the supplier's part is released over time: true or false",
+    ),
+    plain(
+        "VESTING_IMMEDIATE_UNLOCK_BPS",
+        "1000",
+        "part released at once, basis points; 0-10000",
+    ),
+    plain(
+        "VESTING_DURATION_SECONDS",
+        "31536000",
+        "until all is released, seconds; at least 1",
+    ),
+    plain(
+        "VESTING_CLIFF_SECONDS",
+        "0",
+        "before the linear release begins, seconds; at most the duration",
+    ),
+    derived(
+        "INITIAL_SUPPLY_MAX",
+        "the sum of the two allocations",
+        "the most a request may ask for, in tokens",
+    ),
+    plain(
+        "MAX_GAS_PRICE_GWEI",
+        "500",
+        "above this price nothing is signed; 1-100000",
+    ),
+    plain(
+        "RATE_LIMIT_DEPLOY_BURST",
+        "200",
+        "POSTs one API key may make at once; 1-1000000",
+    ),
+    plain(
+        "RATE_LIMIT_DEPLOY_PER_SECOND",
+        "10",
+        "POSTs regained per second; 1-1000000",
+    ),
+    plain(
+        "RATE_LIMIT_READ_BURST",
+        "500",
+        "GETs one API key may make at once; 1-1000000",
+    ),
+    plain(
+        "RATE_LIMIT_READ_PER_SECOND",
+        "100",
+        "GETs regained per second; 1-1000000",
+    ),
+    plain(
+        "CORS_ORIGINS",
+        "",
+        "origins that may call from a browser, comma-separated; empty: none; * is refused",
+    ),
+    secret(
+        "DEPLOYER_PRIVATE_KEY",
+        "the key that signs and pays, 0x and 64 hex digits",
+    ),
+    secret(
+        "TOKEN_MANAGER_ADDRESS",
+        "the TokenManager contract, 0x and 40 hex digits; not zero",
+    ),
+    secret(
+        "MODEL_REGISTRY_ADDRESS",
+        "the ModelRegistry contract, 0x and 40 hex digits; not zero",
+    ),
+    secret(
+        "RPC_URL",
+        "http(s) URLs of nodes, comma-separated, the preferred one first; at most 10",
+    ),
     secret("REDIS_URL", "redis:// or rediss:// URL"),
-    secret("API_KEYS", "name:sha256hex pairs, comma-separated, made with `contracts-api hash-key`; at most 100"),
+    secret(
+        "API_KEYS",
+        "name:sha256hex pairs, comma-separated, made with `contracts-api hash-key`; at most 100",
+    ),
 ];
 
 /// The environment, believed.
@@ -152,7 +271,9 @@ impl Settings {
         let model_registry = reader.required("MODEL_REGISTRY_ADDRESS", read::address);
         let rpc_urls = reader.required("RPC_URL", read::rpc_urls);
         let redis_url = reader.required("REDIS_URL", read::redis_url);
-        let api_keys = reader.required("API_KEYS", |text| ApiKeys::parse(text).map_err(|problem| problem.to_string()));
+        let api_keys = reader.required("API_KEYS", |text| {
+            ApiKeys::parse(text).map_err(|problem| problem.to_string())
+        });
         let fee_cap_gwei = reader.number("MAX_GAS_PRICE_GWEI", 1, 100_000);
         let economics = reader.economics(deployer.as_ref());
 
@@ -199,7 +320,12 @@ impl Settings {
             other => format!("chain-{other}"),
         });
         let fee_cap_wei = U256::from(fee_cap_gwei) * U256::exp10(9);
-        let policy = Policy { chain_id, confirmations, fee_cap_wei, economics };
+        let policy = Policy {
+            chain_id,
+            confirmations,
+            fee_cap_wei,
+            economics,
+        };
         let log_level = level.parse().unwrap_or(LevelFilter::INFO);
         Ok(Self {
             listen,
@@ -235,7 +361,9 @@ pub fn environment(name: &str) -> Option<Result<String, ()>> {
 ///
 /// # Errors
 /// The problems of `PORT` and `BIND_ADDRESS`.
-pub fn listen_address(lookup: impl Fn(&str) -> Option<Result<String, ()>>) -> Result<SocketAddr, Vec<Problem>> {
+pub fn listen_address(
+    lookup: impl Fn(&str) -> Option<Result<String, ()>>,
+) -> Result<SocketAddr, Vec<Problem>> {
     let mut reader = Reader::new(&lookup);
     let listen = reader.listen();
     listen.ok_or_else(|| reader.problems())
@@ -243,8 +371,13 @@ pub fn listen_address(lookup: impl Fn(&str) -> Option<Result<String, ()>>) -> Re
 
 impl Reader<'_> {
     fn listen(&mut self) -> Option<SocketAddr> {
-        let address = self.required("BIND_ADDRESS", |text| text.parse::<IpAddr>().map_err(|_| "must be an IP address".into()));
-        let port = self.number("PORT", 0, u64::from(u16::MAX)).and_then(|port| u16::try_from(port).ok());
+        let address = self.required("BIND_ADDRESS", |text| {
+            text.parse::<IpAddr>()
+                .map_err(|_| "must be an IP address".into())
+        });
+        let port = self
+            .number("PORT", 0, u64::from(u16::MAX))
+            .and_then(|port| u16::try_from(port).ok());
         Some(SocketAddr::new(address?, port?))
     }
 
@@ -262,13 +395,22 @@ impl Reader<'_> {
         let tokens_per_delta_one_wei = self.required("TOKENS_PER_DELTA_ONE", |text| {
             // The contract multiplies what is at most 10^7 by 10^18; only wei is meant here, so those are refused.
             let bounds = U256::exp10(20)..=U256::exp10(25);
-            read::amount(text).ok().filter(|wei| bounds.contains(wei)).ok_or_else(|| "must be wei, from 1e20 to 1e25".into())
+            read::amount(text)
+                .ok()
+                .filter(|wei| bounds.contains(wei))
+                .ok_or_else(|| "must be wei, from 1e20 to 1e25".into())
         });
         let accrual = self.number("INFRASTRUCTURE_ACCRUAL_BPS", 1000, 10_000);
-        let oracle = self.number("INITIAL_ORACLE_PRICE_PER_THOUSAND_USD", 0, 1_000_000_000_000);
+        let oracle = self.number(
+            "INITIAL_ORACLE_PRICE_PER_THOUSAND_USD",
+            0,
+            1_000_000_000_000,
+        );
         let license_hash = self.required("LICENSE_HASH", read::hash);
         let license_uri = self.required("LICENSE_URI", |text| read::printable(text, 2048));
-        let governor = self.optional("GOVERNOR_ADDRESS", read::address).or(deployer.map(Signer::address));
+        let governor = self
+            .optional("GOVERNOR_ADDRESS", read::address)
+            .or(deployer.map(Signer::address));
         let vesting = self.vesting();
 
         let (supplier_wei, investor_wei) = (supplier_wei?, investor_wei?);
@@ -284,8 +426,15 @@ impl Reader<'_> {
             governor: governor?,
             vesting: vesting?,
         };
-        if !is_calculable(economics.supply_wei_max) || economics.allocations(Some(economics.supply_wei_max)).is_err() {
-            self.refuse("INITIAL_SUPPLY_MAX", "must be large enough to be divided into the two allocations");
+        if !is_calculable(economics.supply_wei_max)
+            || economics
+                .allocations(Some(economics.supply_wei_max))
+                .is_err()
+        {
+            self.refuse(
+                "INITIAL_SUPPLY_MAX",
+                "must be large enough to be divided into the two allocations",
+            );
         }
         Some(economics)
     }
@@ -297,10 +446,17 @@ impl Reader<'_> {
         let cliff_seconds = self.number("VESTING_CLIFF_SECONDS", 0, u64::from(u32::MAX))?;
         let (immediate_bps, duration_seconds) = (u16::try_from(immediate_bps?).ok()?, duration?);
         if cliff_seconds > duration_seconds {
-            self.refuse("VESTING_CLIFF_SECONDS", "must be at most VESTING_DURATION_SECONDS");
+            self.refuse(
+                "VESTING_CLIFF_SECONDS",
+                "must be at most VESTING_DURATION_SECONDS",
+            );
         }
         Some(if enabled? == "true" {
-            Vesting::Linear { immediate_bps, duration_seconds, cliff_seconds }
+            Vesting::Linear {
+                immediate_bps,
+                duration_seconds,
+                cliff_seconds,
+            }
         } else {
             Vesting::Immediate
         })

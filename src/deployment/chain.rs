@@ -115,7 +115,12 @@ pub fn checksummed(address: Address) -> String {
 impl Chain {
     /// Nothing is asked yet.
     pub fn new(rpc: Rpc, manager: Address, registry: Address, deployer: Address) -> Self {
-        Self { rpc, manager, registry, deployer }
+        Self {
+            rpc,
+            manager,
+            registry,
+            deployer,
+        }
     }
 
     /// The TokenManager's address.
@@ -134,17 +139,28 @@ impl Chain {
     /// [`ProofError`].
     pub async fn prove(&self) -> Result<u64, ProofError> {
         let head = self.head().await?;
-        for (setting, address) in [("TOKEN_MANAGER_ADDRESS", self.manager), ("MODEL_REGISTRY_ADDRESS", self.registry)] {
-            let code: String = self.rpc.request("eth_getCode", json!([address, "latest"])).await?;
+        for (setting, address) in [
+            ("TOKEN_MANAGER_ADDRESS", self.manager),
+            ("MODEL_REGISTRY_ADDRESS", self.registry),
+        ] {
+            let code: String = self
+                .rpc
+                .request("eth_getCode", json!([address, "latest"]))
+                .await?;
             if code.len() <= "0x".len() {
                 return Err(ProofError::NoCode { setting });
             }
         }
         match self.deployment_fee().await {
             Ok(_) => Ok(head),
-            Err(RpcError::Malformed { method: _ } | RpcError::Refused { method: _, code: _, message: _ }) => {
-                Err(ProofError::NotTokenManager)
-            }
+            Err(
+                RpcError::Malformed { method: _ }
+                | RpcError::Refused {
+                    method: _,
+                    code: _,
+                    message: _,
+                },
+            ) => Err(ProofError::NotTokenManager),
             Err(error @ RpcError::Unanswered { .. }) => Err(error.into()),
         }
     }
@@ -162,7 +178,12 @@ impl Chain {
     /// # Errors
     /// [`RpcError`].
     pub async fn header(&self, number: u64) -> Result<Option<Header>, RpcError> {
-        self.rpc.request("eth_getBlockByNumber", json!([format!("{number:#x}"), false])).await
+        self.rpc
+            .request(
+                "eth_getBlockByNumber",
+                json!([format!("{number:#x}"), false]),
+            )
+            .await
     }
 
     /// The token a model has on chain, whoever made it.
@@ -197,16 +218,32 @@ impl Chain {
             reward: Vec<Vec<U256>>,
         }
         let method = "eth_feeHistory";
-        let History { base_fee_per_gas, reward } = self.rpc.request(method, json!(["0x5", "latest", [50]])).await?;
+        let History {
+            base_fee_per_gas,
+            reward,
+        } = self
+            .rpc
+            .request(method, json!(["0x5", "latest", [50]]))
+            .await?;
         // One more than was asked for: the last is the next block's.
-        let base_fee_wei = base_fee_per_gas.last().copied().ok_or(RpcError::Malformed { method })?;
-        let tip_wei = match self.rpc.request::<U256>("eth_maxPriorityFeePerGas", json!([])).await {
+        let base_fee_wei = base_fee_per_gas
+            .last()
+            .copied()
+            .ok_or(RpcError::Malformed { method })?;
+        let tip_wei = match self
+            .rpc
+            .request::<U256>("eth_maxPriorityFeePerGas", json!([]))
+            .await
+        {
             Ok(tip) => tip,
             // Not every node has the method: the largest median tip of the last blocks serves.
             Err(RpcError::Refused { .. }) => reward.into_iter().flatten().max().unwrap_or_default(),
             Err(error) => return Err(error),
         };
-        Ok(FeeFacts { base_fee_wei, tip_wei })
+        Ok(FeeFacts {
+            base_fee_wei,
+            tip_wei,
+        })
     }
 
     /// How many transactions of ours the node knows, those waiting included: the next nonce as it sees it.
@@ -214,7 +251,8 @@ impl Chain {
     /// # Errors
     /// [`RpcError`].
     pub async fn nonce_pending(&self) -> Result<u64, RpcError> {
-        self.small("eth_getTransactionCount", json!([self.deployer, "pending"])).await
+        self.small("eth_getTransactionCount", json!([self.deployer, "pending"]))
+            .await
     }
 
     /// How many transactions of ours were in the chain at a height.
@@ -222,7 +260,11 @@ impl Chain {
     /// # Errors
     /// [`RpcError`].
     pub async fn nonce_at(&self, number: u64) -> Result<u64, RpcError> {
-        self.small("eth_getTransactionCount", json!([self.deployer, format!("{number:#x}")])).await
+        self.small(
+            "eth_getTransactionCount",
+            json!([self.deployer, format!("{number:#x}")]),
+        )
+        .await
     }
 
     /// What our account has, in wei.
@@ -230,7 +272,9 @@ impl Chain {
     /// # Errors
     /// [`RpcError`].
     pub async fn balance(&self) -> Result<U256, RpcError> {
-        self.rpc.request("eth_getBalance", json!([self.deployer, "latest"])).await
+        self.rpc
+            .request("eth_getBalance", json!([self.deployer, "latest"]))
+            .await
     }
 
     /// Runs the deployment on a node without sending it.
@@ -239,14 +283,30 @@ impl Chain {
     /// [`RpcError`] when the node neither estimates nor says that it would fail.
     pub async fn estimate(&self, data: &[u8], value_wei: U256) -> Result<Estimate, RpcError> {
         let transaction = json!({ "from": self.deployer, "to": self.manager, "value": value_wei, "data": hex_of(data) });
-        match self.rpc.request("eth_estimateGas", json!([transaction])).await {
+        match self
+            .rpc
+            .request("eth_estimateGas", json!([transaction]))
+            .await
+        {
             Ok(gas) => Ok(Estimate::Gas(gas)),
-            Err(RpcError::Refused { method, code, message }) => match classify(code, &message) {
+            Err(RpcError::Refused {
+                method,
+                code,
+                message,
+            }) => match classify(code, &message) {
                 Some(Refusal::Reverts) => Ok(Estimate::Reverts(message)),
                 Some(Refusal::InsufficientFunds) => Ok(Estimate::InsufficientFunds),
-                Some(Refusal::AlreadyKnown | Refusal::NonceUsed | Refusal::FeeTooLow | Refusal::Invalid) | None => {
-                    Err(RpcError::Refused { method, code, message })
-                }
+                Some(
+                    Refusal::AlreadyKnown
+                    | Refusal::NonceUsed
+                    | Refusal::FeeTooLow
+                    | Refusal::Invalid,
+                )
+                | None => Err(RpcError::Refused {
+                    method,
+                    code,
+                    message,
+                }),
             },
             Err(error) => Err(error),
         }
@@ -254,17 +314,34 @@ impl Chain {
 
     /// Sends signed bytes. Sending them again is harmless.
     pub async fn broadcast(&self, raw: &str) -> Sent {
-        match self.rpc.request::<Value>("eth_sendRawTransaction", json!([raw])).await {
+        match self
+            .rpc
+            .request::<Value>("eth_sendRawTransaction", json!([raw]))
+            .await
+        {
             Ok(_) => Sent::Accepted,
-            Err(RpcError::Refused { method, code, message }) => match classify(code, &message) {
+            Err(RpcError::Refused {
+                method,
+                code,
+                message,
+            }) => match classify(code, &message) {
                 Some(Refusal::AlreadyKnown) => Sent::Accepted,
                 Some(Refusal::NonceUsed) => Sent::NonceUsed,
-                Some(refusal @ (Refusal::InsufficientFunds | Refusal::FeeTooLow | Refusal::Reverts | Refusal::Invalid)) => {
-                    Sent::NotSent(refusal)
-                }
-                None => Sent::Unknown(RpcError::Refused { method, code, message }),
+                Some(
+                    refusal @ (Refusal::InsufficientFunds
+                    | Refusal::FeeTooLow
+                    | Refusal::Reverts
+                    | Refusal::Invalid),
+                ) => Sent::NotSent(refusal),
+                None => Sent::Unknown(RpcError::Refused {
+                    method,
+                    code,
+                    message,
+                }),
             },
-            Err(error @ (RpcError::Unanswered { .. } | RpcError::Malformed { .. })) => Sent::Unknown(error),
+            Err(error @ (RpcError::Unanswered { .. } | RpcError::Malformed { .. })) => {
+                Sent::Unknown(error)
+            }
         }
     }
 
@@ -273,13 +350,19 @@ impl Chain {
     /// # Errors
     /// [`RpcError`].
     pub async fn receipt(&self, hash: H256) -> Result<Option<Receipt>, RpcError> {
-        self.rpc.request("eth_getTransactionReceipt", json!([hash])).await
+        self.rpc
+            .request("eth_getTransactionReceipt", json!([hash]))
+            .await
     }
 
     async fn call(&self, data: &[u8]) -> Result<Vec<u8>, RpcError> {
         let call = json!({ "to": self.manager, "data": hex_of(data) });
-        let answer: String = self.rpc.request("eth_call", json!([call, "latest"])).await?;
-        hex::decode(answer.trim_start_matches("0x")).map_err(|_| RpcError::Malformed { method: "eth_call" })
+        let answer: String = self
+            .rpc
+            .request("eth_call", json!([call, "latest"]))
+            .await?;
+        hex::decode(answer.trim_start_matches("0x"))
+            .map_err(|_| RpcError::Malformed { method: "eth_call" })
     }
 
     async fn small(&self, method: &'static str, params: Value) -> Result<u64, RpcError> {

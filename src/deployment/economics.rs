@@ -86,19 +86,27 @@ impl Economics {
     /// [`SupplyProblem::TooLarge`] beyond the maximum, [`SupplyProblem::TooSmall`] when a part would be zero.
     pub fn allocations(&self, supply_wei: Option<U256>) -> Result<Allocations, SupplyProblem> {
         let Some(supply) = supply_wei else {
-            return Ok(Allocations { supplier_wei: self.supplier_wei, investor_wei: self.investor_wei });
+            return Ok(Allocations {
+                supplier_wei: self.supplier_wei,
+                investor_wei: self.investor_wei,
+            });
         };
         if supply > self.supply_wei_max {
             return Err(SupplyProblem::TooLarge);
         }
         let whole = self.supplier_wei + self.investor_wei;
-        let supplier_wei =
-            supply.checked_mul(self.supplier_wei).and_then(|product| product.checked_div(whole)).ok_or(SupplyProblem::TooLarge)?;
+        let supplier_wei = supply
+            .checked_mul(self.supplier_wei)
+            .and_then(|product| product.checked_div(whole))
+            .ok_or(SupplyProblem::TooLarge)?;
         let investor_wei = supply - supplier_wei;
         if supplier_wei.is_zero() || investor_wei.is_zero() {
             return Err(SupplyProblem::TooSmall);
         }
-        Ok(Allocations { supplier_wei, investor_wei })
+        Ok(Allocations {
+            supplier_wei,
+            investor_wei,
+        })
     }
 }
 
@@ -117,7 +125,12 @@ pub fn parse_tokens(text: &str) -> Result<U256, SupplyProblem> {
         Some(_) => return Err(SupplyProblem::NotDecimal),
         None => (text, ""),
     };
-    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+    if whole.is_empty()
+        || !whole
+            .bytes()
+            .chain(fraction.bytes())
+            .all(|byte| byte.is_ascii_digit())
+    {
         return Err(SupplyProblem::NotDecimal);
     }
     let fraction = fraction.trim_end_matches('0');
@@ -131,7 +144,11 @@ pub fn parse_tokens(text: &str) -> Result<U256, SupplyProblem> {
     }
     // An overflow of 256 bits is as much too large as what is_calculable refuses.
     let amount = U256::from_dec_str(significant).map_err(|_| SupplyProblem::TooLarge)?;
-    if is_calculable(amount) { Ok(amount) } else { Err(SupplyProblem::TooLarge) }
+    if is_calculable(amount) {
+        Ok(amount)
+    } else {
+        Err(SupplyProblem::TooLarge)
+    }
 }
 
 /// Wei as people write tokens: no trailing zeros, no point when whole.
@@ -172,7 +189,11 @@ mod tests {
             ("1.500000000000000000000000", "1500000000000000000"),
             ("12500000", "12500000000000000000000000"),
         ] {
-            assert_eq!(parse_tokens(text), Ok(U256::from_dec_str(wei).unwrap()), "{text}");
+            assert_eq!(
+                parse_tokens(text),
+                Ok(U256::from_dec_str(wei).unwrap()),
+                "{text}"
+            );
         }
         assert_eq!(print_tokens(parse_tokens("12500000").unwrap()), "12500000");
         assert_eq!(print_tokens(parse_tokens("0.050").unwrap()), "0.05");
@@ -181,11 +202,19 @@ mod tests {
 
     #[test]
     fn what_is_not_an_amount_is_refused() {
-        for text in ["", ".", "1.", ".5", "-1", "+1", "1e3", "1_000", "0x10", "1.2.3", " 1", "١"] {
+        for text in [
+            "", ".", "1.", ".5", "-1", "+1", "1e3", "1_000", "0x10", "1.2.3", " 1", "١",
+        ] {
             assert_eq!(parse_tokens(text), Err(SupplyProblem::NotDecimal), "{text}");
         }
-        assert_eq!(parse_tokens("0.0000000000000000001"), Err(SupplyProblem::TooFine));
-        assert_eq!(parse_tokens(&"9".repeat(10_000)), Err(SupplyProblem::TooLarge));
+        assert_eq!(
+            parse_tokens("0.0000000000000000001"),
+            Err(SupplyProblem::TooFine)
+        );
+        assert_eq!(
+            parse_tokens(&"9".repeat(10_000)),
+            Err(SupplyProblem::TooLarge)
+        );
     }
 
     #[test]
@@ -196,13 +225,22 @@ mod tests {
             assert_eq!(parts.supplier_wei + parts.investor_wei, U256::from(supply));
             assert_eq!(parts.supplier_wei, U256::from(supply / 5));
         }
-        assert_eq!(policy.allocations(Some(U256::from(4))), Err(SupplyProblem::TooSmall));
-        assert_eq!(policy.allocations(Some(U256::from(1_000_001))), Err(SupplyProblem::TooLarge));
+        assert_eq!(
+            policy.allocations(Some(U256::from(4))),
+            Err(SupplyProblem::TooSmall)
+        );
+        assert_eq!(
+            policy.allocations(Some(U256::from(1_000_001))),
+            Err(SupplyProblem::TooLarge)
+        );
     }
 
     #[test]
     fn no_supply_means_the_configured_amounts() {
         let parts = economics(25, 100, 1).allocations(None).unwrap();
-        assert_eq!((parts.supplier_wei, parts.investor_wei), (U256::from(25), U256::from(100)));
+        assert_eq!(
+            (parts.supplier_wei, parts.investor_wei),
+            (U256::from(25), U256::from(100))
+        );
     }
 }

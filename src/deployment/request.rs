@@ -120,7 +120,12 @@ impl TokenName {
 impl TokenSymbol {
     /// "HK" and what is left of the id's first six characters, in capitals: the existing service's rule.
     fn for_model(model: &ModelId) -> Self {
-        let rest = model.0.chars().take(6).map(|char| char.to_ascii_uppercase()).filter(char::is_ascii_alphanumeric);
+        let rest = model
+            .0
+            .chars()
+            .take(6)
+            .map(|char| char.to_ascii_uppercase())
+            .filter(char::is_ascii_alphanumeric);
         Self("HK".chars().chain(rest).collect())
     }
 }
@@ -131,7 +136,10 @@ impl TokenSymbol {
 /// Every problem, in the order of the fields.
 pub fn parse(body: &Value, economics: &Economics) -> Result<Parsed, Vec<FieldProblem>> {
     let Value::Object(fields) = body else {
-        return Err(vec![FieldProblem { field: "", message: "\"value\" must be of type object".into() }]);
+        return Err(vec![FieldProblem {
+            field: "",
+            message: "\"value\" must be of type object".into(),
+        }]);
     };
     let mut problems = Vec::new();
     check_token(fields, &mut problems);
@@ -142,24 +150,45 @@ pub fn parse(body: &Value, economics: &Economics) -> Result<Parsed, Vec<FieldPro
     });
     require(fields, "modelId", "Model ID is required", &mut problems);
     let recipient = text(fields, "userAddress", &mut problems, parse_address);
-    require(fields, "userAddress", "User address is required", &mut problems);
+    require(
+        fields,
+        "userAddress",
+        "User address is required",
+        &mut problems,
+    );
     let token_name = text(fields, "tokenName", &mut problems, |text| {
         let message = "Token name must be 1-50 characters containing only letters, numbers, spaces, hyphens, and underscores";
-        if within(text, TOKEN_NAME_CHARS_MAX, is_name_byte) { Ok(TokenName(text.into())) } else { Err(message.into()) }
+        if within(text, TOKEN_NAME_CHARS_MAX, is_name_byte) {
+            Ok(TokenName(text.into()))
+        } else {
+            Err(message.into())
+        }
     });
     let token_symbol = text(fields, "tokenSymbol", &mut problems, |text| {
-        TokenSymbol::try_from(text.to_string())
-            .map_err(|_| "Token symbol must be 1-10 uppercase characters, numbers, or hyphens".into())
+        TokenSymbol::try_from(text.to_string()).map_err(|_| {
+            "Token symbol must be 1-10 uppercase characters, numbers, or hyphens".into()
+        })
     });
-    let supply_wei = text(fields, "initialSupply", &mut problems, |text| parse_supply(text, economics));
+    let supply_wei = text(fields, "initialSupply", &mut problems, |text| {
+        parse_supply(text, economics)
+    });
     check_metadata(fields.get("metadata"), &mut problems);
 
     match (model_id, recipient) {
         (Some(model_id), Some(recipient)) if problems.is_empty() => {
             let token_name = token_name.unwrap_or_else(|| TokenName::for_model(&model_id));
             let token_symbol = token_symbol.unwrap_or_else(|| TokenSymbol::for_model(&model_id));
-            let request = DeploymentRequest { model_id, recipient, token_name, token_symbol, supply_wei: supply_wei.flatten() };
-            Ok(Parsed { request, fingerprint: fingerprint(fields) })
+            let request = DeploymentRequest {
+                model_id,
+                recipient,
+                token_name,
+                token_symbol,
+                supply_wei: supply_wei.flatten(),
+            };
+            Ok(Parsed {
+                request,
+                fingerprint: fingerprint(fields),
+            })
         }
         _ => Err(problems),
     }
@@ -173,18 +202,30 @@ fn text<T>(
     parse: impl FnOnce(&str) -> Result<T, String>,
 ) -> Option<T> {
     let parsed = match fields.get(field)? {
-        Value::String(text) if text.is_empty() => Err(format!("\"{field}\" is not allowed to be empty")),
+        Value::String(text) if text.is_empty() => {
+            Err(format!("\"{field}\" is not allowed to be empty"))
+        }
         Value::String(text) => parse(text),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             Err(format!("\"{field}\" must be a string"))
         }
     };
-    parsed.map_err(|message| problems.push(FieldProblem { field, message })).ok()
+    parsed
+        .map_err(|message| problems.push(FieldProblem { field, message }))
+        .ok()
 }
 
-fn require(fields: &Map<String, Value>, field: &'static str, message: &str, problems: &mut Vec<FieldProblem>) {
+fn require(
+    fields: &Map<String, Value>,
+    field: &'static str,
+    message: &str,
+    problems: &mut Vec<FieldProblem>,
+) {
     if !fields.contains_key(field) {
-        problems.push(FieldProblem { field, message: message.into() });
+        problems.push(FieldProblem {
+            field,
+            message: message.into(),
+        });
     }
 }
 
@@ -192,20 +233,35 @@ fn require(fields: &Map<String, Value>, field: &'static str, message: &str, prob
 fn check_token(fields: &Map<String, Value>, problems: &mut Vec<FieldProblem>) {
     text(fields, "token", problems, |token| {
         let parts: Vec<&str> = token.split('.').collect();
-        let alphabet = |part: &&str| part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-        let shaped = parts.len() == 3 && parts.iter().all(alphabet) && !parts.iter().take(2).any(|part| part.is_empty());
-        if shaped { Ok(()) } else { Err("Invalid JWT token format".into()) }
+        let alphabet = |part: &&str| {
+            part.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        };
+        let shaped = parts.len() == 3
+            && parts.iter().all(alphabet)
+            && !parts.iter().take(2).any(|part| part.is_empty());
+        if shaped {
+            Ok(())
+        } else {
+            Err("Invalid JWT token format".into())
+        }
     });
 }
 
 fn parse_address(text: &str) -> Result<Address, String> {
     let address = address(text).ok_or("Invalid Ethereum address format")?;
-    if address.is_zero() { Err("User address must not be the zero address".into()) } else { Ok(address) }
+    if address.is_zero() {
+        Err("User address must not be the zero address".into())
+    } else {
+        Ok(address)
+    }
 }
 
 /// `^0x[a-fA-F0-9]{40}$`; the checksum in the letters' case is not looked at, as it never was.
 pub fn address(text: &str) -> Option<Address> {
-    let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 40)?;
+    let digits = text
+        .strip_prefix("0x")
+        .filter(|digits| digits.len() == 40)?;
     let mut bytes = [0; 20];
     hex::decode_to_slice(digits, &mut bytes).ok()?;
     Some(Address::from(bytes))
@@ -218,12 +274,19 @@ fn parse_supply(text: &str, economics: &Economics) -> Result<Option<U256>, Strin
         economics.allocations(supply).map(|_| supply)
     });
     supply.map_err(|problem| match problem {
-        SupplyProblem::NotDecimal => "Initial supply must be a valid decimal number as string".into(),
+        SupplyProblem::NotDecimal => {
+            "Initial supply must be a valid decimal number as string".into()
+        }
         SupplyProblem::TooFine => "Initial supply must have at most 18 decimal places".into(),
         SupplyProblem::TooLarge => {
-            format!("Initial supply must be at most {} tokens", print_tokens(economics.supply_wei_max))
+            format!(
+                "Initial supply must be at most {} tokens",
+                print_tokens(economics.supply_wei_max)
+            )
         }
-        SupplyProblem::TooSmall => "Initial supply is too small to be divided into its allocations".into(),
+        SupplyProblem::TooSmall => {
+            "Initial supply is too small to be divided into its allocations".into()
+        }
     })
 }
 
@@ -232,7 +295,10 @@ fn check_metadata(metadata: Option<&Value>, problems: &mut Vec<FieldProblem>) {
         None => return,
         Some(Value::Object(fields)) => fields,
         Some(_) => {
-            problems.push(FieldProblem { field: "metadata", message: "\"metadata\" must be of type object".into() });
+            problems.push(FieldProblem {
+                field: "metadata",
+                message: "\"metadata\" must be of type object".into(),
+            });
             return;
         }
     };
@@ -240,40 +306,70 @@ fn check_metadata(metadata: Option<&Value>, problems: &mut Vec<FieldProblem>) {
     match fields.get("description") {
         None => {}
         Some(Value::String(text)) if text.is_empty() => {
-            problem("metadata.description", "\"metadata.description\" is not allowed to be empty".into());
+            problem(
+                "metadata.description",
+                "\"metadata.description\" is not allowed to be empty".into(),
+            );
         }
         Some(Value::String(text)) if text.chars().count() <= DESCRIPTION_CHARS_MAX => {}
         Some(Value::String(_)) => problem(
             "metadata.description",
-            "\"metadata.description\" length must be less than or equal to 500 characters long".into(),
+            "\"metadata.description\" length must be less than or equal to 500 characters long"
+                .into(),
         ),
-        Some(_) => problem("metadata.description", "\"metadata.description\" must be a string".into()),
+        Some(_) => problem(
+            "metadata.description",
+            "\"metadata.description\" must be a string".into(),
+        ),
     }
-    for (name, field) in [("website", "metadata.website"), ("whitepaper", "metadata.whitepaper")] {
+    for (name, field) in [
+        ("website", "metadata.website"),
+        ("whitepaper", "metadata.whitepaper"),
+    ] {
         match fields.get(name) {
             None => {}
             Some(Value::String(text)) if is_web_address(text) => {}
             // The existing service let any scheme pass, `javascript:` too.
-            Some(Value::String(_)) => problem(field, format!("\"{field}\" must be a valid uri (http or https)")),
+            Some(Value::String(_)) => problem(
+                field,
+                format!("\"{field}\" must be a valid uri (http or https)"),
+            ),
             Some(_) => problem(field, format!("\"{field}\" must be a string")),
         }
     }
     match fields.get("tags") {
         None => {}
         Some(Value::Object(tags)) if tags.values().all(Value::is_string) => {}
-        Some(Value::Object(_)) => problem("metadata.tags", "\"metadata.tags\" values must be strings".into()),
-        Some(_) => problem("metadata.tags", "\"metadata.tags\" must be of type object".into()),
+        Some(Value::Object(_)) => problem(
+            "metadata.tags",
+            "\"metadata.tags\" values must be strings".into(),
+        ),
+        Some(_) => problem(
+            "metadata.tags",
+            "\"metadata.tags\" must be of type object".into(),
+        ),
     }
 }
 
 fn is_web_address(text: &str) -> bool {
-    text.parse::<http::Uri>().is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
+    text.parse::<http::Uri>()
+        .is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
 }
 
 /// serde_json's maps are sorted by key, so equal content gives equal bytes whatever the order it came in.
 fn fingerprint(fields: &Map<String, Value>) -> String {
-    const KNOWN: [&str; 6] = ["modelId", "userAddress", "tokenName", "tokenSymbol", "initialSupply", "metadata"];
-    let known: Map<String, Value> =
-        KNOWN.iter().filter_map(|field| fields.get_key_value(*field)).map(|(key, value)| (key.clone(), value.clone())).collect();
+    const KNOWN: [&str; 6] = [
+        "modelId",
+        "userAddress",
+        "tokenName",
+        "tokenSymbol",
+        "initialSupply",
+        "metadata",
+    ];
+    let known: Map<String, Value> = KNOWN
+        .iter()
+        .filter_map(|field| fields.get_key_value(*field))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
     hex::encode(Sha256::digest(Value::Object(known).to_string()))
 }

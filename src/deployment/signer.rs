@@ -24,10 +24,14 @@ pub struct SignError;
 impl Signer {
     /// From `0x` and 64 hex digits; `None` when it is not that, or not a key on the curve.
     pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 64)?;
+        let digits = text
+            .strip_prefix("0x")
+            .filter(|digits| digits.len() == 64)?;
         let mut bytes = [0; 32];
         let decoded = hex::decode_to_slice(digits, &mut bytes);
-        let wallet = decoded.ok().and_then(|()| LocalWallet::from_bytes(&bytes).ok());
+        let wallet = decoded
+            .ok()
+            .and_then(|()| LocalWallet::from_bytes(&bytes).ok());
         bytes.zeroize();
         wallet.map(Self)
     }
@@ -42,7 +46,15 @@ impl Signer {
     /// # Errors
     /// [`SignError`].
     pub fn sign(&self, unsigned: Unsigned) -> Result<SignedTransaction, SignError> {
-        let Unsigned { chain_id, nonce, to, value_wei, gas_limit, fees, data } = unsigned;
+        let Unsigned {
+            chain_id,
+            nonce,
+            to,
+            value_wei,
+            gas_limit,
+            fees,
+            data,
+        } = unsigned;
         let transaction: TypedTransaction = Eip1559TransactionRequest::new()
             .from(self.address())
             .chain_id(chain_id)
@@ -54,10 +66,20 @@ impl Signer {
             .max_priority_fee_per_gas(fees.tip_wei)
             .data(data)
             .into();
-        let signature = self.0.sign_transaction_sync(&transaction).map_err(|_| SignError)?;
+        let signature = self
+            .0
+            .sign_transaction_sync(&transaction)
+            .map_err(|_| SignError)?;
         let raw = transaction.rlp_signed(&signature);
-        let cost_wei_max: U256 = gas_limit.saturating_mul(fees.fee_cap_wei).saturating_add(value_wei);
-        Ok(SignedTransaction { nonce, hash: keccak256(&raw).into(), raw: raw.to_string(), cost_wei_max })
+        let cost_wei_max: U256 = gas_limit
+            .saturating_mul(fees.fee_cap_wei)
+            .saturating_add(value_wei);
+        Ok(SignedTransaction {
+            nonce,
+            hash: keccak256(&raw).into(),
+            raw: raw.to_string(),
+            cost_wei_max,
+        })
     }
 }
 

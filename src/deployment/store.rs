@@ -150,7 +150,11 @@ impl Store {
             park: Script::new(include_str!("store/park.lua")),
         };
         let prefix = format!("cd:{{{chain_id}:{}}}", checksummed(account));
-        Self { connection, prefix, scripts: scripts.into() }
+        Self {
+            connection,
+            prefix,
+            scripts: scripts.into(),
+        }
     }
 
     /// Queues a new deployment unless its model is busy, its idempotency key is known or too many are waiting: decided and done in one script.
@@ -164,9 +168,14 @@ impl Store {
         has_token: bool,
     ) -> Result<Submitted, StoreError> {
         let id = deployment.id;
-        let record = serde_json::to_string(deployment).map_err(|source| StoreError::Unreadable { id, source })?;
+        let record = serde_json::to_string(deployment)
+            .map_err(|source| StoreError::Unreadable { id, source })?;
         let (key, fingerprint, seconds) = match idempotency {
-            Some(Idempotency { key, fingerprint }) => (hex::encode(Sha256::digest(key)), fingerprint.as_str(), IDEMPOTENCY_SECONDS),
+            Some(Idempotency { key, fingerprint }) => (
+                hex::encode(Sha256::digest(key)),
+                fingerprint.as_str(),
+                IDEMPOTENCY_SECONDS,
+            ),
             None => (String::new(), "", 0),
         };
         let (answer, known): (String, String) = self
@@ -206,7 +215,9 @@ impl Store {
     pub async fn read(&self, id: Uuid) -> Result<Option<Deployment>, StoreError> {
         let mut records = self.records(&[id]).await?;
         match records.pop() {
-            Some((_, Some((revision, record)))) => stored(id, revision, &record).map(|stored| Some(stored.deployment)),
+            Some((_, Some((revision, record)))) => {
+                stored(id, revision, &record).map(|stored| Some(stored.deployment))
+            }
             Some((_, None)) | None => Ok(None),
         }
     }
@@ -219,8 +230,16 @@ impl Store {
         let held = held.map_or(0, |lease| lease.0);
         let milliseconds = u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX);
         let script = &self.scripts.lease;
-        let token: u64 =
-            self.connection.run(script.key(self.key("lease")).key(self.key("fence")).arg(held).arg(milliseconds)).await?;
+        let token: u64 = self
+            .connection
+            .run(
+                script
+                    .key(self.key("lease"))
+                    .key(self.key("fence"))
+                    .arg(held)
+                    .arg(milliseconds),
+            )
+            .await?;
         Ok((token > 0).then_some(Lease(token)))
     }
 
@@ -230,7 +249,10 @@ impl Store {
     /// [`StoreError::Unavailable`]; it then ends by itself.
     pub async fn release(&self, lease: Lease) -> Result<(), StoreError> {
         let script = &self.scripts.release;
-        let _: u64 = self.connection.run(script.key(self.key("lease")).arg(lease.0)).await?;
+        let _: u64 = self
+            .connection
+            .run(script.key(self.key("lease")).arg(lease.0))
+            .await?;
         Ok(())
     }
 
@@ -238,10 +260,19 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; after `Unavailable` it may be stored, and the record must be read again.
-    pub async fn save(&self, lease: Lease, stored: &Stored, deployment: Deployment) -> Result<Stored, StoreError> {
+    pub async fn save(
+        &self,
+        lease: Lease,
+        stored: &Stored,
+        deployment: Deployment,
+    ) -> Result<Stored, StoreError> {
         let id = deployment.id;
-        let record = serde_json::to_string(&deployment).map_err(|source| StoreError::Unreadable { id, source })?;
-        let nonce = deployment.state.in_flight().map(|transaction| transaction.nonce);
+        let record = serde_json::to_string(&deployment)
+            .map_err(|source| StoreError::Unreadable { id, source })?;
+        let nonce = deployment
+            .state
+            .in_flight()
+            .map(|transaction| transaction.nonce);
         let place = match &deployment.state {
             State::Queued => "queue",
             State::Signed { .. } | State::Broadcast { .. } | State::Mined { .. } => "inflight",
@@ -268,7 +299,10 @@ impl Store {
             )
             .await?;
         match answer.as_str() {
-            "saved" => Ok(Stored { deployment, revision: stored.revision + 1 }),
+            "saved" => Ok(Stored {
+                deployment,
+                revision: stored.revision + 1,
+            }),
             "lease_lost" => Err(StoreError::LeaseLost),
             "stale" => Err(StoreError::Stale(id)),
             "nonce_taken" => Err(StoreError::NonceTaken(nonce.unwrap_or_default())),
@@ -282,9 +316,19 @@ impl Store {
     /// [`StoreError`].
     pub async fn park(&self, lease: Lease, id: Uuid, now_ms: u64) -> Result<(), StoreError> {
         let mut script = self.scripts.park.key(self.key("lease"));
-        script.key(self.key("queue")).key(self.key("inflight")).key(self.key("parked"));
-        let answer: String = self.connection.run(script.arg(lease.0).arg(id.to_string()).arg(now_ms)).await?;
-        if answer == "saved" { Ok(()) } else { Err(StoreError::LeaseLost) }
+        script
+            .key(self.key("queue"))
+            .key(self.key("inflight"))
+            .key(self.key("parked"));
+        let answer: String = self
+            .connection
+            .run(script.arg(lease.0).arg(id.to_string()).arg(now_ms))
+            .await?;
+        if answer == "saved" {
+            Ok(())
+        } else {
+            Err(StoreError::LeaseLost)
+        }
     }
 
     /// Everything in flight, and the oldest `queued_max` of the queue.
@@ -294,10 +338,24 @@ impl Store {
     pub async fn work(&self, queued_max: usize) -> Result<Work, StoreError> {
         let mut pipeline = redis::pipe();
         pipeline.zrange(self.key("inflight"), 0, -1);
-        pipeline.zrange(self.key("queue"), 0, isize::try_from(queued_max).unwrap_or(isize::MAX) - 1);
-        let (in_flight, queued): (Vec<String>, Vec<String>) = self.connection.pipeline(&pipeline).await?;
-        let ids = |names: &[String]| names.iter().filter_map(|name| Uuid::parse_str(name).ok()).collect::<Vec<_>>();
-        let mut work = Work { in_flight: Vec::new(), queued: Vec::new(), unreadable: Vec::new() };
+        pipeline.zrange(
+            self.key("queue"),
+            0,
+            isize::try_from(queued_max).unwrap_or(isize::MAX) - 1,
+        );
+        let (in_flight, queued): (Vec<String>, Vec<String>) =
+            self.connection.pipeline(&pipeline).await?;
+        let ids = |names: &[String]| {
+            names
+                .iter()
+                .filter_map(|name| Uuid::parse_str(name).ok())
+                .collect::<Vec<_>>()
+        };
+        let mut work = Work {
+            in_flight: Vec::new(),
+            queued: Vec::new(),
+            unreadable: Vec::new(),
+        };
         for (names, readable) in [(in_flight, &mut work.in_flight), (queued, &mut work.queued)] {
             for (id, record) in self.records(&ids(&names)).await? {
                 match record.and_then(|(revision, record)| stored(id, revision, &record).ok()) {
@@ -315,21 +373,40 @@ impl Store {
     /// [`StoreError::Unavailable`].
     pub async fn depth(&self) -> Result<Depth, StoreError> {
         let mut pipeline = redis::pipe();
-        pipeline.zcard(self.key("queue")).zcard(self.key("inflight")).zcard(self.key("parked"));
+        pipeline
+            .zcard(self.key("queue"))
+            .zcard(self.key("inflight"))
+            .zcard(self.key("parked"));
         let (queued, in_flight, parked) = self.connection.pipeline(&pipeline).await?;
-        Ok(Depth { queued, in_flight, parked })
+        Ok(Depth {
+            queued,
+            in_flight,
+            parked,
+        })
     }
 
-    async fn records(&self, ids: &[Uuid]) -> Result<Vec<(Uuid, Option<(u64, String)>)>, StoreError> {
+    async fn records(
+        &self,
+        ids: &[Uuid],
+    ) -> Result<Vec<(Uuid, Option<(u64, String)>)>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         let mut pipeline = redis::pipe();
         for id in ids {
-            pipeline.cmd("HMGET").arg(self.job(*id)).arg("revision").arg("record");
+            pipeline
+                .cmd("HMGET")
+                .arg(self.job(*id))
+                .arg("revision")
+                .arg("record");
         }
-        let records: Vec<(Option<u64>, Option<String>)> = self.connection.pipeline(&pipeline).await?;
-        Ok(ids.iter().zip(records).map(|(id, (revision, record))| (*id, revision.zip(record))).collect())
+        let records: Vec<(Option<u64>, Option<String>)> =
+            self.connection.pipeline(&pipeline).await?;
+        Ok(ids
+            .iter()
+            .zip(records)
+            .map(|(id, (revision, record))| (*id, revision.zip(record)))
+            .collect())
     }
 
     fn key(&self, name: &str) -> String {
@@ -349,7 +426,12 @@ fn stored(id: Uuid, revision: u64, record: &str) -> Result<Stored, StoreError> {
     let unreadable = |source| StoreError::Unreadable { id, source };
     let deployment: Deployment = serde_json::from_str(record).map_err(unreadable)?;
     if deployment.id != id {
-        return Err(unreadable(serde::de::Error::custom("it carries another id")));
+        return Err(unreadable(serde::de::Error::custom(
+            "it carries another id",
+        )));
     }
-    Ok(Stored { deployment, revision })
+    Ok(Stored {
+        deployment,
+        revision,
+    })
 }

@@ -5,11 +5,19 @@ use super::chain::{Address, H256, U256};
 use super::{Block, Event, Failure, SignedTransaction, State, Token, advance};
 
 fn transaction() -> SignedTransaction {
-    SignedTransaction { nonce: 7, hash: H256::repeat_byte(1), raw: "0x02".into(), cost_wei_max: U256::one() }
+    SignedTransaction {
+        nonce: 7,
+        hash: H256::repeat_byte(1),
+        raw: "0x02".into(),
+        cost_wei_max: U256::one(),
+    }
 }
 
 fn block(number: u64) -> Block {
-    Block { number, hash: H256::from_low_u64_be(number) }
+    Block {
+        number,
+        hash: H256::from_low_u64_be(number),
+    }
 }
 
 fn token() -> Token {
@@ -37,11 +45,20 @@ failed     -       -         -      -          -       -         -
 fn every_state_and_event_leads_where_the_table_says() {
     let states = [
         State::Queued,
-        State::Signed { transaction: transaction() },
-        State::Broadcast { transaction: transaction() },
-        State::Mined { transaction: transaction(), block: block(3) },
+        State::Signed {
+            transaction: transaction(),
+        },
+        State::Broadcast {
+            transaction: transaction(),
+        },
+        State::Mined {
+            transaction: transaction(),
+            block: block(3),
+        },
         State::Deployed { token: token() },
-        State::Failed { failure: Failure::Expired },
+        State::Failed {
+            failure: Failure::Expired,
+        },
     ];
     let events = [
         Event::Signed(transaction()),
@@ -52,8 +69,11 @@ fn every_state_and_event_leads_where_the_table_says() {
         Event::Confirmed(token()),
         Event::Refused(Failure::WouldRevert),
     ];
-    let rows: Vec<Vec<&str>> =
-        TABLE.lines().filter(|line| !line.is_empty()).map(|line| line.split_whitespace().collect()).collect();
+    let rows: Vec<Vec<&str>> = TABLE
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| line.split_whitespace().collect())
+        .collect();
     assert_eq!(rows.len(), states.len());
     for (state, row) in states.iter().zip(&rows) {
         assert_eq!(row[0], state.name());
@@ -70,15 +90,39 @@ fn every_state_and_event_leads_where_the_table_says() {
 fn a_nonce_is_held_exactly_while_a_transaction_may_still_be_mined() {
     let held = |state: State| state.in_flight().map(|transaction| transaction.nonce);
     assert_eq!(held(State::Queued), None);
-    assert_eq!(held(State::Signed { transaction: transaction() }), Some(7));
-    assert_eq!(held(State::Broadcast { transaction: transaction() }), Some(7));
-    assert_eq!(held(State::Mined { transaction: transaction(), block: block(1) }), Some(7));
+    assert_eq!(
+        held(State::Signed {
+            transaction: transaction()
+        }),
+        Some(7)
+    );
+    assert_eq!(
+        held(State::Broadcast {
+            transaction: transaction()
+        }),
+        Some(7)
+    );
+    assert_eq!(
+        held(State::Mined {
+            transaction: transaction(),
+            block: block(1)
+        }),
+        Some(7)
+    );
     assert_eq!(held(State::Deployed { token: token() }), None);
-    assert_eq!(held(State::Failed { failure: Failure::Expired }), None);
+    assert_eq!(
+        held(State::Failed {
+            failure: Failure::Expired
+        }),
+        None
+    );
 }
 
 #[test]
 fn an_illegal_event_names_both_sides() {
     let error = advance(State::Queued, Event::Unmined).unwrap_err();
-    assert_eq!(error.to_string(), "a deployment that is queued cannot be unmined");
+    assert_eq!(
+        error.to_string(),
+        "a deployment that is queued cannot be unmined"
+    );
 }

@@ -81,12 +81,17 @@ pub fn fees(facts: FeeFacts, cap_wei: U256) -> Result<Fees, FeeAboveCap> {
         return Err(FeeAboveCap { price_wei, cap_wei });
     }
     let fee_cap_wei = price_wei.saturating_add(facts.base_fee_wei).min(cap_wei);
-    Ok(Fees { fee_cap_wei, tip_wei: facts.tip_wei })
+    Ok(Fees {
+        fee_cap_wei,
+        tip_wei: facts.tip_wei,
+    })
 }
 
 /// The estimate and a fifth more: storage that is cold by then costs more than in the estimate.
 pub fn gas_limit(estimate: U256) -> U256 {
-    estimate.saturating_add(estimate / 5).min(U256::from(GAS_MAX))
+    estimate
+        .saturating_add(estimate / 5)
+        .min(U256::from(GAS_MAX))
 }
 
 /// What a node means. Codes first, then the words of geth, erigon, nethermind, besu, reth and anvil; clients share codes and differ in words.
@@ -104,7 +109,10 @@ pub fn classify(code: i64, message: &str) -> Option<Refusal> {
         ("insufficient funds", Refusal::InsufficientFunds),
         ("insufficientfunds", Refusal::InsufficientFunds),
         ("exceeds allowance", Refusal::InsufficientFunds),
-        ("upfront cost exceeds account balance", Refusal::InsufficientFunds),
+        (
+            "upfront cost exceeds account balance",
+            Refusal::InsufficientFunds,
+        ),
         ("underpriced", Refusal::FeeTooLow),
         ("less than block base fee", Refusal::FeeTooLow),
         ("feetoolow", Refusal::FeeTooLow),
@@ -122,7 +130,10 @@ pub fn classify(code: i64, message: &str) -> Option<Refusal> {
         return Some(Refusal::Reverts);
     }
     let message = message.to_ascii_lowercase();
-    WORDS.iter().find(|(words, _)| message.contains(words)).map(|(_, refusal)| *refusal)
+    WORDS
+        .iter()
+        .find(|(words, _)| message.contains(words))
+        .map(|(_, refusal)| *refusal)
 }
 
 /// What was seen of a deployment's transaction at one moment.
@@ -150,18 +161,50 @@ pub struct Ours<'a> {
 }
 
 /// What a sighting does to a deployment in flight; `None` is "wait".
-pub fn decide(state: &State, sighting: &Sighting, confirmations: u64, ours: Ours<'_>) -> Option<Event> {
-    let seen = sighting.receipt.as_ref().and_then(|receipt| Some((receipt, block_of(receipt)?)));
+pub fn decide(
+    state: &State,
+    sighting: &Sighting,
+    confirmations: u64,
+    ours: Ours<'_>,
+) -> Option<Event> {
+    let seen = sighting
+        .receipt
+        .as_ref()
+        .and_then(|receipt| Some((receipt, block_of(receipt)?)));
     match (state, seen) {
-        (State::Signed { transaction: _ } | State::Broadcast { transaction: _ }, Some((_, block))) => Some(Event::Mined(block)),
+        (
+            State::Signed { transaction: _ } | State::Broadcast { transaction: _ },
+            Some((_, block)),
+        ) => Some(Event::Mined(block)),
         (State::Signed { transaction: _ } | State::Broadcast { transaction: _ }, None) => {
             sighting.displaced.then_some(Event::Displaced)
         }
-        (State::Mined { transaction: _, block: _ }, None) => Some(Event::Unmined),
-        (State::Mined { transaction: _, block }, Some((_, now))) if *block != now => Some(Event::Mined(now)),
-        (State::Mined { transaction: _, block }, Some((receipt, _))) => {
-            let deep = sighting.head.saturating_add(1) >= block.number.saturating_add(confirmations);
-            let header = sighting.at_height.filter(|header| deep && header.hash == block.hash)?;
+        (
+            State::Mined {
+                transaction: _,
+                block: _,
+            },
+            None,
+        ) => Some(Event::Unmined),
+        (
+            State::Mined {
+                transaction: _,
+                block,
+            },
+            Some((_, now)),
+        ) if *block != now => Some(Event::Mined(now)),
+        (
+            State::Mined {
+                transaction: _,
+                block,
+            },
+            Some((receipt, _)),
+        ) => {
+            let deep =
+                sighting.head.saturating_add(1) >= block.number.saturating_add(confirmations);
+            let header = sighting
+                .at_height
+                .filter(|header| deep && header.hash == block.hash)?;
             Some(outcome(receipt, *block, header, ours))
         }
         (State::Queued | State::Deployed { token: _ } | State::Failed { failure: _ }, _) => None,
@@ -170,7 +213,10 @@ pub fn decide(state: &State, sighting: &Sighting, confirmations: u64, ours: Ours
 
 /// The block a receipt names; a receipt of a transaction that is still pending names none.
 pub fn block_of(receipt: &Receipt) -> Option<Block> {
-    Some(Block { number: receipt.block_number?.as_u64(), hash: receipt.block_hash? })
+    Some(Block {
+        number: receipt.block_number?.as_u64(),
+        hash: receipt.block_hash?,
+    })
 }
 
 /// What a receipt in a confirmed block proves.
@@ -204,12 +250,39 @@ mod tests {
 
     #[test]
     fn fees_leave_room_for_a_doubled_base_fee_and_stop_at_the_cap() {
-        let facts = |base, tip| FeeFacts { base_fee_wei: gwei(base), tip_wei: gwei(tip) };
-        assert_eq!(fees(facts(10, 2), gwei(500)), Ok(Fees { fee_cap_wei: gwei(22), tip_wei: gwei(2) }));
-        assert_eq!(fees(facts(300, 2), gwei(500)), Ok(Fees { fee_cap_wei: gwei(500), tip_wei: gwei(2) }));
-        assert_eq!(fees(facts(498, 2), gwei(500)).map(|fees| fees.fee_cap_wei), Ok(gwei(500)));
+        let facts = |base, tip| FeeFacts {
+            base_fee_wei: gwei(base),
+            tip_wei: gwei(tip),
+        };
+        assert_eq!(
+            fees(facts(10, 2), gwei(500)),
+            Ok(Fees {
+                fee_cap_wei: gwei(22),
+                tip_wei: gwei(2)
+            })
+        );
+        assert_eq!(
+            fees(facts(300, 2), gwei(500)),
+            Ok(Fees {
+                fee_cap_wei: gwei(500),
+                tip_wei: gwei(2)
+            })
+        );
+        assert_eq!(
+            fees(facts(498, 2), gwei(500)).map(|fees| fees.fee_cap_wei),
+            Ok(gwei(500))
+        );
         assert!(fees(facts(499, 2), gwei(500)).is_err());
-        assert!(fees(FeeFacts { base_fee_wei: U256::MAX, tip_wei: U256::MAX }, gwei(500)).is_err());
+        assert!(
+            fees(
+                FeeFacts {
+                    base_fee_wei: U256::MAX,
+                    tip_wei: U256::MAX
+                },
+                gwei(500)
+            )
+            .is_err()
+        );
     }
 
     #[test]
@@ -222,18 +295,58 @@ mod tests {
     fn every_clients_words_for_a_refusal_are_understood_and_others_are_not_guessed() {
         for (code, message, meaning) in [
             (-32000, "already known", Some(Refusal::AlreadyKnown)),
-            (-32000, "ALREADY_EXISTS: already known", Some(Refusal::AlreadyKnown)),
+            (
+                -32000,
+                "ALREADY_EXISTS: already known",
+                Some(Refusal::AlreadyKnown),
+            ),
             (-32010, "AlreadyKnown", Some(Refusal::AlreadyKnown)),
             (-32000, "Known transaction", Some(Refusal::AlreadyKnown)),
-            (-32003, "transaction already imported", Some(Refusal::AlreadyKnown)),
-            (-32000, "nonce too low: next nonce 5, tx nonce 4", Some(Refusal::NonceUsed)),
-            (-32010, "OldNonce, Current nonce: 5, nonce of rejected tx: 4", Some(Refusal::NonceUsed)),
-            (-32000, "insufficient funds for gas * price + value: balance 0", Some(Refusal::InsufficientFunds)),
-            (-32003, "Insufficient funds for gas * price + value", Some(Refusal::InsufficientFunds)),
-            (-32000, "replacement transaction underpriced", Some(Refusal::FeeTooLow)),
-            (-32000, "max fee per gas less than block base fee: address 0x", Some(Refusal::FeeTooLow)),
-            (3, "execution reverted: Token already deployed for this model", Some(Refusal::Reverts)),
-            (-32000, "intrinsic gas too low: have 1, want 2", Some(Refusal::Invalid)),
+            (
+                -32003,
+                "transaction already imported",
+                Some(Refusal::AlreadyKnown),
+            ),
+            (
+                -32000,
+                "nonce too low: next nonce 5, tx nonce 4",
+                Some(Refusal::NonceUsed),
+            ),
+            (
+                -32010,
+                "OldNonce, Current nonce: 5, nonce of rejected tx: 4",
+                Some(Refusal::NonceUsed),
+            ),
+            (
+                -32000,
+                "insufficient funds for gas * price + value: balance 0",
+                Some(Refusal::InsufficientFunds),
+            ),
+            (
+                -32003,
+                "Insufficient funds for gas * price + value",
+                Some(Refusal::InsufficientFunds),
+            ),
+            (
+                -32000,
+                "replacement transaction underpriced",
+                Some(Refusal::FeeTooLow),
+            ),
+            (
+                -32000,
+                "max fee per gas less than block base fee: address 0x",
+                Some(Refusal::FeeTooLow),
+            ),
+            (
+                3,
+                "execution reverted: Token already deployed for this model",
+                Some(Refusal::Reverts),
+            ),
+            (
+                -32000,
+                "intrinsic gas too low: have 1, want 2",
+                Some(Refusal::Invalid),
+            ),
             (-32000, "unknown transaction type", Some(Refusal::Invalid)),
             (-32603, "Internal error", None),
             (-32000, "", None),
@@ -260,23 +373,61 @@ mod tests {
             status: Some(status.into()),
             gas_used: U256::from(1),
             effective_gas_price: U256::from(2),
-            logs: vec![Log { address: Address::repeat_byte(1), topics }],
+            logs: vec![Log {
+                address: Address::repeat_byte(1),
+                topics,
+            }],
         }
     }
 
-    fn decided(state: &State, head: u64, receipt: Option<Receipt>, at_height: Option<u64>, displaced: bool) -> Option<Event> {
+    fn decided(
+        state: &State,
+        head: u64,
+        receipt: Option<Receipt>,
+        at_height: Option<u64>,
+        displaced: bool,
+    ) -> Option<Event> {
         let model = ModelId::try_from("m".to_string()).unwrap();
-        let ours = Ours { manager: Address::repeat_byte(1), deployer: Address::repeat_byte(3), model: &model };
-        let at_height = at_height.map(|hash| Header { hash: H256::from_low_u64_be(hash), timestamp: 9.into() });
-        decide(state, &Sighting { head, receipt, at_height, displaced }, CONFIRMATIONS, ours)
+        let ours = Ours {
+            manager: Address::repeat_byte(1),
+            deployer: Address::repeat_byte(3),
+            model: &model,
+        };
+        let at_height = at_height.map(|hash| Header {
+            hash: H256::from_low_u64_be(hash),
+            timestamp: 9.into(),
+        });
+        decide(
+            state,
+            &Sighting {
+                head,
+                receipt,
+                at_height,
+                displaced,
+            },
+            CONFIRMATIONS,
+            ours,
+        )
     }
 
     fn states() -> [State; 3] {
-        let transaction = SignedTransaction { nonce: 1, hash: H256::repeat_byte(5), raw: String::new(), cost_wei_max: U256::one() };
-        let block = Block { number: 10, hash: H256::from_low_u64_be(10) };
+        let transaction = SignedTransaction {
+            nonce: 1,
+            hash: H256::repeat_byte(5),
+            raw: String::new(),
+            cost_wei_max: U256::one(),
+        };
+        let block = Block {
+            number: 10,
+            hash: H256::from_low_u64_be(10),
+        };
         [
-            State::Signed { transaction: transaction.clone() },
-            State::Broadcast { transaction: transaction.clone() },
+            State::Signed {
+                transaction: transaction.clone(),
+            },
+            State::Broadcast {
+                transaction: transaction.clone(),
+            },
             State::Mined { transaction, block },
         ]
     }
@@ -286,10 +437,23 @@ mod tests {
         let [signed, broadcast, _] = states();
         for state in [signed, broadcast] {
             assert_eq!(decided(&state, 10, None, None, false), None);
-            assert_eq!(decided(&state, 10, None, None, true), Some(Event::Displaced));
-            let mined = Event::Mined(Block { number: 10, hash: H256::from_low_u64_be(10) });
-            assert_eq!(decided(&state, 10, Some(receipt(10, 1)), None, true), Some(mined));
-            let pending = Receipt { block_number: None, block_hash: None, ..receipt(10, 1) };
+            assert_eq!(
+                decided(&state, 10, None, None, true),
+                Some(Event::Displaced)
+            );
+            let mined = Event::Mined(Block {
+                number: 10,
+                hash: H256::from_low_u64_be(10),
+            });
+            assert_eq!(
+                decided(&state, 10, Some(receipt(10, 1)), None, true),
+                Some(mined)
+            );
+            let pending = Receipt {
+                block_number: None,
+                block_hash: None,
+                ..receipt(10, 1)
+            };
             assert_eq!(decided(&state, 10, Some(pending), None, false), None);
         }
     }
@@ -297,14 +461,22 @@ mod tests {
     #[test]
     fn a_mined_transaction_counts_only_at_depth_and_on_the_canonical_chain() {
         let [_, _, mined] = states();
-        let seen = |head, at_height| decided(&mined, head, Some(receipt(10, 1)), at_height, false).map(|event| event.name());
+        let seen = |head, at_height| {
+            decided(&mined, head, Some(receipt(10, 1)), at_height, false).map(|event| event.name())
+        };
         assert_eq!(seen(10, Some(10)), None);
         assert_eq!(seen(11, Some(10)), Some("confirmed"));
         assert_eq!(seen(11, Some(99)), None);
         assert_eq!(seen(11, None), None);
         assert_eq!(decided(&mined, 11, None, None, false), Some(Event::Unmined));
         let moved = decided(&mined, 20, Some(receipt(12, 1)), Some(12), false);
-        assert_eq!(moved, Some(Event::Mined(Block { number: 12, hash: H256::from_low_u64_be(12) })));
+        assert_eq!(
+            moved,
+            Some(Event::Mined(Block {
+                number: 12,
+                hash: H256::from_low_u64_be(12)
+            }))
+        );
     }
 
     #[test]
@@ -312,11 +484,22 @@ mod tests {
         let [_, _, mined] = states();
         let transaction_hash = H256::repeat_byte(5);
         let reverted = decided(&mined, 11, Some(receipt(10, 0)), Some(10), false);
-        assert_eq!(reverted, Some(Event::Refused(Failure::Reverted { transaction_hash })));
-        let silent = Receipt { logs: Vec::new(), ..receipt(10, 1) };
+        assert_eq!(
+            reverted,
+            Some(Event::Refused(Failure::Reverted { transaction_hash }))
+        );
+        let silent = Receipt {
+            logs: Vec::new(),
+            ..receipt(10, 1)
+        };
         let without = decided(&mined, 11, Some(silent), Some(10), false);
-        assert_eq!(without, Some(Event::Refused(Failure::WithoutToken { transaction_hash })));
-        let Some(Event::Confirmed(token)) = decided(&mined, 11, Some(receipt(10, 1)), Some(10), false) else {
+        assert_eq!(
+            without,
+            Some(Event::Refused(Failure::WithoutToken { transaction_hash }))
+        );
+        let Some(Event::Confirmed(token)) =
+            decided(&mined, 11, Some(receipt(10, 1)), Some(10), false)
+        else {
             panic!("not confirmed");
         };
         assert_eq!(token.address, Address::repeat_byte(2));

@@ -92,7 +92,13 @@ struct Memory {
 
 impl Memory {
     fn holding(lease: Option<Lease>) -> Self {
-        Self { lease, leased_at: Instant::now(), head: None, suspects: HashSet::new(), sent_at: HashMap::new() }
+        Self {
+            lease,
+            leased_at: Instant::now(),
+            head: None,
+            suspects: HashSet::new(),
+            sent_at: HashMap::new(),
+        }
     }
 }
 
@@ -103,7 +109,10 @@ enum Pace {
 
 /// What is to be done with one queued deployment.
 enum Prepared {
-    Send { gas_limit: U256, data: Vec<u8> },
+    Send {
+        gas_limit: U256,
+        data: Vec<u8>,
+    },
     Decided(Event),
     /// Not now, but others may go.
     Later,
@@ -126,10 +135,14 @@ impl Worker {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(error = print_chain(&error), "deployments wait: a turn failed");
+                    tracing::warn!(
+                        error = print_chain(&error),
+                        "deployments wait: a turn failed"
+                    );
                     let lost = matches!(error, TurnError::Store(StoreError::LeaseLost));
                     memory = Memory::holding(memory.lease.filter(|_| !lost));
-                    let pause = backoff::delay(failures, FAILED_PAUSE, FAILED_PAUSE_MAX, fastrand::f64());
+                    let pause =
+                        backoff::delay(failures, FAILED_PAUSE, FAILED_PAUSE_MAX, fastrand::f64());
                     failures += 1;
                     (pause, false)
                 }
@@ -148,7 +161,9 @@ impl Worker {
     }
 
     async fn turn(&self, memory: &mut Memory, shutdown: &Shutdown) -> Result<Pace, TurnError> {
-        let Some(lease) = self.take_lease(memory).await? else { return Ok(Pace::Idle) };
+        let Some(lease) = self.take_lease(memory).await? else {
+            return Ok(Pace::Idle);
+        };
         let work = self.store.work(UNMINED_MAX).await?;
         for id in work.unreadable {
             tracing::error!(deployment = %id, "the record cannot be read; parked");
@@ -164,17 +179,31 @@ impl Worker {
     }
 
     /// Sends what was signed and saved, but not known to be sent.
-    async fn recover(&self, memory: &mut Memory, shutdown: &Shutdown, jobs: Vec<Stored>) -> Result<Vec<Stored>, TurnError> {
+    async fn recover(
+        &self,
+        memory: &mut Memory,
+        shutdown: &Shutdown,
+        jobs: Vec<Stored>,
+    ) -> Result<Vec<Stored>, TurnError> {
         let mut seen = Vec::with_capacity(jobs.len());
         for job in jobs {
             let unsent = matches!(job.deployment.state, State::Signed { .. });
-            seen.push(if unsent && !shutdown.requested() { self.broadcast(memory, job).await? } else { job });
+            seen.push(if unsent && !shutdown.requested() {
+                self.broadcast(memory, job).await?
+            } else {
+                job
+            });
         }
         Ok(seen)
     }
 
     /// Reads receipts once per new block and saves what they prove. Gives what is still in flight.
-    async fn confirm(&self, memory: &mut Memory, shutdown: &Shutdown, jobs: Vec<Stored>) -> Result<Vec<Stored>, TurnError> {
+    async fn confirm(
+        &self,
+        memory: &mut Memory,
+        shutdown: &Shutdown,
+        jobs: Vec<Stored>,
+    ) -> Result<Vec<Stored>, TurnError> {
         if jobs.is_empty() {
             return Ok(jobs);
         }
@@ -183,7 +212,10 @@ impl Worker {
             return Ok(jobs);
         }
         // Read before the receipts: a nonce used this deep has had its receipt for several blocks, so its absence means something.
-        let nonces_used = self.chain.nonce_at(head.saturating_sub(self.policy.confirmations)).await?;
+        let nonces_used = self
+            .chain
+            .nonce_at(head.saturating_sub(self.policy.confirmations))
+            .await?;
         let mut in_flight = Vec::new();
         for job in jobs {
             if shutdown.requested() {
@@ -198,30 +230,64 @@ impl Worker {
         Ok(in_flight)
     }
 
-    async fn confirm_one(&self, memory: &mut Memory, mut job: Stored, head: u64, nonces_used: u64) -> Result<Stored, TurnError> {
+    async fn confirm_one(
+        &self,
+        memory: &mut Memory,
+        mut job: Stored,
+        head: u64,
+        nonces_used: u64,
+    ) -> Result<Stored, TurnError> {
         let id = job.deployment.id;
         let receipt = self.receipt_of(&job.deployment).await?;
         let block = receipt.as_ref().and_then(block_of);
         let at_height = match block {
-            Some(block) if head.saturating_add(1) >= block.number.saturating_add(self.policy.confirmations) => {
+            Some(block)
+                if head.saturating_add(1)
+                    >= block.number.saturating_add(self.policy.confirmations) =>
+            {
                 self.chain.header(block.number).await?
             }
             Some(_) | None => None,
         };
-        let nonce = job.deployment.state.in_flight().map(|transaction| transaction.nonce);
+        let nonce = job
+            .deployment
+            .state
+            .in_flight()
+            .map(|transaction| transaction.nonce);
         let suspect = block.is_none() && nonce.is_some_and(|nonce| nonce < nonces_used);
-        let displaced = if suspect { !memory.suspects.insert(id) } else { memory.suspects.remove(&id) && false };
-        let sighting = Sighting { head, receipt, at_height, displaced };
+        let displaced = if suspect {
+            !memory.suspects.insert(id)
+        } else {
+            memory.suspects.remove(&id) && false
+        };
+        let sighting = Sighting {
+            head,
+            receipt,
+            at_height,
+            displaced,
+        };
         let model = job.deployment.request.model_id.clone();
-        let ours = Ours { manager: self.chain.manager(), deployer: self.chain.deployer(), model: &model };
+        let ours = Ours {
+            manager: self.chain.manager(),
+            deployer: self.chain.deployer(),
+            model: &model,
+        };
         // At most three events: mined, mined in another block, its outcome.
         for _ in 0..3 {
-            match transaction::decide(&job.deployment.state, &sighting, self.policy.confirmations, ours) {
+            match transaction::decide(
+                &job.deployment.state,
+                &sighting,
+                self.policy.confirmations,
+                ours,
+            ) {
                 None => break,
                 Some(event) => job = self.save(memory, job, event).await?,
             }
         }
-        let forgotten = memory.sent_at.get(&id).is_none_or(|sent| sent.elapsed() >= REBROADCAST);
+        let forgotten = memory
+            .sent_at
+            .get(&id)
+            .is_none_or(|sent| sent.elapsed() >= REBROADCAST);
         if forgotten && matches!(job.deployment.state, State::Broadcast { .. }) {
             job = self.broadcast(memory, job).await?;
         }
@@ -229,7 +295,10 @@ impl Worker {
     }
 
     /// The receipt of whichever attempt is in a block, the newest first.
-    async fn receipt_of(&self, deployment: &Deployment) -> Result<Option<super::chain::Receipt>, RpcError> {
+    async fn receipt_of(
+        &self,
+        deployment: &Deployment,
+    ) -> Result<Option<super::chain::Receipt>, RpcError> {
         for hash in deployment.attempts.iter().rev() {
             if let Some(receipt) = self.chain.receipt(*hash).await?
                 && block_of(&receipt).is_some()
@@ -248,9 +317,18 @@ impl Worker {
         in_flight: &[Stored],
         queued: Vec<Stored>,
     ) -> Result<(), TurnError> {
-        let held = || in_flight.iter().filter_map(|job| job.deployment.state.in_flight());
-        let unmined: Vec<_> = in_flight.iter().filter(|job| !matches!(job.deployment.state, State::Mined { .. })).collect();
-        let in_doubt = unmined.iter().any(|job| matches!(job.deployment.state, State::Signed { .. }));
+        let held = || {
+            in_flight
+                .iter()
+                .filter_map(|job| job.deployment.state.in_flight())
+        };
+        let unmined: Vec<_> = in_flight
+            .iter()
+            .filter(|job| !matches!(job.deployment.state, State::Mined { .. }))
+            .collect();
+        let in_doubt = unmined
+            .iter()
+            .any(|job| matches!(job.deployment.state, State::Signed { .. }));
         if in_doubt || queued.is_empty() || unmined.len() >= UNMINED_MAX || shutdown.requested() {
             return Ok(());
         }
@@ -262,10 +340,15 @@ impl Worker {
             }
         };
         let value_wei = self.chain.deployment_fee().await?;
-        let committed = held().fold(U256::zero(), |sum, transaction| sum.saturating_add(transaction.cost_wei_max));
+        let committed = held().fold(U256::zero(), |sum, transaction| {
+            sum.saturating_add(transaction.cost_wei_max)
+        });
         let mut funds = self.chain.balance().await?.saturating_sub(committed);
         // Nonces held here are never given out again; those the node knows of may be a stranger's with the same key.
-        let after_held = held().map(|transaction| transaction.nonce + 1).max().unwrap_or(0);
+        let after_held = held()
+            .map(|transaction| transaction.nonce + 1)
+            .max()
+            .unwrap_or(0);
         let mut nonce = self.chain.nonce_pending().await?.max(after_held);
 
         for job in queued.into_iter().take(UNMINED_MAX - unmined.len()) {
@@ -273,7 +356,10 @@ impl Worker {
                 return Ok(());
             }
             self.still_leased(memory).await?;
-            match self.prepare(&job.deployment, value_wei, fees, funds).await? {
+            match self
+                .prepare(&job.deployment, value_wei, fees, funds)
+                .await?
+            {
                 Prepared::Later => {}
                 Prepared::Unaffordable => {
                     tracing::error!(account = ?self.chain.deployer(), balance_wei = %funds, "deployments wait: the account cannot pay");
@@ -284,7 +370,15 @@ impl Worker {
                 }
                 Prepared::Send { gas_limit, data } => {
                     let (chain_id, to) = (self.policy.chain_id, self.chain.manager());
-                    let signed = self.signer.sign(Unsigned { chain_id, nonce, to, value_wei, gas_limit, fees, data })?;
+                    let signed = self.signer.sign(Unsigned {
+                        chain_id,
+                        nonce,
+                        to,
+                        value_wei,
+                        gas_limit,
+                        fees,
+                        data,
+                    })?;
                     funds = funds.saturating_sub(signed.cost_wei_max);
                     nonce += 1;
                     let job = self.save(memory, job, Event::Signed(signed)).await?;
@@ -299,7 +393,13 @@ impl Worker {
     }
 
     /// Everything that can be known before paying.
-    async fn prepare(&self, deployment: &Deployment, value_wei: U256, fees: Fees, funds: U256) -> Result<Prepared, TurnError> {
+    async fn prepare(
+        &self,
+        deployment: &Deployment,
+        value_wei: U256,
+        fees: Fees,
+        funds: U256,
+    ) -> Result<Prepared, TurnError> {
         let request = &deployment.request;
         if now_ms().saturating_sub(deployment.submitted_at_ms) > QUEUED_SECONDS_MAX * 1000 {
             return Ok(Prepared::Decided(Event::Refused(Failure::Expired)));
@@ -325,7 +425,9 @@ impl Worker {
             }
             Err(error) => return Err(error.into()),
         };
-        let cost_wei_max = gas_limit.saturating_mul(fees.fee_cap_wei).saturating_add(value_wei);
+        let cost_wei_max = gas_limit
+            .saturating_mul(fees.fee_cap_wei)
+            .saturating_add(value_wei);
         if cost_wei_max > funds {
             return Ok(Prepared::Unaffordable);
         }
@@ -333,18 +435,39 @@ impl Worker {
     }
 
     /// A queued deployment whose model has a token: ours if an attempt thought displaced made it after all, else a stranger's.
-    async fn settle_taken(&self, deployment: &Deployment, token: super::Address) -> Result<Prepared, TurnError> {
+    async fn settle_taken(
+        &self,
+        deployment: &Deployment,
+        token: super::Address,
+    ) -> Result<Prepared, TurnError> {
         let Some(receipt) = self.receipt_of(deployment).await? else {
-            return Ok(Prepared::Decided(Event::Refused(Failure::ModelTaken { token })));
+            return Ok(Prepared::Decided(Event::Refused(Failure::ModelTaken {
+                token,
+            })));
         };
-        let Some(block) = block_of(&receipt) else { return Ok(Prepared::Later) };
+        let Some(block) = block_of(&receipt) else {
+            return Ok(Prepared::Later);
+        };
         let head = self.chain.head().await?;
-        let header = self.chain.header(block.number).await?.filter(|header| header.hash == block.hash);
+        let header = self
+            .chain
+            .header(block.number)
+            .await?
+            .filter(|header| header.hash == block.hash);
         match header {
-            Some(header) if head.saturating_add(1) >= block.number.saturating_add(self.policy.confirmations) => {
+            Some(header)
+                if head.saturating_add(1)
+                    >= block.number.saturating_add(self.policy.confirmations) =>
+            {
                 let model = &deployment.request.model_id;
-                let ours = Ours { manager: self.chain.manager(), deployer: self.chain.deployer(), model };
-                Ok(Prepared::Decided(transaction::outcome(&receipt, block, header, ours)))
+                let ours = Ours {
+                    manager: self.chain.manager(),
+                    deployer: self.chain.deployer(),
+                    model,
+                };
+                Ok(Prepared::Decided(transaction::outcome(
+                    &receipt, block, header, ours,
+                )))
             }
             Some(_) | None => Ok(Prepared::Later),
         }
@@ -353,7 +476,9 @@ impl Worker {
     /// Sends saved bytes. Takes only what is stored, so nothing can be sent that a restart would not find.
     async fn broadcast(&self, memory: &mut Memory, job: Stored) -> Result<Stored, TurnError> {
         let id = job.deployment.id;
-        let Some(transaction) = job.deployment.state.in_flight() else { return Ok(job) };
+        let Some(transaction) = job.deployment.state.in_flight() else {
+            return Ok(job);
+        };
         match self.chain.broadcast(&transaction.raw).await {
             Sent::Accepted => {
                 memory.sent_at.insert(id, Instant::now());
@@ -361,8 +486,12 @@ impl Worker {
                     return self.save(memory, job, Event::Accepted).await;
                 }
             }
-            Sent::NonceUsed => tracing::info!(deployment = %id, nonce = transaction.nonce, "the nonce is used; receipts will tell by whom"),
-            Sent::NotSent(refusal) => tracing::error!(deployment = %id, nonce = transaction.nonce, ?refusal, "a node refuses the transaction"),
+            Sent::NonceUsed => {
+                tracing::info!(deployment = %id, nonce = transaction.nonce, "the nonce is used; receipts will tell by whom")
+            }
+            Sent::NotSent(refusal) => {
+                tracing::error!(deployment = %id, nonce = transaction.nonce, ?refusal, "a node refuses the transaction")
+            }
             Sent::Unknown(error) => {
                 tracing::warn!(deployment = %id, nonce = transaction.nonce, error = print_chain(&error), "not known whether it was sent");
             }
@@ -371,12 +500,28 @@ impl Worker {
     }
 
     /// Stores what follows from `event`.
-    async fn save(&self, memory: &mut Memory, job: Stored, event: Event) -> Result<Stored, TurnError> {
+    async fn save(
+        &self,
+        memory: &mut Memory,
+        job: Stored,
+        event: Event,
+    ) -> Result<Stored, TurnError> {
         let lease = self.still_leased(memory).await?;
         let from = job.deployment.state.name();
-        let next = job.deployment.after(event, now_ms()).map_err(StoreError::from)?;
+        let next = job
+            .deployment
+            .after(event, now_ms())
+            .map_err(StoreError::from)?;
         let saved = self.store.save(lease, &job, next).await?;
-        let Deployment { id, caller, attempts, state, request, submitted_at_ms: _, updated_at_ms: _ } = &saved.deployment;
+        let Deployment {
+            id,
+            caller,
+            attempts,
+            state,
+            request,
+            submitted_at_ms: _,
+            updated_at_ms: _,
+        } = &saved.deployment;
         let nonce = state.in_flight().map(|transaction| transaction.nonce);
         let transaction = attempts.last().map(|hash| format!("{hash:?}"));
         let model = request.model_id.as_str();
@@ -403,7 +548,9 @@ impl Worker {
     /// The lease this turn began with, prolonged when it has aged. Another one would not do: what the turn has read may be outdated.
     async fn still_leased(&self, memory: &mut Memory) -> Result<Lease, StoreError> {
         let lease = memory.lease.ok_or(StoreError::LeaseLost)?;
-        if memory.leased_at.elapsed() >= LEASE_AGE_MAX && self.take_lease(memory).await? != Some(lease) {
+        if memory.leased_at.elapsed() >= LEASE_AGE_MAX
+            && self.take_lease(memory).await? != Some(lease)
+        {
             return Err(StoreError::LeaseLost);
         }
         Ok(lease)
@@ -412,6 +559,8 @@ impl Worker {
 
 /// Milliseconds since 1970.
 pub fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

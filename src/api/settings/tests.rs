@@ -11,8 +11,14 @@ fn valid() -> HashMap<&'static str, String> {
         ("DEPLOYER_PRIVATE_KEY", KEY.to_string()),
         ("TOKEN_MANAGER_ADDRESS", format!("0x{}", "1".repeat(40))),
         ("MODEL_REGISTRY_ADDRESS", format!("0x{}", "2".repeat(40))),
-        ("RPC_URL", "https://node.example/v2/key, http://127.0.0.1:8545".to_string()),
-        ("REDIS_URL", "rediss://user:password@cache.example:6379/0".to_string()),
+        (
+            "RPC_URL",
+            "https://node.example/v2/key, http://127.0.0.1:8545".to_string(),
+        ),
+        (
+            "REDIS_URL",
+            "rediss://user:password@cache.example:6379/0".to_string(),
+        ),
         ("API_KEYS", format!("frontend:{}", "ab".repeat(32))),
     ])
 }
@@ -22,7 +28,12 @@ fn read(environment: &HashMap<&'static str, String>) -> Result<Settings, Vec<Pro
 }
 
 fn problems(environment: &HashMap<&'static str, String>) -> Vec<String> {
-    read(environment).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+    read(environment)
+        .err()
+        .unwrap_or_default()
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 #[test]
@@ -31,21 +42,43 @@ fn the_required_settings_are_enough_and_the_defaults_are_the_launch_policy() {
     assert_eq!(settings.listen.to_string(), "0.0.0.0:3001");
     assert_eq!(settings.network, "sepolia");
     assert_eq!(settings.rpc_urls.len(), 2);
-    assert_eq!(settings.limits.deploy, Bucket { burst: 200, per_second: 10 });
+    assert_eq!(
+        settings.limits.deploy,
+        Bucket {
+            burst: 200,
+            per_second: 10
+        }
+    );
     assert!(settings.cors_origins.is_empty());
-    let Policy { chain_id, confirmations, fee_cap_wei, economics } = settings.policy;
+    let Policy {
+        chain_id,
+        confirmations,
+        fee_cap_wei,
+        economics,
+    } = settings.policy;
     assert_eq!((chain_id, confirmations), (11_155_111, 2));
     assert_eq!(fee_cap_wei, U256::exp10(11) * 5);
-    assert_eq!(economics.supply_wei_max, economics.supplier_wei + economics.investor_wei);
+    assert_eq!(
+        economics.supply_wei_max,
+        economics.supplier_wei + economics.investor_wei
+    );
     assert_eq!(economics.governor, settings.deployer.address());
-    let vesting = Vesting::Linear { immediate_bps: 1000, duration_seconds: 31_536_000, cliff_seconds: 0 };
+    let vesting = Vesting::Linear {
+        immediate_bps: 1000,
+        duration_seconds: 31_536_000,
+        cliff_seconds: 0,
+    };
     assert_eq!(economics.vesting, vesting);
 }
 
 #[test]
 fn an_empty_environment_is_told_everything_that_is_missing_at_once() {
     let missing = problems(&HashMap::new());
-    let required: Vec<&str> = TABLE.iter().filter(|setting| setting.absent == Absent::Refused).map(|setting| setting.name).collect();
+    let required: Vec<&str> = TABLE
+        .iter()
+        .filter(|setting| setting.absent == Absent::Refused)
+        .map(|setting| setting.name)
+        .collect();
     assert_eq!(missing.len(), required.len(), "{missing:?}");
     for name in required {
         assert!(missing.contains(&format!("{name} is required")), "{name}");
@@ -78,7 +111,10 @@ fn each_wrong_value_is_refused_with_a_rule_and_is_never_shown() {
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "https://app.example.com/path"),
         ("DEPLOYER_PRIVATE_KEY", "0xdeadbeef"),
-        ("DEPLOYER_PRIVATE_KEY", "0x0000000000000000000000000000000000000000000000000000000000000000"),
+        (
+            "DEPLOYER_PRIVATE_KEY",
+            "0x0000000000000000000000000000000000000000000000000000000000000000",
+        ),
         ("TOKEN_MANAGER_ADDRESS", zero.as_str()),
         ("MODEL_REGISTRY_ADDRESS", "0xabc-not-an-address"),
         ("RPC_URL", "ws://node.example/key-in-path"),

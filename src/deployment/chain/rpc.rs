@@ -119,20 +119,37 @@ impl Rpc {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(reqwest::Error::without_url)?;
-        let endpoints = urls.into_iter().map(|url| Endpoint { url, proved: AtomicBool::new(false) }).collect();
-        Ok(Self { client, endpoints, preferred: AtomicUsize::new(0), chain_id })
+        let endpoints = urls
+            .into_iter()
+            .map(|url| Endpoint {
+                url,
+                proved: AtomicBool::new(false),
+            })
+            .collect();
+        Ok(Self {
+            client,
+            endpoints,
+            preferred: AtomicUsize::new(0),
+            chain_id,
+        })
     }
 
     /// Asks the endpoint that answered last, then the others.
     ///
     /// # Errors
     /// [`RpcError`]; a refusal by a node is an answer and is not asked again elsewhere.
-    pub async fn request<T: DeserializeOwned>(&self, method: &'static str, params: Value) -> Result<T, RpcError> {
+    pub async fn request<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: Value,
+    ) -> Result<T, RpcError> {
         let first = self.preferred.load(Ordering::Relaxed);
         let mut fault = Fault::Unreachable;
         for offset in 0..self.endpoints.len() {
             let index = (first + offset) % self.endpoints.len();
-            let Some(endpoint) = self.endpoints.get(index) else { break };
+            let Some(endpoint) = self.endpoints.get(index) else {
+                break;
+            };
             match self.ask_proved(endpoint, method, &params).await {
                 Ok(reply) => {
                     self.preferred.store(index, Ordering::Relaxed);
@@ -145,32 +162,63 @@ impl Rpc {
                 }
             }
         }
-        Err(RpcError::Unanswered { method, endpoints: self.endpoints.len(), fault })
+        Err(RpcError::Unanswered {
+            method,
+            endpoints: self.endpoints.len(),
+            fault,
+        })
     }
 
-    async fn ask_proved(&self, endpoint: &Endpoint, method: &'static str, params: &Value) -> Result<Reply, Fault> {
+    async fn ask_proved(
+        &self,
+        endpoint: &Endpoint,
+        method: &'static str,
+        params: &Value,
+    ) -> Result<Reply, Fault> {
         if !endpoint.proved.load(Ordering::Relaxed) {
             let reply = self.ask(endpoint, "eth_chainId", &json!([])).await?;
-            let found = reply.result.as_str().and_then(|text| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok());
+            let found = reply
+                .result
+                .as_str()
+                .and_then(|text| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok());
             let found = found.ok_or(Fault::Garbled)?;
             if found != self.chain_id {
-                return Err(Fault::WrongChain { found, expected: self.chain_id });
+                return Err(Fault::WrongChain {
+                    found,
+                    expected: self.chain_id,
+                });
             }
             endpoint.proved.store(true, Ordering::Relaxed);
         }
         self.ask(endpoint, method, params).await
     }
 
-    async fn ask(&self, endpoint: &Endpoint, method: &'static str, params: &Value) -> Result<Reply, Fault> {
+    async fn ask(
+        &self,
+        endpoint: &Endpoint,
+        method: &'static str,
+        params: &Value,
+    ) -> Result<Reply, Fault> {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let response = self.client.post(endpoint.url.expose()).json(&body).send().await.map_err(|error| fault_of(&error))?;
+        let response = self
+            .client
+            .post(endpoint.url.expose())
+            .json(&body)
+            .send()
+            .await
+            .map_err(|error| fault_of(&error))?;
         let status = response.status();
         if status.as_u16() == 429 || status.is_server_error() {
             return Err(Fault::Status(status.as_u16()));
         }
         let bytes = read_bounded(response).await?;
-        let mut reply: Reply =
-            serde_json::from_slice(&bytes).map_err(|_| if status.is_success() { Fault::Garbled } else { Fault::Status(status.as_u16()) })?;
+        let mut reply: Reply = serde_json::from_slice(&bytes).map_err(|_| {
+            if status.is_success() {
+                Fault::Garbled
+            } else {
+                Fault::Status(status.as_u16())
+            }
+        })?;
         if reply.id != json!(1) {
             return Err(Fault::Garbled);
         }
@@ -208,8 +256,14 @@ fn fault_of(error: &reqwest::Error) -> Fault {
 
 /// The beginning of a node's message, on one line, without any part of the endpoint's URL that could be a key.
 fn presentable(message: &str, url: &str) -> String {
-    let mut text: String = message.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
-    for part in url.split(['/', '?', '&', '=', '@', ':']).filter(|part| part.len() >= 8) {
+    let mut text: String = message
+        .chars()
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .collect();
+    for part in url
+        .split(['/', '?', '&', '=', '@', ':'])
+        .filter(|part| part.len() >= 8)
+    {
         text = text.replace(part, "[redacted]");
     }
     text.chars().take(MESSAGE_CHARS_MAX).collect()
@@ -217,7 +271,11 @@ fn presentable(message: &str, url: &str) -> String {
 
 fn read<T: DeserializeOwned>(method: &'static str, reply: Reply) -> Result<T, RpcError> {
     match reply.error {
-        Some(ReplyError { code, message }) => Err(RpcError::Refused { method, code, message }),
+        Some(ReplyError { code, message }) => Err(RpcError::Refused {
+            method,
+            code,
+            message,
+        }),
         None => serde_json::from_value(reply.result).map_err(|_| RpcError::Malformed { method }),
     }
 }

@@ -32,15 +32,23 @@ impl Connection {
             .set_number_of_retries(1)
             .set_min_delay(Duration::from_millis(50))
             .set_max_delay(Duration::from_millis(250));
-        let client = redis::Client::open(url.expose().as_str()).map_err(|error| unavailable(&error))?;
-        Ok(Self(client.get_connection_manager_lazy(config).map_err(|error| unavailable(&error))?))
+        let client =
+            redis::Client::open(url.expose().as_str()).map_err(|error| unavailable(&error))?;
+        Ok(Self(
+            client
+                .get_connection_manager_lazy(config)
+                .map_err(|error| unavailable(&error))?,
+        ))
     }
 
     /// Runs a script.
     ///
     /// # Errors
     /// [`Unavailable`]; the script may have run.
-    pub async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, Unavailable> {
+    pub async fn run<T: FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<T, Unavailable> {
         let mut connection = self.0.clone();
         within_deadline(script.invoke_async(&mut connection)).await
     }
@@ -49,7 +57,10 @@ impl Connection {
     ///
     /// # Errors
     /// [`Unavailable`]; some may have run.
-    pub async fn pipeline<T: FromRedisValue>(&self, pipeline: &redis::Pipeline) -> Result<T, Unavailable> {
+    pub async fn pipeline<T: FromRedisValue>(
+        &self,
+        pipeline: &redis::Pipeline,
+    ) -> Result<T, Unavailable> {
         let mut connection = self.0.clone();
         within_deadline(pipeline.query_async(&mut connection)).await
     }
@@ -64,10 +75,15 @@ impl Connection {
     }
 }
 
-async fn within_deadline<T>(command: impl Future<Output = RedisResult<T>>) -> Result<T, Unavailable> {
+async fn within_deadline<T>(
+    command: impl Future<Output = RedisResult<T>>,
+) -> Result<T, Unavailable> {
     match tokio::time::timeout(COMMAND_TIMEOUT, command).await {
         Ok(answer) => answer.map_err(|error| unavailable(&error)),
-        Err(_) => Err(Unavailable(format!("no answer within {} ms", COMMAND_TIMEOUT.as_millis()))),
+        Err(_) => Err(Unavailable(format!(
+            "no answer within {} ms",
+            COMMAND_TIMEOUT.as_millis()
+        ))),
     }
 }
 
