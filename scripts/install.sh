@@ -14,9 +14,17 @@ for tool in cargo npm python3; do
     command -v "$tool" >/dev/null || fail "$tool is not installed; on Debian: apt-get install $tool"
 done
 
+# A stamp holds the checksum of what was installed from, so that a changed lock file installs again.
+up_to_date() { # stamp file
+    [ -f "$1" ] && sha256sum --check --status "$1"
+}
+
+node_stamp=target/tools/node.sha256
+python_stamp=target/tools/python.sha256
+
 missing=
 command -v redis-server >/dev/null || missing="$missing redis-server"
-python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip"
+up_to_date $python_stamp || python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip"
 if [ -n "$missing" ]; then
     echo "install:$missing, by apt-get"
     command -v apt-get >/dev/null || fail "missing$missing, and there is no apt-get to install it"
@@ -29,12 +37,6 @@ if [ -n "$missing" ]; then
         fail "apt-get could not install$missing"
 fi
 
-# A stamp holds the checksum of what was installed from, so that a changed lock file installs again.
-up_to_date() { # stamp file
-    [ -f "$1" ] && sha256sum --check --status "$1"
-}
-
-node_stamp=target/tools/node.sha256
 if ! { [ -d tests/contracts/node_modules ] && up_to_date $node_stamp; }; then
     echo "install: anvil and solc, by npm ci in tests/contracts"
     mkdir -p target/tools
@@ -42,12 +44,11 @@ if ! { [ -d tests/contracts/node_modules ] && up_to_date $node_stamp; }; then
     sha256sum tests/contracts/package-lock.json >$node_stamp
 fi
 
-python_stamp=target/tools/python.sha256
 if ! { [ -d target/tools/python ] && up_to_date $python_stamp; }; then
     echo "install: boto3, by pip into target/tools/python"
     mkdir -p target/tools
     rm -rf target/tools/python
-    python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore \
+    python3 -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --root-user-action=ignore \
         --target target/tools/python --require-hashes -r scripts/requirements.txt || fail "pip could not install boto3"
     sha256sum scripts/requirements.txt >$python_stamp
 fi
