@@ -29,7 +29,7 @@ from local.processes import Failure, NotYet, Processes, free_port, listens, unti
 MANIFEST = "manifests/development.yaml"
 ACCOUNT = "tests/fixtures/account.yaml"
 ANVIL = "tests/contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
-BINARIES = "target/debug"
+BINARIES = os.environ.get("DEMO_BINARIES", "target/debug")
 REPOSITORY = "932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts"
 REGION = "us-east-1"
 CLUSTER, SERVICE = "hokusai-development", "hokusai-contracts-development"
@@ -513,7 +513,7 @@ def main():
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
-    story = Story(tempfile.mkdtemp(prefix="demo-", dir=os.path.join(ROOT, "target")))
+    story = Story(tempfile.mkdtemp(prefix="demo-", dir=os.environ.get("DEMO_DIRECTORY", os.path.join(ROOT, "target"))))
     status = 1
     try:
         tell(story)
