@@ -240,7 +240,7 @@ fn printer(output: Output) -> impl FnMut(&Progress<'_>) {
             Progress::Applied {
                 step,
                 error: Some(error),
-            } => print!("{step}      failed: {error}\n"),
+            } => println!("{step}      failed: {error}"),
             Progress::Unreadable {
                 error,
                 retry_seconds,

@@ -4,25 +4,26 @@
 //! and the next pass plans it. The order is: create and widen, then the one ECS call, then narrow and delete.
 //! Nothing is planned against what does not carry the unit's owner tag.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::observed::{Found, Observed};
-use super::resource::{Dimension, Resources, Role};
+use super::resource::Resources;
 use super::spec::Spec;
 
+mod alarms;
 mod call;
 pub mod diff;
 mod display;
 mod subject;
+mod supports;
 mod traffic;
 mod workload;
 
+pub use alarms::metric_name;
 pub use call::{Call, ServiceCall};
 pub use subject::{Kind, Subject};
 
-use diff::{Change, diff};
+use diff::Change;
 
 /// One decision about a whole unit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -249,243 +250,4 @@ impl Planning<'_> {
                 .map(|subject| Blocked::Missing { subject }),
         );
     }
-
-    fn log_group(&mut self) -> Unsettled {
-        let (desired, observed) = (&self.desired.log_group, self.observed.log_group.as_ref());
-        let subject = Subject::new(Kind::LogGroup, &desired.name);
-        let Some(found) = observed else {
-            self.step(
-                &subject,
-                Call::CreateLogGroup {
-                    name: desired.name.clone(),
-                },
-                vec![],
-            );
-            return Some(subject);
-        };
-        let changes = diff(&found.value, desired);
-        if changes.is_empty() || !self.is_ours(&subject, found) {
-            return None;
-        }
-        // Retention is the only field of a group that can differ; where output is kept does not hold up the tasks.
-        if let Some(days) = desired.retention_days {
-            self.step(
-                &subject,
-                Call::PutRetentionPolicy {
-                    group: desired.name.clone(),
-                    days,
-                },
-                changes,
-            );
-        }
-        None
-    }
-
-    fn role(&mut self, desired: &Role, observed: Option<&Found<Role>>) -> Unsettled {
-        let subject = Subject::new(Kind::Role, &desired.name);
-        let role = desired.name.clone();
-        let Some(found) = observed else {
-            self.step(
-                &subject,
-                Call::CreateRole {
-                    role,
-                    trust: desired.trust.clone(),
-                },
-                vec![],
-            );
-            return Some(subject);
-        };
-        let changes = diff(&found.value, desired);
-        if changes.is_empty() {
-            return None;
-        }
-        if !self.is_ours(&subject, found) {
-            return Some(subject);
-        }
-        let Role {
-            name: _,
-            trust,
-            policies,
-            attached,
-        } = desired;
-        let under = |field: &str| {
-            changes
-                .iter()
-                .filter(|change| change.path.starts_with(field))
-                .cloned()
-                .collect::<Vec<_>>()
-        };
-        if *trust != found.value.trust {
-            self.step(
-                &subject,
-                Call::UpdateAssumeRolePolicy {
-                    role: role.clone(),
-                    trust: trust.clone(),
-                },
-                under("trust"),
-            );
-        }
-        for (policy, document) in policies {
-            if found.value.policies.get(policy) != Some(document) {
-                let (role, policy, document) = (role.clone(), policy.clone(), document.clone());
-                let changes = under(&format!("policies.{policy}"));
-                self.step(
-                    &subject,
-                    Call::PutRolePolicy {
-                        role,
-                        policy,
-                        document,
-                    },
-                    changes,
-                );
-            }
-        }
-        for policy in found
-            .value
-            .policies
-            .keys()
-            .filter(|policy| !policies.contains_key(*policy))
-        {
-            self.step(
-                &subject,
-                Call::DeleteRolePolicy {
-                    role: role.clone(),
-                    policy: policy.clone(),
-                },
-                vec![],
-            );
-        }
-        for policy in found.value.attached.difference(attached) {
-            self.step(
-                &subject,
-                Call::DetachRolePolicy {
-                    role: role.clone(),
-                    policy_arn: policy.clone(),
-                },
-                vec![],
-            );
-        }
-        Some(subject)
-    }
-
-    fn discovery(&mut self) -> Unsettled {
-        let desired = &self.desired.discovery;
-        let subject = Subject::new(
-            Kind::Discovery,
-            &format!("{}.{}", desired.name, desired.namespace),
-        );
-        let Some(found) = &self.observed.discovery else {
-            match &self.observed.namespace {
-                Some(namespace) => {
-                    let (namespace, service) = (namespace.clone(), desired.clone());
-                    self.step(
-                        &subject,
-                        Call::CreateDiscoveryService { namespace, service },
-                        vec![],
-                    );
-                }
-                None => self.needs(
-                    &subject,
-                    vec![Subject::new(Kind::Namespace, &desired.namespace)],
-                ),
-            }
-            return Some(subject);
-        };
-        let changes = diff(&found.value, desired);
-        if changes.is_empty() || !self.is_ours(&subject, found) {
-            return None;
-        }
-        if found.value.record_type != desired.record_type {
-            // UpdateService of Cloud Map takes a new TTL for existing records, not other record types.
-            self.plan.blocked.push(Blocked::Immutable {
-                subject: subject.clone(),
-                changes,
-            });
-            return Some(subject);
-        }
-        self.step(
-            &subject,
-            Call::UpdateDiscoveryService {
-                arn: found.arn.clone(),
-                ttl_seconds: desired.ttl_seconds,
-            },
-            changes,
-        );
-        Some(subject)
-    }
-
-    /// Puts what differs, deletes what is ours and no longer wanted — but that only once the service has what it needs.
-    fn alarms(&mut self, service: Unsettled) {
-        let Planning {
-            spec,
-            desired,
-            observed,
-            ..
-        } = self;
-        let (spec, desired, observed) = (*spec, *desired, *observed);
-        let target_group = observed
-            .target_group
-            .as_ref()
-            .map(|found| found.arn.as_str());
-        let load_balancer = observed
-            .load_balancer
-            .as_ref()
-            .map(|found| found.arn.as_str());
-        for (name, alarm) in &desired.alarms {
-            let subject = Subject::new(Kind::Alarm, name);
-            let found = observed.alarms.get(name);
-            let changes = found.map(|found| diff(&found.value, alarm));
-            if changes.as_ref().is_some_and(Vec::is_empty)
-                || found.is_some_and(|found| !self.is_ours(&subject, found))
-            {
-                continue;
-            }
-            let resolve = |dimension: &Dimension| match dimension {
-                Dimension::Text(text) => Ok(text.clone()),
-                Dimension::TargetGroup => metric_name(target_group)
-                    .ok_or_else(|| Subject::new(Kind::TargetGroup, &desired.target_group.name)),
-                Dimension::LoadBalancer => metric_name(load_balancer)
-                    .ok_or_else(|| Subject::new(Kind::LoadBalancer, &spec.load_balancer.name)),
-            };
-            let resolved: Result<BTreeMap<_, _>, _> = alarm
-                .dimensions
-                .iter()
-                .map(|(name, dimension)| Ok((name.clone(), resolve(dimension)?)))
-                .collect();
-            match resolved {
-                Ok(dimensions) => {
-                    let call = Call::PutMetricAlarm {
-                        name: name.clone(),
-                        dimensions,
-                        alarm: alarm.clone(),
-                        create: found.is_none(),
-                    };
-                    self.step(&subject, call, changes.unwrap_or_default());
-                }
-                Err(missing) => self.needs(&subject, vec![missing]),
-            }
-        }
-        let obsolete = observed.alarms.iter().filter(|(name, found)| {
-            !desired.alarms.contains_key(*name) && found.owner.as_deref() == Some(&spec.name)
-        });
-        for (name, _) in obsolete {
-            let subject = Subject::new(Kind::Alarm, name);
-            match &service {
-                None => self.step(&subject, Call::DeleteAlarm { name: name.clone() }, vec![]),
-                Some(service) => self.needs(&subject, vec![service.clone()]),
-            }
-        }
-    }
-}
-
-/// CloudWatch names load balancers and target groups by the ending of their ARNs: `app/name/id`, `targetgroup/name/id`.
-/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
-pub fn metric_name(arn: Option<&str>) -> Option<String> {
-    let resource = arn?.splitn(6, ':').nth(5)?;
-    Some(
-        resource
-            .strip_prefix("loadbalancer/")
-            .unwrap_or(resource)
-            .to_owned(),
-    )
 }

@@ -111,14 +111,16 @@ pub struct ListenerRule {
 
 /// A reference from one resource to another that should be this unit's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub enum Join {
     /// This unit's, whatever its ARN is today.
+    #[serde(rename = "this unit's")]
     Ours,
-    /// Something else: its ARN.
-    Other(String),
     /// Nothing at all.
+    #[serde(rename = "none")]
     None,
+    /// Something else: its ARN.
+    #[serde(untagged)]
+    Other(String),
 }
 
 /// A Cloud Map service under a private namespace.
@@ -278,12 +280,14 @@ pub struct Alarm {
 
 /// The value of an alarm's dimension.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub enum Dimension {
-    /// A name known beforehand, or anything AWS had that is not this unit's.
-    Text(String),
     /// The ending of this unit's target group's ARN, from `targetgroup/` on.
+    #[serde(rename = "this unit's target group")]
     TargetGroup,
     /// The ending of the load balancer's ARN, from `app/` on.
+    #[serde(rename = "the load balancer")]
     LoadBalancer,
+    /// A name known beforehand, or anything AWS had that is not this unit's.
+    #[serde(untagged)]
+    Text(String),
 }

@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::manifest::{Manifest, Problem, Reading};
+use super::manifest::fields::Reading;
+use super::manifest::{Manifest, Problem};
 
 mod parse;
 mod read;

@@ -23,7 +23,7 @@ impl Scaling {
     async fn new() -> Scaling {
         let simulator = simulator();
         let config = in_process(&simulator);
-        crate::add_service(&simulator).await;
+        crate::add_service(&config).await;
         Scaling {
             client: Client::new(&config),
             simulator,

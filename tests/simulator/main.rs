@@ -74,13 +74,42 @@ fn code<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug, R: std::f
 }
 
 /// Makes the service that scaling tests scale: one task wanted.
-async fn add_service(simulator: &Simulator) {
-    simulator.with(|world, _| {
-        contracts::simulator::ecs::set_desired_count(
-            world,
-            "hokusai-development",
-            "hokusai-contracts-development",
-            1,
+async fn add_service(config: &SdkConfig) {
+    use aws_sdk_ecs::types::{
+        AwsVpcConfiguration, Compatibility, ContainerDefinition, LaunchType, NetworkConfiguration,
+        NetworkMode,
+    };
+    let ecs = aws_sdk_ecs::Client::new(config);
+    let image = "932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts:0.1.0";
+    let container = ContainerDefinition::builder()
+        .name("api")
+        .image(image)
+        .build();
+    let register = ecs
+        .register_task_definition()
+        .family("hokusai-contracts-task")
+        .requires_compatibilities(Compatibility::Fargate)
+        .network_mode(NetworkMode::Awsvpc)
+        .cpu("256")
+        .memory("512")
+        .container_definitions(container);
+    register.send().await.unwrap();
+    let network = AwsVpcConfiguration::builder()
+        .subnets("subnet-0a1b2c3d4e5f60718")
+        .security_groups("sg-0c3d4e5f607182930")
+        .build()
+        .unwrap();
+    let create = ecs
+        .create_service()
+        .cluster("hokusai-development")
+        .service_name("hokusai-contracts-development")
+        .task_definition("hokusai-contracts-task")
+        .launch_type(LaunchType::Fargate)
+        .desired_count(1)
+        .network_configuration(
+            NetworkConfiguration::builder()
+                .awsvpc_configuration(network)
+                .build(),
         );
-    });
+    create.send().await.unwrap();
 }

@@ -200,7 +200,11 @@ impl Planning<'_> {
                         running: counts.0,
                         healthy: counts.1,
                         desired: running.desired_count,
-                        event: running.event.clone(),
+                        // The newest event of a service that ECS has not looked at since.
+                        event: running
+                            .event
+                            .clone()
+                            .filter(|event| !event.ends_with("has reached a steady state.")),
                     });
                 }
                 !settled

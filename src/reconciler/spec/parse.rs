@@ -5,7 +5,7 @@
 use serde_yaml::Value;
 
 use super::{DnsName, Image};
-use crate::reconciler::manifest::{Wrong, text, wrong};
+use crate::reconciler::manifest::value::{Wrong, text, whole, wrong};
 
 /// A text of 1 to `length_max` characters, all of them letters, digits or one of `others`.
 pub fn name(length_max: usize, others: &'static str) -> impl Fn(&Value) -> Result<String, Wrong> {
@@ -257,7 +257,7 @@ const RETENTION_DAYS: [u32; 22] = [
 
 /// A retention CloudWatch Logs offers.
 pub fn retention(value: &Value) -> Result<u32, Wrong> {
-    let days = crate::reconciler::manifest::whole(1, 3653)(value)?;
+    let days = whole(1, 3653)(value)?;
     if RETENTION_DAYS.contains(&days) {
         return Ok(days);
     }

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::parse;
 use super::{Alarms, Health, Image, LoadBalancer, Logs, Network, Scaling, Spec, Task};
-use crate::reconciler::manifest::{Fields, Reading, positive, text, whole, wrong};
+use crate::reconciler::manifest::fields::{Fields, Reading};
+use crate::reconciler::manifest::value::{positive, text, whole, wrong};
 
 /// The whole manifest.
 pub fn unit(reading: &Reading<'_>) -> Option<Spec> {

@@ -1,0 +1,37 @@
+# Every target is one command; `make` alone lists them.
+MANIFEST ?= manifests/development.yaml
+RECONCILER = cargo run --quiet --bin reconciler --
+
+.DEFAULT_GOAL := help
+.PHONY: help install build check test demo bless validate plan reconcile
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## install what building, testing and the demo need (Redis, anvil, solc, boto3); nothing when all is there
+	@scripts/install.sh
+
+build: ## build the three programs
+	cargo build --locked --bins
+
+check: ## formatting and lints
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+test: install ## everything that is fast, the demo among it
+	cargo nextest run --locked
+
+demo: install build ## the whole thing on this machine: an empty account, a converged one, a token on chain, drift healed (KEEP=1 leaves it running)
+	@scripts/demo.py $(if $(KEEP),--keep)
+
+bless: ## rewrite the expected texts of the reconciler's tests; their diff is the review
+	BLESS=1 cargo nextest run --locked --test reconciler
+
+validate: ## check MANIFEST, all mistakes at once
+	@$(RECONCILER) validate $(MANIFEST)
+
+plan: ## show what MANIFEST would change in AWS
+	@$(RECONCILER) plan $(MANIFEST)
+
+reconcile: ## make AWS equal to MANIFEST and wait until it is stable
+	@$(RECONCILER) reconcile $(MANIFEST)

@@ -1,0 +1,17 @@
+//! The reconciler's decisions, as data: manifests in and located problems out, observed worlds in and plans out.
+//!
+//! Pure: nothing here starts a server. Expected texts are files beside this one; `BLESS=1` rewrites them, and their diff
+//! is what a reviewer reads.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod golden;
+mod manifests;
+mod plans;
+mod world;
