@@ -33,6 +33,7 @@ BINARIES = os.environ.get("DEMO_BINARIES", "target/debug")
 REPOSITORY = "hokusai/contracts"
 REGION = "us-east-1"
 CLUSTER, SERVICE = "hokusai-development", "hokusai-contracts-development"
+LOG_GROUP = "/ecs/hokusai-contracts"
 TARGET_GROUP = "hokusai-contracts-3001"
 PARAMETERS = "/hokusai/development/contracts/"
 CHAIN_ID = 11155111
@@ -55,6 +56,7 @@ class Story:
         self.begun = time.monotonic()
         self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self.step = "start"
+        self.simulation = None
 
     def begin(self, step):
         """Names what is being done, for the case that it fails."""
@@ -127,8 +129,10 @@ def start_redis(story):
 def start_chain(story):
     story.begin("chain")
     port = free_port()
-    # Interval mining, because automine loses wake-ups under load.
-    argv = [ANVIL, "--host", "127.0.0.1", "--port", port, "--block-time", 1, "--chain-id", CHAIN_ID, "--prune-history"]
+    # Interval mining, because automine loses wake-ups under load. As much history as a pruned node of the real network
+    # keeps: the service reads nonces as of the last confirmed block.
+    argv = [ANVIL, "--host", "127.0.0.1", "--port", port, "--block-time", 1, "--chain-id", CHAIN_ID,
+            "--prune-history", 128]
     story.processes.start("anvil", argv, environment())
     story.processes.wait_for("anvil", 20, lambda: listens(port))
     node = Node(f"http://127.0.0.1:{port}")
@@ -200,6 +204,15 @@ class Simulation:
         return sorted(one["Target"]["Id"] for one in described if one["TargetHealth"]["State"] == "healthy")
 
 
+    def task_logs(self, lines):
+        """The last lines the tasks wrote, from the simulated CloudWatch Logs."""
+        logs = self.client("logs")
+        streams = logs.describe_log_streams(logGroupName=LOG_GROUP)["logStreams"]
+        for name in (stream["logStreamName"] for stream in streams):
+            events = logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=name, limit=lines)["events"]
+            yield name, [event["message"] for event in events]
+
+
 def start_simulator(story):
     story.begin("simulator")
     state = os.path.join(story.directory, "simulator")
@@ -211,6 +224,7 @@ def start_simulator(story):
     story.processes.wait_for("simulator", 20, lambda: os.path.exists(ready))
     with open(ready) as file:
         simulation = Simulation(json.load(file))
+    story.simulation = simulation
     address = ":".join(map(str, simulation.load_balancer))
     story.say(f"AWS at {simulation.endpoint}, https://{HOST} at {address}")
     return simulation
@@ -498,8 +512,14 @@ def tell(story):
 def explain(story, failure):
     """Why it failed, with the ends of the logs that may say more."""
     print(f"{story.clock()}  {story.step}: failed: {failure}", file=sys.stderr)
-    for name, lines in story.processes.tails(15):
-        print(f"--- {name}.log", *lines, sep="\n  ", file=sys.stderr)
+    tails = [(f"{name}.log", lines) for name, lines in story.processes.tails(15)]
+    if story.simulation:
+        try:
+            tails += story.simulation.task_logs(15)
+        except Exception as error:  # noqa: BLE001 - the simulator may be what failed
+            tails.append(("task logs", [f"cannot be read: {error}"]))
+    for name, lines in tails:
+        print(f"--- {name}", *lines, sep="\n  ", file=sys.stderr)
 
 
 def main():
