@@ -9,6 +9,7 @@
 
 mod account;
 mod api;
+mod live;
 mod machine;
 mod reading;
 mod timeline;
