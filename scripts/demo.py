@@ -1,13 +1,16 @@
+#!/usr/bin/env python3
 """The whole product on one machine: manifest, converged (simulated) AWS, a token on chain, damage and healing.
 
 Run by `make demo`, which builds the binaries and runs `scripts/install.sh` first. Prints a line per step; the last two
 are the token's address with its name read from chain, and `no changes`. Takes every process it started with it,
-however it ends. `KEEP=1` keeps the environment up until Ctrl-C and says how to use it.
+however it ends. `--keep` (`make demo KEEP=1`) keeps the environment up until Ctrl-C and says how to use it.
 
 Exit status: 0 when every step came out right, 1 when one did not, 130 or 143 after a signal.
 """
 
+import argparse
 import hashlib
+import itertools
 import json
 import os
 import secrets
@@ -110,8 +113,8 @@ def require_tools(story):
         return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=True).stdout
 
     redis = next(word[2:] for word in version("redis-server", "--version").split() if word.startswith("v="))
-    anvil = version(ANVIL, "--version").split()[-1]
-    anvil = version(ANVIL, "--version").splitlines()[0].split(":")[-1].strip() or anvil
+    # "anvil Version: 1.7.1-…", then lines about the build.
+    anvil = version(ANVIL, "--version").splitlines()[0].split()[-1]
     story.say(f"redis-server {redis}, anvil {anvil}, boto3 {boto3.__version__}")
 
 
@@ -304,8 +307,11 @@ def show_idempotence(story, simulation):
     mutating = {name: call["calls"] for name, call in calls.items() if call["mutating"]}
     if status != 0 or mutating:
         raise Failure(f"a second reconcile ended with {status} and changed things: {mutating}; {lines[-1:]}")
-    counts = ", ".join(f"{name} {call['calls']}" for name, call in sorted(calls.items()))
-    story.say(f"a second reconcile makes 0 mutating calls ({counts})")
+    reads = sum(call["calls"] for call in calls.values())
+    story.say(f"a second reconcile makes 0 mutating calls and {reads} reads:")
+    for service, group in itertools.groupby(sorted(calls), key=lambda name: name.split(".")[0]):
+        counts = ", ".join(f"{name.split('.')[1]} {calls[name]['calls']}" for name in group)
+        story.detail(f"  {service}: {counts}")
 
 
 def show_refusals(story, frontend, key):
@@ -422,7 +428,7 @@ def heal(story, simulation, victim, traffic):
     answered = ", ".join(f"{count} {method}" for method, count in traffic.answered.items())
     failed = "; ".join(f"{what} at {when} s" for when, what in traffic.failures[:5])
     more = f" ({failed}{' …' if len(traffic.failures) > 5 else ''})" if failed else ""
-    story.say(f"{answered} answered while the task was killed, {len(traffic.failures)} failed{more}")
+    story.say(f"{answered} answered while damage was done and healed, {len(traffic.failures)} failed{more}")
 
 
 def check_submissions(story, node, addresses, frontend, key, traffic):
@@ -461,6 +467,7 @@ def finish(story, simulation, token):
 
 
 def keep(story, simulation, node, key):
+    story.begin("kept")
     address, port = simulation.load_balancer
     print(f"""
 The environment stays up until Ctrl-C (or: kill {os.getpid()}).
@@ -474,11 +481,14 @@ The environment stays up until Ctrl-C (or: kill {os.getpid()}).
   tasks     curl {simulation.endpoint}/_simulator/tasks
   logs      {story.directory}/*.log
 """, flush=True)
-    while True:
-        signal.pause()
+    try:
+        while True:
+            signal.pause()
+    except Stopped:
+        story.say("stopping")
 
 
-def tell(story):
+def tell(story, kept):
     key = secrets.token_urlsafe(24)
     require_tools(story)
     redis_url = start_redis(story)
@@ -499,19 +509,20 @@ def tell(story):
     token = read_token(story, node, addresses, model, body, details)
 
     traffic = Traffic(frontend, key, deployment, {"userAddress": RECIPIENT})
+    story.begin("traffic")
     traffic.start()
+    until("the traffic flows", 10, lambda: min(traffic.answered.values()) > 0 and traffic.answered["GET"] > 50)
     alarm, victim = break_things(story, simulation)
     show_plan(story, simulation, alarm)
     heal(story, simulation, victim, traffic)
     check_submissions(story, node, addresses, frontend, key, traffic)
     finish(story, simulation, token)
-    if os.environ.get("KEEP"):
+    if kept:
         keep(story, simulation, node, key)
 
 
 def explain(story, failure):
-    """Why it failed, with the ends of the logs that may say more."""
-    print(f"{story.clock()}  {story.step}: failed: {failure}", file=sys.stderr)
+    """The ends of the logs, and below them, where it is seen, why it failed."""
     tails = [(f"{name}.log", lines) for name, lines in story.processes.tails(15)]
     if story.simulation:
         try:
@@ -520,9 +531,14 @@ def explain(story, failure):
             tails.append(("task logs", [f"cannot be read: {error}"]))
     for name, lines in tails:
         print(f"--- {name}", *lines, sep="\n  ", file=sys.stderr)
+    print(file=sys.stderr)
+    print(f"{story.clock()}  {story.step}: failed: {failure}", file=sys.stderr)
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--keep", action="store_true", help="leave everything running at the end, until Ctrl-C")
+    arguments = parser.parse_args()
     os.chdir(ROOT)
     os.makedirs("target", exist_ok=True)
 
@@ -536,7 +552,7 @@ def main():
     story = Story(tempfile.mkdtemp(prefix="demo-", dir=os.environ.get("DEMO_DIRECTORY", os.path.join(ROOT, "target"))))
     status = 1
     try:
-        tell(story)
+        tell(story, arguments.keep)
         status = 0
     except Stopped as stopped:
         status = 128 + stopped.args[0]

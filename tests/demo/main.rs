@@ -44,7 +44,6 @@ impl Demo {
             .current_dir(root)
             .env("DEMO_BINARIES", binaries)
             .env("DEMO_DIRECTORY", directory.path())
-            .env_remove("KEEP")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
