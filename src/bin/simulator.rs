@@ -1,2 +1,219 @@
-//! Stub.
-fn main() {}
+//! `simulator`: the simulated AWS as a process: argv → sockets and tasks until a signal → exit code.
+
+#![allow(clippy::print_stderr, reason = "a command line program prints")]
+
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+use contracts::shutdown;
+use contracts::simulator::address::{ClaimError, Subnet};
+use contracts::simulator::balancer::{self, Balancer};
+use contracts::simulator::{Simulator, account, live, serve};
+use contracts::telemetry::chain;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+/// A simulated AWS on this machine: its APIs on one loopback port, a load balancer on another, tasks as processes.
+///
+/// Any AWS client can use it: point AWS_ENDPOINT_URL (or --endpoint-url) at it, region us-east-1, any credentials.
+/// Nothing is kept: it starts from the account file each time, and takes its tasks with it when it ends.
+#[derive(Parser)]
+#[command(
+    name = "simulator",
+    version,
+    after_help = "Once it answers, DIR/ready.json holds the addresses:
+  endpoint       the AWS APIs
+  load_balancer  the HTTPS listener; it routes by host name, so connect here and ask for the host you want
+  ca_file        the certificate that clients of the load balancer must trust
+
+Example, with a build of the API standing for its image:
+  simulator --port 4566 --account tests/fixtures/account.yaml --state /tmp/aws \\
+            --image hokusai/contracts=target/debug/contracts-api
+  AWS_ENDPOINT_URL=http://127.0.0.1:4566 aws ecs list-clusters
+  curl http://127.0.0.1:4566/_simulator/tasks     (also: calls, balancer, ready; DELETE calls starts counting anew)
+
+Events go to standard error, one a line; RUST_LOG=debug shows more. SIGTERM or Ctrl-C ends it."
+)]
+struct Line {
+    /// The port of the APIs; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// What exists at the start (YAML)
+    #[arg(long, value_name = "FILE")]
+    account: PathBuf,
+    /// Where ready.json and the load balancer's ca.pem are written; made when absent
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    /// The program that runs as the image of an ECR repository; may be given several times
+    #[arg(long = "image", value_name = "REPOSITORY=COMMAND", value_parser = image)]
+    images: Vec<(String, PathBuf)>,
+}
+
+fn image(text: &str) -> Result<(String, PathBuf), String> {
+    let (repository, command) = text.split_once('=').ok_or("expected REPOSITORY=COMMAND")?;
+    let command = Path::new(command)
+        .canonicalize()
+        .map_err(|error| format!("{command}: {error}"))?;
+    Ok((repository.to_owned(), command))
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("failed to read {}", .0.display())]
+    Account(PathBuf, #[source] io::Error),
+    #[error("{} is refused", .0.display())]
+    Refused(PathBuf, #[source] account::Error),
+    #[error("failed to listen on {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+    #[error("failed to write to {}", .0.display())]
+    State(PathBuf, #[source] io::Error),
+    #[error("failed to listen for signals")]
+    Signals(#[source] io::Error),
+    #[error(transparent)]
+    Address(#[from] ClaimError),
+    #[error("the load balancer does not stand")]
+    Balancer(#[from] balancer::Error),
+    #[error("tasks cannot run")]
+    Live(#[from] live::Error),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let line = Line::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("contracts=info"));
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_env_filter(filter)
+        .with_target(false)
+        .init();
+    match simulate(line).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("simulator: {}", chain(&failure));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything is bound before anything is announced; everything ends before this returns.
+async fn simulate(line: Line) -> Result<(), Failure> {
+    let Line {
+        port,
+        account: account_file,
+        state,
+        images,
+    } = line;
+    let text = tokio::fs::read_to_string(&account_file).await;
+    let text = text.map_err(|source| Failure::Account(account_file.clone(), source))?;
+    let account = account::parse(&text).map_err(|source| Failure::Refused(account_file, source))?;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_millis();
+    let now = u64::try_from(now).unwrap_or(u64::MAX);
+    let simulator = Simulator::new(account.into_world(fastrand::u64(..), now), now);
+
+    let state_failure = |source| Failure::State(state.clone(), source);
+    tokio::fs::create_dir_all(&state)
+        .await
+        .map_err(state_failure)?;
+    let state = state.canonicalize().map_err(state_failure)?;
+    let ready = state.join("ready.json");
+    remove(&ready)?;
+    let asked = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let listener = TcpListener::bind(asked)
+        .await
+        .map_err(|source| Failure::Listen(asked, source))?;
+    let bound = listener
+        .local_addr()
+        .map_err(|source| Failure::Listen(asked, source))?;
+    // Held to the end: tasks and load balancer live in it.
+    let subnet = Subnet::claim()?;
+    let balancer = Balancer::bind(simulator.clone(), subnet.host(1), &state).await?;
+    let announcement = json!({
+        "endpoint": format!("http://{bound}"), "load_balancer": balancer.address().to_string(),
+        "ca_file": balancer.authority_file(),
+    });
+
+    let (trigger, stop) = shutdown::channel();
+    let until_stopped = || {
+        let mut stop = stop.clone();
+        async move { stop.wait().await }
+    };
+    let options = live::Options {
+        images: images.into_iter().collect(),
+        network: subnet.host(0),
+    };
+    let run_tasks = async {
+        let ended = live::run(simulator.clone(), options, until_stopped()).await;
+        trigger.shut_down();
+        ended
+    };
+    let run_until_signal = async {
+        let ended = announce_and_wait(&ready, &announcement.to_string(), until_stopped()).await;
+        trigger.shut_down();
+        ended
+    };
+    let (tasks, waited, (), ()) = tokio::join!(
+        run_tasks,
+        run_until_signal,
+        serve::serve(listener, simulator.clone(), until_stopped()),
+        balancer.run(until_stopped()),
+    );
+    remove(&ready)?;
+    tasks?;
+    waited
+}
+
+/// Returns at a signal, or when something else ends the simulation.
+async fn announce_and_wait(
+    ready: &Path,
+    announcement: &str,
+    stopped: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let mut signal = pin!(shutdown::signal());
+    // A signal that comes as soon as the file is there must find its handler: it is installed at the first poll.
+    let early = tokio::select! {
+        biased;
+        received = &mut signal => Some(received),
+        written = write_whole(ready, announcement) => { written?; None }
+    };
+    tracing::info!("ready: {announcement}");
+    let received = match early {
+        Some(received) => received,
+        None => tokio::select! {
+            received = signal => received,
+            () = stopped => return Ok(()),
+        },
+    };
+    let name = received.map_err(Failure::Signals)?;
+    tracing::info!("{name}: stopping");
+    Ok(())
+}
+
+/// Whoever sees the file sees all of it.
+async fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
+    let partial = path.with_extension("partial");
+    let written = match tokio::fs::write(&partial, text).await {
+        Ok(()) => tokio::fs::rename(&partial, path).await,
+        failed => failed,
+    };
+    written.map_err(|source| Failure::State(path.to_owned(), source))
+}
+
+/// A file of an earlier run would lead clients astray.
+fn remove(path: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Failure::State(path.to_owned(), error))
+        }
+        _ => Ok(()),
+    }
+}

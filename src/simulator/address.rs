@@ -22,7 +22,9 @@ pub const LAST_TASK_HOST: u8 = 254;
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
     /// Every candidate is held by a live process.
-    #[error("all loopback subnets from 127.45.1.0/24 to 127.45.254.0/24 are claimed by other simulators")]
+    #[error(
+        "all loopback subnets from 127.45.1.0/24 to 127.45.254.0/24 are claimed by other simulators"
+    )]
     Exhausted,
     /// The kernel refused the socket for another reason than its being taken.
     #[error("failed to claim the loopback subnet 127.45.{third}.0/24")]
@@ -49,10 +51,14 @@ impl Subnet {
     pub fn claim() -> Result<Subnet, ClaimError> {
         for third in 1..=254 {
             let name = format!("contracts-simulator/127.45.{third}.0");
-            let claim = SocketAddr::from_abstract_name(name).and_then(|name| UnixListener::bind_addr(&name));
+            let claim = SocketAddr::from_abstract_name(name)
+                .and_then(|name| UnixListener::bind_addr(&name));
             match claim {
                 Ok(claim) => {
-                    return Ok(Subnet { third, _claim: claim });
+                    return Ok(Subnet {
+                        third,
+                        _claim: claim,
+                    });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(source) => return Err(ClaimError::Socket { third, source }),
@@ -88,6 +94,9 @@ mod tests {
         drop(first);
         // Another test process may take it in between, so all that is certain is that it was not leaked by this one.
         let third = Subnet::claim().unwrap();
-        assert!(third.third != second.third, "{third} is still held as {second}, {address} was freed");
+        assert!(
+            third.third != second.third,
+            "{third} is still held as {second}, {address} was freed"
+        );
     }
 }

@@ -76,16 +76,26 @@ pub struct Balancer {
 impl Balancer {
     /// Listens on `address`, port 443 or (where that is not allowed or taken) any free one, and writes the certificate
     /// clients must trust to `ca.pem` in `directory`.
-    pub async fn bind(simulator: Simulator, address: Ipv4Addr, directory: &Path) -> Result<Balancer, Error> {
+    pub async fn bind(
+        simulator: Simulator,
+        address: Ipv4Addr,
+        directory: &Path,
+    ) -> Result<Balancer, Error> {
         let domains = simulator.with(|world, _| elbv2::certificate_domains(world, LISTENER_PORT));
         let issued = certificate::issue(&domains.ok_or(Error::NoListener)?)?;
         let authority_file = directory.join("ca.pem");
         tokio::fs::write(&authority_file, issued.authority)
             .await
-            .map_err(|source| Error::AuthorityFile { path: authority_file.clone(), source })?;
+            .map_err(|source| Error::AuthorityFile {
+                path: authority_file.clone(),
+                source,
+            })?;
         let bound = match TcpListener::bind((address, LISTENER_PORT)).await {
             Err(error)
-                if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::AddrInUse) =>
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::AddrInUse
+                ) =>
             {
                 TcpListener::bind((address, 0)).await
             }
@@ -94,7 +104,13 @@ impl Balancer {
         let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
         let (bound_address, listener) = bound.map_err(|source| Error::Bind { address, source })?;
         let tls = TlsAcceptor::from(issued.server);
-        Ok(Balancer { simulator, listener, address: bound_address, tls, authority_file })
+        Ok(Balancer {
+            simulator,
+            listener,
+            address: bound_address,
+            tls,
+            authority_file,
+        })
     }
 
     /// Where clients connect.
@@ -164,7 +180,10 @@ impl Balancer {
             }
             while connections.try_join_next().is_some() {}
         }
-        if timeout(Duration::from_secs(DRAIN_SECONDS), graceful.shutdown()).await.is_err() {
+        if timeout(Duration::from_secs(DRAIN_SECONDS), graceful.shutdown())
+            .await
+            .is_err()
+        {
             tracing::warn!("requests were still under way after {DRAIN_SECONDS} s and are cut off");
         }
         connections.shutdown().await;
@@ -187,7 +206,9 @@ async fn connection(
     let service = service_fn(move |request| {
         let simulator = simulator.clone();
         async move {
-            Ok::<_, std::convert::Infallible>(forward::answer(&simulator, LISTENER_PORT, peer, request).await)
+            Ok::<_, std::convert::Infallible>(
+                forward::answer(&simulator, LISTENER_PORT, peer, request).await,
+            )
         }
     });
     let connection = http1::Builder::new()

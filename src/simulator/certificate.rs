@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -47,7 +47,9 @@ pub fn issue(domains: &[String]) -> Result<Issued, Error> {
 
     let mut params = CertificateParams::default();
     valid(&mut params);
-    params.distinguished_name.push(DnType::CommonName, "contracts simulator test authority");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "contracts simulator test authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let key = KeyPair::generate().map_err(Error::Certificate)?;
@@ -56,21 +58,29 @@ pub fn issue(domains: &[String]) -> Result<Issued, Error> {
     let mut params = CertificateParams::new(domains).map_err(Error::Certificate)?;
     valid(&mut params);
     if let Some(first) = domains.first() {
-        params.distinguished_name.push(DnType::CommonName, first.as_str());
+        params
+            .distinguished_name
+            .push(DnType::CommonName, first.as_str());
     }
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let key = KeyPair::generate().map_err(Error::Certificate)?;
-    let certificate = params.signed_by(&key, &authority).map_err(Error::Certificate)?;
+    let certificate = params
+        .signed_by(&key, &authority)
+        .map_err(Error::Certificate)?;
 
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let mut server = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(Error::Tls)?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .map_err(Error::Tls)?;
+    let mut server =
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(Error::Tls)?
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .map_err(Error::Tls)?;
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Issued { authority: authority.pem(), server: Arc::new(server) })
+    Ok(Issued {
+        authority: authority.pem(),
+        server: Arc::new(server),
+    })
 }

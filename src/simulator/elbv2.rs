@@ -60,16 +60,17 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
         "AddTags" => tags::add(world, call),
         "RemoveTags" => tags::remove(world, call),
         "DescribeTags" => tags::describe(world, call),
-        other => Err(Refusal::new(
-            "InvalidAction",
-            format!("The simulator does not model the ELBv2 operation {other}"),
-        )),
+        _ => Err(call.unknown_operation()),
     }
 }
 
 /// Whether a target group has this ARN.
 pub fn target_group_exists(world: &World, arn: &str) -> bool {
-    world.elbv2.target_groups.iter().any(|group| group.arn == arn)
+    world
+        .elbv2
+        .target_groups
+        .iter()
+        .any(|group| group.arn == arn)
 }
 
 /// Whether a listener forwards to the target group, by a rule or by default. ECS refuses a service on one that none uses.
@@ -87,7 +88,12 @@ pub fn register_target(
     port: u16,
     now: Millis,
 ) -> Result<(), Refusal> {
-    target::add(target_group::find_mut(&mut world.elbv2, arn)?, address, port, now)
+    target::add(
+        target_group::find_mut(&mut world.elbv2, arn)?,
+        address,
+        port,
+        now,
+    )
 }
 
 /// Starts draining a target; in a group that no listener uses it leaves at once. One that is not there is left so.
@@ -100,8 +106,15 @@ pub fn deregister_target(world: &mut World, arn: &str, address: Ipv4Addr, port: 
 
 /// A target's health; `None` when it was never registered or has drained.
 pub fn target_health(world: &World, arn: &str, address: Ipv4Addr, port: u16) -> Option<Health> {
-    let group = world.elbv2.target_groups.iter().find(|group| group.arn == arn)?;
-    let target = group.targets.iter().find(|target| target.address == address && target.port == port)?;
+    let group = world
+        .elbv2
+        .target_groups
+        .iter()
+        .find(|group| group.arn == arn)?;
+    let target = group
+        .targets
+        .iter()
+        .find(|target| target.address == address && target.port == port)?;
     Some(target.health(target_group_is_attached(world, arn)))
 }
 
@@ -135,11 +148,15 @@ const PAGE_SIZE_MAX: usize = 400;
 fn page(call: &Call, member: &str, items: Vec<Value>) -> Answer {
     let size = match call.integer("PageSize") {
         None => PAGE_SIZE_MAX,
-        Some(size) => {
-            usize::try_from(size).ok().filter(|size| (1..=PAGE_SIZE_MAX).contains(size)).ok_or_else(|| {
-                Refusal::new("ValidationError", format!("Page size '{size}' must be between '1' and '400'"))
-            })?
-        }
+        Some(size) => usize::try_from(size)
+            .ok()
+            .filter(|size| (1..=PAGE_SIZE_MAX).contains(size))
+            .ok_or_else(|| {
+                Refusal::new(
+                    "ValidationError",
+                    format!("Page size '{size}' must be between '1' and '400'"),
+                )
+            })?,
     };
     let start: usize = match call.text("Marker") {
         None => 0,

@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use super::{Simulator, wire};
+use super::{Simulator, ecs, elbv2, wire};
 
 /// An SDK client keeps about ten connections; a full demo has fewer than ten clients.
 const CONNECTIONS_MAX: usize = 256;
@@ -116,18 +116,23 @@ async fn answer(simulator: &Simulator, request: Request<Incoming>) -> Response<B
 
 /// What a person or a test asks about the simulation itself.
 fn administer(simulator: &Simulator, method: &Method, path: &str) -> Response<Bytes> {
-    match (method.as_str(), path) {
-        ("GET", "ready") => plain(StatusCode::OK, &json!({ "ready": true })),
-        ("GET", "calls") => plain(StatusCode::OK, &json!(simulator.calls())),
+    let body = match (method.as_str(), path) {
+        ("GET", "ready") => json!({ "ready": true }),
+        ("GET", "calls") => json!(simulator.calls()),
+        ("GET", "tasks") => simulator.with(|world, _| ecs::tasks_report(world)),
+        ("GET", "balancer") => simulator.with(|world, _| elbv2::balancer_report(world)),
         ("DELETE", "calls") => {
             simulator.clear_calls();
-            plain(StatusCode::OK, &json!({}))
+            json!({})
         }
-        _ => plain(
-            StatusCode::NOT_FOUND,
-            &json!({ "error": format!("no {method} /_simulator/{path}; there are GET ready, GET calls, DELETE calls") }),
-        ),
-    }
+        _ => {
+            let error = format!(
+                "no {method} /_simulator/{path}; there are GET ready, calls, tasks, balancer and DELETE calls"
+            );
+            return plain(StatusCode::NOT_FOUND, &json!({ "error": error }));
+        }
+    };
+    plain(StatusCode::OK, &body)
 }
 
 fn plain(status: StatusCode, body: &Value) -> Response<Bytes> {

@@ -14,7 +14,11 @@ mod query;
 mod service;
 mod xml;
 
+use std::borrow::Cow;
+use std::io::Read;
+
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -47,11 +51,7 @@ pub fn reply(simulator: &Simulator, request: &Request<Bytes>) -> Response<Bytes>
 
 /// The reply to a request whose body is not read because it is longer than [`BODY_BYTES_MAX`].
 pub fn too_large(simulator: &Simulator, head: &Parts) -> Response<Bytes> {
-    let refusal = Refusal {
-        code: "RequestEntityTooLargeException",
-        message: format!("The body is longer than {BODY_BYTES_MAX} bytes."),
-        status: 413,
-    };
+    let refusal = over_bound();
     let request_id = simulator.next_request_id();
     match Dialect::of(&head.method, head.uri.path(), &head.headers) {
         Ok(dialect) => write(&dialect, "", Err(refusal), &request_id),
@@ -197,21 +197,8 @@ fn read(
             status: 405,
         });
     }
-    if headers.contains_key(CONTENT_ENCODING) {
-        return Err(Refusal::new(
-            SERIALIZATION,
-            "The simulator reads no compressed body: disable_request_compression.",
-        ));
-    }
-    let body = request.body();
-    if body.len() > BODY_BYTES_MAX {
-        let message = format!("The body is longer than {BODY_BYTES_MAX} bytes.");
-        return Err(Refusal {
-            code: "RequestEntityTooLargeException",
-            message,
-            status: 413,
-        });
-    }
+    let body = plain(headers, request.body())?;
+    let body = body.as_ref();
     let (operation, input): (String, Map<String, Value>) = match &dialect.protocol {
         Protocol::Json { operation, .. } => (operation.clone(), json::input(body)?),
         Protocol::Cbor { operation } => (operation.clone(), cbor::input(body)?),
@@ -233,6 +220,43 @@ fn read(
         input,
         now: simulator.now(),
     })
+}
+
+/// The body without the compression a client may put on a large one, as the SDKs do for PutMetricData from 10 KiB on.
+/// <https://smithy.io/2.0/spec/behavior-traits.html#requestcompression-trait>
+fn plain<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Refusal> {
+    let body = match text(headers, CONTENT_ENCODING.as_str()) {
+        None => Cow::Borrowed(body),
+        Some("gzip") => {
+            let mut unpacked = Vec::new();
+            // One byte more than is taken shows that there are more.
+            let mut reader = GzDecoder::new(body).take(BODY_BYTES_MAX as u64 + 1);
+            let read = reader.read_to_end(&mut unpacked);
+            read.map_err(|error| {
+                Refusal::new(SERIALIZATION, format!("The body is not gzip: {error}"))
+            })?;
+            Cow::Owned(unpacked)
+        }
+        Some(other) => {
+            return Err(Refusal::new(
+                SERIALIZATION,
+                format!("The content encoding {other} is not known"),
+            ));
+        }
+    };
+    if body.len() > BODY_BYTES_MAX {
+        Err(over_bound())
+    } else {
+        Ok(body)
+    }
+}
+
+fn over_bound() -> Refusal {
+    Refusal {
+        code: "RequestEntityTooLargeException",
+        message: format!("The body is longer than {BODY_BYTES_MAX} bytes."),
+        status: 413,
+    }
 }
 
 fn write(dialect: &Dialect, operation: &str, answer: Answer, request_id: &str) -> Response<Bytes> {

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use contracts::simulator::World;
 use contracts::simulator::call::Millis;
+use contracts::simulator::elbv2::route::{self, Route};
 use contracts::simulator::elbv2::{self, Outcome, Probe};
 use serde_json::json;
 
@@ -39,17 +40,30 @@ fn timeline(
                 Outcome::TimedOut => format!("timeout after {} ms", probe.timeout_millis),
                 Outcome::Unreachable => "unreachable".into(),
             };
-            lines += &format!("{} probe {}:{}{} {word}\n", clock(now), probe.address, probe.port, probe.path);
+            lines += &format!(
+                "{} probe {}:{}{} {word}\n",
+                clock(now),
+                probe.address,
+                probe.port,
+                probe.path
+            );
             match outcome {
                 Outcome::TimedOut => under_way.push((now + probe.timeout_millis, probe, outcome)),
-                Outcome::Status(_) | Outcome::Unreachable => elbv2::probed(world, &probe, outcome, now),
+                Outcome::Status(_) | Outcome::Unreachable => {
+                    elbv2::probed(world, &probe, outcome, now)
+                }
             }
         }
         let health = match elbv2::target_health(world, group, TARGET, PORT) {
             None => "gone".into(),
             Some(health) => {
-                let text = [health.reason().map(str::to_owned), health.description()].into_iter().flatten();
-                std::iter::once(health.state().to_owned()).chain(text).collect::<Vec<_>>().join(" | ")
+                let text = [health.reason().map(str::to_owned), health.description()]
+                    .into_iter()
+                    .flatten();
+                std::iter::once(health.state().to_owned())
+                    .chain(text)
+                    .collect::<Vec<_>>()
+                    .join(" | ")
             }
         };
         if health != last {
@@ -83,8 +97,11 @@ fn attached(changes: serde_json::Value) -> (World, String) {
 
 #[track_caller]
 fn assert_timeline(found: &str, expected: &str) {
-    let expected: String =
-        expected.trim_matches('\n').lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    let expected: String = expected
+        .trim_matches('\n')
+        .lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect();
     assert_eq!(found, expected, "\nfound:\n{found}");
 }
 
@@ -118,7 +135,13 @@ fn a_new_target_is_healthy_after_one_pass_and_needs_the_threshold_to_change() {
 #[test]
 fn a_target_that_never_answers_goes_from_initial_to_unhealthy_with_the_last_reason() {
     let (mut world, group) = attached(json!({ "UnhealthyThresholdCount": 3 }));
-    let answer = |now| if now < 3_000 { Outcome::Unreachable } else { Outcome::TimedOut };
+    let answer = |now| {
+        if now < 3_000 {
+            Outcome::Unreachable
+        } else {
+            Outcome::TimedOut
+        }
+    };
     let found = timeline(&mut world, &group, 20, answer, |_, _| {});
     assert_timeline(
         &found,
@@ -140,7 +163,9 @@ fn a_deregistered_target_drains_for_the_delay_unprobed_and_is_gone() {
     let input = json!({ "TargetGroupArn": group, "Attributes": attributes });
     ask_at(&mut world, 0, "ModifyTargetGroupAttributes", input).unwrap();
     let arn = group.clone();
-    let act = at(8_000, move |world| elbv2::deregister_target(world, &arn, TARGET, PORT, 8_000));
+    let act = at(8_000, move |world| {
+        elbv2::deregister_target(world, &arn, TARGET, PORT, 8_000)
+    });
     let found = timeline(&mut world, &group, 20, |_| Outcome::Status(200), act);
     assert_timeline(
         &found,
@@ -166,7 +191,10 @@ fn a_target_registered_again_while_draining_starts_anew_and_an_old_outcome_does_
     assert_eq!(health, Some(elbv2::Health::Registering));
     let [new] = elbv2::step(&mut world, 2_200).try_into().unwrap();
     elbv2::probed(&mut world, &new, Outcome::Status(200), 2_200);
-    assert_eq!(elbv2::target_health(&world, &group, TARGET, PORT), Some(elbv2::Health::Healthy));
+    assert_eq!(
+        elbv2::target_health(&world, &group, TARGET, PORT),
+        Some(elbv2::Health::Healthy)
+    );
 }
 
 #[test]
@@ -178,16 +206,26 @@ fn a_target_group_no_listener_uses_is_not_probed_and_lets_targets_go_at_once() {
     let act = move |world: &mut World, now| match now {
         3_000 => drop(forward_host(world, 10, "contracts.hokus.ai", &arn)),
         6_000 => {
-            let rules =
-                ask_at(world, now, "DescribeRules", json!({ "ListenerArn": crate::LISTENER })).unwrap();
-            ask_at(world, now, "DeleteRule", json!({ "RuleArn": rules["Rules"][0]["RuleArn"] })).unwrap();
+            let rules = ask_at(
+                world,
+                now,
+                "DescribeRules",
+                json!({ "ListenerArn": crate::LISTENER }),
+            )
+            .unwrap();
+            ask_at(
+                world,
+                now,
+                "DeleteRule",
+                json!({ "RuleArn": rules["Rules"][0]["RuleArn"] }),
+            )
+            .unwrap();
         }
         7_000 => elbv2::deregister_target(world, &arn, TARGET, PORT, now),
         _ => {}
     };
     let found = timeline(&mut world, &group, 8, |_| Outcome::Status(200), act);
-    let unused =
-        "unused | Target.NotInUse | Target group is not configured to receive traffic from the load balancer";
+    let unused = "unused | Target.NotInUse | Target group is not configured to receive traffic from the load balancer";
     assert_timeline(
         &found,
         &format!(
@@ -211,7 +249,13 @@ fn a_changed_health_path_counts_from_the_next_probe() {
             "Matcher": { "HttpCode": "200,404-405" } });
         ask_at(world, 3_000, "ModifyTargetGroup", input).unwrap();
     });
-    let answer = |now| if now < 10_000 { Outcome::Status(404) } else { Outcome::Status(200) };
+    let answer = |now| {
+        if now < 10_000 {
+            Outcome::Status(404)
+        } else {
+            Outcome::Status(200)
+        }
+    };
     let found = timeline(&mut world, &group, 12, answer, act);
     assert_timeline(
         &found,
@@ -223,4 +267,55 @@ fn a_changed_health_path_counts_from_the_next_probe() {
   6.0 healthy
  11.0 probe 10.0.2.10:9000/other 200",
     );
+}
+
+#[test]
+fn healthy_targets_take_turns_and_with_none_healthy_all_do() {
+    let (mut world, group) = attached(json!({}));
+    let second = Ipv4Addr::new(10, 0, 3, 10);
+    elbv2::register_target(&mut world, &group, second, PORT, 0).unwrap();
+    let probe_all = |world: &mut World, now: Millis, first: u16, second: u16| {
+        for probe in elbv2::step(world, now) {
+            let status = if probe.address == TARGET {
+                first
+            } else {
+                second
+            };
+            elbv2::probed(world, &probe, Outcome::Status(status), now);
+        }
+    };
+    let chosen = |world: &mut World| -> Vec<String> {
+        let one = |_| match route::choose(world, 443, "contracts.hokus.ai", "/") {
+            Route::Target(ticket) => {
+                route::finished(world, &ticket);
+                ticket.target.ip().to_string()
+            }
+            other => format!("{other:?}"),
+        };
+        (0..4).map(one).collect()
+    };
+    let (a, b) = ("10.0.2.10", "10.0.3.10");
+    probe_all(&mut world, 1_000, 200, 503);
+    assert_eq!(
+        chosen(&mut world),
+        [a, a, a, a],
+        "the second has not passed yet"
+    );
+    probe_all(&mut world, 6_000, 200, 200);
+    assert_eq!(chosen(&mut world), [a, b, a, b]);
+    probe_all(&mut world, 11_000, 503, 200);
+    assert_eq!(
+        chosen(&mut world),
+        [a, b, a, b],
+        "one failure is below the threshold"
+    );
+    probe_all(&mut world, 16_000, 503, 200);
+    assert_eq!(chosen(&mut world), [b, b, b, b]);
+    probe_all(&mut world, 21_000, 503, 503);
+    probe_all(&mut world, 26_000, 503, 503);
+    assert_eq!(chosen(&mut world), [a, b, a, b], "fail-open");
+    elbv2::deregister_target(&mut world, &group, TARGET, PORT, 27_000);
+    assert_eq!(chosen(&mut world), [b, b, b, b]);
+    elbv2::deregister_target(&mut world, &group, second, PORT, 27_000);
+    assert_eq!(chosen(&mut world), ["NoTarget"; 4]);
 }

@@ -40,7 +40,8 @@ struct UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.simulator.with(|world, _| route::finished(world, &self.ticket));
+        self.simulator
+            .with(|world, _| route::finished(world, &self.ticket));
     }
 }
 
@@ -51,21 +52,32 @@ pub(super) async fn answer(
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Response<Reply> {
-    let Some(host) = host(&request) else { return own(StatusCode::BAD_REQUEST) };
+    let Some(host) = host(&request) else {
+        return own(StatusCode::BAD_REQUEST);
+    };
     match simulator.with(|world, _| route::choose(world, port, &host, request.uri().path())) {
         Route::Target(ticket) => {
-            let under_way = UnderWay { simulator: simulator.clone(), ticket };
+            let under_way = UnderWay {
+                simulator: simulator.clone(),
+                ticket,
+            };
             forward(under_way, port, peer, request).await
         }
-        Route::Fixed { status, content_type, body } => {
+        Route::Fixed {
+            status,
+            content_type,
+            body,
+        } => {
             let mut response = Response::new(text(body));
             *response.status_mut() =
                 StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             let headers = response.headers_mut();
             headers.insert(header::SERVER, HeaderValue::from_static("awselb/2.0"));
             let content_type = content_type.and_then(|kind| HeaderValue::from_str(&kind).ok());
-            headers
-                .insert(header::CONTENT_TYPE, content_type.unwrap_or(HeaderValue::from_static("text/plain")));
+            headers.insert(
+                header::CONTENT_TYPE,
+                content_type.unwrap_or(HeaderValue::from_static("text/plain")),
+            );
             response
         }
         Route::NoTarget | Route::NoListener => own(StatusCode::SERVICE_UNAVAILABLE),
@@ -79,8 +91,15 @@ async fn forward(
     request: Request<Incoming>,
 ) -> Response<Reply> {
     let target = under_way.ticket.target;
-    let Some(request) = for_target(request, port, peer) else { return own(StatusCode::BAD_REQUEST) };
-    let stream = match timeout(Duration::from_secs(CONNECT_SECONDS), TcpStream::connect(target)).await {
+    let Some(request) = for_target(request, port, peer) else {
+        return own(StatusCode::BAD_REQUEST);
+    };
+    let stream = match timeout(
+        Duration::from_secs(CONNECT_SECONDS),
+        TcpStream::connect(target),
+    )
+    .await
+    {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return failed(target, &error, StatusCode::BAD_GATEWAY),
         Err(elapsed) => return failed(target, &elapsed, StatusCode::GATEWAY_TIMEOUT),
@@ -95,7 +114,11 @@ async fn forward(
             tracing::debug!(%target, %error, "a connection to a target ended early");
         }
     });
-    let answered = timeout(Duration::from_secs(IDLE_SECONDS), sender.send_request(request)).await;
+    let answered = timeout(
+        Duration::from_secs(IDLE_SECONDS),
+        sender.send_request(request),
+    )
+    .await;
     match answered {
         Ok(Ok(response)) => {
             let (mut head, body) = response.into_parts();
@@ -110,7 +133,11 @@ async fn forward(
 }
 
 /// The client's request as the target gets it; `None` when its path or peer cannot be written as HTTP.
-fn for_target(request: Request<Incoming>, port: u16, peer: SocketAddr) -> Option<Request<Streamed>> {
+fn for_target(
+    request: Request<Incoming>,
+    port: u16,
+    peer: SocketAddr,
+) -> Option<Request<Streamed>> {
     let (mut head, body) = request.into_parts();
     // A target gets the path alone, also from a client that wrote a whole URL.
     let path = head.uri.path_and_query()?.as_str().to_owned();
@@ -119,10 +146,17 @@ fn for_target(request: Request<Incoming>, port: u16, peer: SocketAddr) -> Option
     remove_hop_by_hop(headers);
     // The client has had its "100 Continue" from us.
     headers.remove(header::EXPECT);
-    let forwarded: Vec<&str> =
-        headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
+    let forwarded: Vec<&str> = headers
+        .get_all(X_FORWARDED_FOR)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
     let client = peer.ip().to_string();
-    let chain = forwarded.into_iter().chain([client.as_str()]).collect::<Vec<_>>().join(", ");
+    let chain = forwarded
+        .into_iter()
+        .chain([client.as_str()])
+        .collect::<Vec<_>>()
+        .join(", ");
     headers.insert(X_FORWARDED_FOR, HeaderValue::from_str(&chain).ok()?);
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
     headers.insert(X_FORWARDED_PORT, HeaderValue::from(port));
@@ -135,11 +169,17 @@ const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port")
 
 /// The host a request is for, without its port.
 fn host(request: &Request<Incoming>) -> Option<String> {
-    let named = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
+    let named = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok());
     let host = request.uri().host().or_else(|| {
         // An IPv6 literal has colons of its own and stays whole.
-        named
-            .map(|host| host.rsplit_once(':').filter(|_| !host.ends_with(']')).map_or(host, |(name, _)| name))
+        named.map(|host| {
+            host.rsplit_once(':')
+                .filter(|_| !host.ends_with(']'))
+                .map_or(host, |(name, _)| name)
+        })
     })?;
     (!host.is_empty()).then(|| host.to_owned())
 }
@@ -156,8 +196,13 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     for name in named {
         headers.remove(name);
     }
-    for name in [header::CONNECTION, header::TE, header::TRAILER, header::TRANSFER_ENCODING, header::UPGRADE]
-    {
+    for name in [
+        header::CONNECTION,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ] {
         headers.remove(name);
     }
     headers.remove("keep-alive");
@@ -186,13 +231,19 @@ fn own(status: StatusCode) -> Response<Reply> {
     );
     let mut response = Response::new(text(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::SERVER, HeaderValue::from_static("awselb/2.0"));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    response
+        .headers_mut()
+        .insert(header::SERVER, HeaderValue::from_static("awselb/2.0"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
     response
 }
 
 fn text(body: String) -> Reply {
-    Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed()
+    Full::new(Bytes::from(body))
+        .map_err(|never| match never {})
+        .boxed()
 }
 
 /// A body on its way from one side to the other: a frame is read only when the other side takes it, a pause longer than
@@ -205,7 +256,11 @@ struct Streamed {
 
 impl Streamed {
     fn new(body: Incoming, under_way: Option<UnderWay>) -> Streamed {
-        Streamed { body, idle: Box::pin(sleep(Duration::from_secs(IDLE_SECONDS))), _under_way: under_way }
+        Streamed {
+            body,
+            idle: Box::pin(sleep(Duration::from_secs(IDLE_SECONDS))),
+            _under_way: under_way,
+        }
     }
 }
 
@@ -219,7 +274,9 @@ impl Body for Streamed {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Ready(frame) => {
-                self.idle.as_mut().reset(Instant::now() + Duration::from_secs(IDLE_SECONDS));
+                self.idle
+                    .as_mut()
+                    .reset(Instant::now() + Duration::from_secs(IDLE_SECONDS));
                 Poll::Ready(frame.map(|frame| frame.map_err(BoxError::from)))
             }
             Poll::Pending => {

@@ -48,8 +48,20 @@ pub(super) async fn run(simulator: Simulator, shutdown: impl Future<Output = ()>
 }
 
 async fn make(probe: &Probe) -> Outcome {
-    let Probe { id: _, target_group: _, address, port, path, timeout_millis } = probe;
-    match timeout(Duration::from_millis(*timeout_millis), get(*address, *port, path)).await {
+    let Probe {
+        id: _,
+        target_group: _,
+        address,
+        port,
+        path,
+        timeout_millis,
+    } = probe;
+    match timeout(
+        Duration::from_millis(*timeout_millis),
+        get(*address, *port, path),
+    )
+    .await
+    {
         Ok(Some(status)) => Outcome::Status(status),
         Ok(None) => Outcome::Unreachable,
         Err(_) => Outcome::TimedOut,
@@ -69,7 +81,9 @@ async fn get(address: Ipv4Addr, port: u16, path: &str) -> Option<u16> {
         let response = sender.send_request(request).await.ok()?;
         let status = response.status().as_u16();
         // The status alone is judged; the rest is read so that the target does not see a broken connection.
-        let _ = http_body_util::Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
+        let _ = http_body_util::Limited::new(response.into_body(), BODY_BYTES_MAX)
+            .collect()
+            .await;
         Some(status)
     };
     tokio::pin!(exchange, connection);

@@ -30,12 +30,12 @@ pub const DEPROVISIONING_MILLIS: Millis = 200;
 pub const STARTING_MILLIS: Millis = 60_000;
 /// How long after a SIGKILL the next one, for a process that has not reported its end.
 const KILL_AGAIN_MILLIS: Millis = 5_000;
-/// The first launch after a failed start waits this long, each further failure doubles it …
+/// The first launch after a failed one waits this long, each further failure doubles it …
 const THROTTLE_FIRST_MILLIS: Millis = 1_000;
 /// … up to this. AWS goes to 27 minutes (service-throttle-logic.html); a person at a desk should see a repaired secret
 /// take effect without waiting that out.
 const THROTTLE_MAX_MILLIS: Millis = 60_000;
-/// At this many failed starts in a row the service says that it cannot start tasks.
+/// At this many failed launches in a row the service says that it cannot start tasks.
 const INCONSISTENT_FAILURES: u32 = 3;
 
 /// Moves a task on as far as it can go at `now`. `service` is absent only for a task whose service is forgotten.
@@ -395,9 +395,13 @@ pub(super) fn fail(
     }
 }
 
-/// Counts a failed start and puts off the next launch.
+/// Counts a failed launch and puts off the next one. Tasks that fail while one is already put off were launched
+/// together with the one that failed first.
 pub(super) fn hold_back(service: &mut Service, now: Millis) {
     let throttle = &mut service.throttle;
+    if now < throttle.not_before {
+        return;
+    }
     throttle.failures += 1;
     let doublings = throttle.failures.saturating_sub(1).min(16);
     throttle.not_before = now + (THROTTLE_FIRST_MILLIS << doublings).min(THROTTLE_MAX_MILLIS);

@@ -112,7 +112,12 @@ fn schedule(world: &mut World, state: &mut State, index: usize, now: Millis) {
     {
         stop_unhealthy(world, service, tasks, position, now);
     }
-    if let (Some(revision), true) = (launching, start > 0) {
+    // Those just stopped may have been the failures that end the rollout: then nothing more of it is started.
+    service.trip_breaker(now);
+    let still = service.launching().map(|deployment| deployment.revision.clone());
+    if let (Some(revision), true) = (launching, start > 0)
+        && still.as_ref() == Some(&revision)
+    {
         launch(world, state, index, &revision, start, now);
     }
     settle(state, index, now);

@@ -98,7 +98,7 @@ enum ZoneRebalancing {
     Disabled,
 }
 
-/// Holds back launches after tasks that failed to start.
+/// Holds back launches after launches that failed.
 #[derive(Debug, Default)]
 pub(super) struct Throttle {
     pub(super) failures: u32,

@@ -34,22 +34,58 @@ const BOOLEAN: Allowed = Allowed::Words(&["true", "false"]);
 /// Key, default, what may be set.
 const TABLE: [(&str, &str, Allowed); 14] = [
     (DEREGISTRATION_DELAY, "300", Allowed::Seconds(0..=3600)),
-    ("load_balancing.algorithm.anomaly_mitigation", "off", Allowed::Words(&["on", "off"])),
-    (ALGORITHM, "round_robin", Allowed::Words(&["round_robin", LEAST_OUTSTANDING, "weighted_random"])),
+    (
+        "load_balancing.algorithm.anomaly_mitigation",
+        "off",
+        Allowed::Words(&["on", "off"]),
+    ),
+    (
+        ALGORITHM,
+        "round_robin",
+        Allowed::Words(&["round_robin", LEAST_OUTSTANDING, "weighted_random"]),
+    ),
     (
         "load_balancing.cross_zone.enabled",
         "use_load_balancer_configuration",
         Allowed::Words(&["true", "false", "use_load_balancer_configuration"]),
     ),
-    ("slow_start.duration_seconds", "0", Allowed::SecondsOrOff(30..=900)),
+    (
+        "slow_start.duration_seconds",
+        "0",
+        Allowed::SecondsOrOff(30..=900),
+    ),
     ("stickiness.app_cookie.cookie_name", "", Allowed::Text),
-    ("stickiness.app_cookie.duration_seconds", "86400", Allowed::Seconds(1..=604_800)),
+    (
+        "stickiness.app_cookie.duration_seconds",
+        "86400",
+        Allowed::Seconds(1..=604_800),
+    ),
     ("stickiness.enabled", "false", BOOLEAN),
-    ("stickiness.lb_cookie.duration_seconds", "86400", Allowed::Seconds(1..=604_800)),
-    ("stickiness.type", "lb_cookie", Allowed::Words(&["lb_cookie", "app_cookie"])),
-    ("target_group_health.dns_failover.minimum_healthy_targets.count", "1", Allowed::CountOrOff),
-    ("target_group_health.dns_failover.minimum_healthy_targets.percentage", "off", Allowed::PercentOrOff),
-    ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1", Allowed::Count),
+    (
+        "stickiness.lb_cookie.duration_seconds",
+        "86400",
+        Allowed::Seconds(1..=604_800),
+    ),
+    (
+        "stickiness.type",
+        "lb_cookie",
+        Allowed::Words(&["lb_cookie", "app_cookie"]),
+    ),
+    (
+        "target_group_health.dns_failover.minimum_healthy_targets.count",
+        "1",
+        Allowed::CountOrOff,
+    ),
+    (
+        "target_group_health.dns_failover.minimum_healthy_targets.percentage",
+        "off",
+        Allowed::PercentOrOff,
+    ),
+    (
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
+        "1",
+        Allowed::Count,
+    ),
     (
         "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
         "off",
@@ -59,7 +95,10 @@ const TABLE: [(&str, &str, Allowed); 14] = [
 
 /// What a new target group has.
 pub(super) fn defaults() -> Attributes {
-    TABLE.iter().map(|(key, default, _)| (*key, (*default).to_owned())).collect()
+    TABLE
+        .iter()
+        .map(|(key, default, _)| (*key, (*default).to_owned()))
+        .collect()
 }
 
 /// Checks one setting; gives the key as the table spells it.
@@ -69,16 +108,22 @@ pub(super) fn defaults() -> Attributes {
 /// reads back and does nothing would be a lie.
 pub(super) fn check(key: &str, value: &str) -> Result<&'static str, Refusal> {
     let Some((known, default, allowed)) = TABLE.iter().find(|(known, _, _)| *known == key) else {
-        return Err(invalid(format!("Target group attribute key '{key}' is not recognized")));
+        return Err(invalid(format!(
+            "Target group attribute key '{key}' is not recognized"
+        )));
     };
     let count = value.parse::<u32>();
     let valid = match allowed {
         Allowed::Seconds(range) => count.is_ok_and(|seconds| range.contains(&seconds)),
-        Allowed::SecondsOrOff(range) => count.is_ok_and(|seconds| seconds == 0 || range.contains(&seconds)),
+        Allowed::SecondsOrOff(range) => {
+            count.is_ok_and(|seconds| seconds == 0 || range.contains(&seconds))
+        }
         Allowed::Words(words) => words.contains(&value),
         Allowed::CountOrOff => value == "off" || count.is_ok_and(|count| count >= 1),
         Allowed::Count => count.is_ok_and(|count| count >= 1),
-        Allowed::PercentOrOff => value == "off" || count.is_ok_and(|percent| (1..=100).contains(&percent)),
+        Allowed::PercentOrOff => {
+            value == "off" || count.is_ok_and(|percent| (1..=100).contains(&percent))
+        }
         Allowed::Text => true,
     };
     if !valid {
@@ -90,7 +135,10 @@ pub(super) fn check(key: &str, value: &str) -> Result<&'static str, Refusal> {
                     range.end()
                 )
             }
-            Allowed::Words(words) => format!("'{key}' value '{value}' must be one of [{}]", words.join(", ")),
+            Allowed::Words(words) => format!(
+                "'{key}' value '{value}' must be one of [{}]",
+                words.join(", ")
+            ),
             Allowed::CountOrOff | Allowed::Count | Allowed::PercentOrOff | Allowed::Text => {
                 format!("'{key}' value '{value}' is not valid")
             }
@@ -100,7 +148,9 @@ pub(super) fn check(key: &str, value: &str) -> Result<&'static str, Refusal> {
     if modelled || value == *default {
         Ok(known)
     } else {
-        Err(invalid(format!("The simulator does not model '{key}' other than '{default}'")))
+        Err(invalid(format!(
+            "The simulator does not model '{key}' other than '{default}'"
+        )))
     }
 }
 

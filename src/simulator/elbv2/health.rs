@@ -166,7 +166,15 @@ impl Target {
 
     /// Back to the state of a fresh registration; the counters stay.
     pub(super) fn restart(&mut self, now: Millis) {
-        let Target { address: _, port: _, phase, streak, next_probe, in_flight: _, requests: _ } = self;
+        let Target {
+            address: _,
+            port: _,
+            phase,
+            streak,
+            next_probe,
+            in_flight: _,
+            requests: _,
+        } = self;
         *phase = Phase::Registering;
         *streak = 0;
         *next_probe = NextProbe::At(now + REGISTRATION_MILLIS);
@@ -189,7 +197,11 @@ impl Target {
     }
 
     fn judge(&mut self, verdict: Result<(), Failure>, check: &HealthCheck) {
-        let HealthCheck { healthy_threshold, unhealthy_threshold, .. } = check;
+        let HealthCheck {
+            healthy_threshold,
+            unhealthy_threshold,
+            ..
+        } = check;
         let (phase, streak) = match (self.phase, verdict) {
             // One pass admits a new target whatever the threshold: "Each new target must pass one health check to be
             // considered healthy" (elasticloadbalancing/latest/application/target-group-health-checks.html).
@@ -225,14 +237,22 @@ pub fn step(world: &mut World, now: Millis) -> Vec<Probe> {
     let mut probes = Vec::new();
     for group in &mut state.target_groups {
         let in_use = super::rule::uses(&state.listeners, &state.rules, &group.arn);
-        let TargetGroup { arn, targets, health_check, .. } = group;
+        let TargetGroup {
+            arn,
+            targets,
+            health_check,
+            ..
+        } = group;
         targets.retain(|target| !matches!(target.phase, Phase::Draining { until } if until <= now));
         for target in targets.iter_mut().filter(|target| !target.is_draining()) {
             match target.next_probe {
                 _ if !in_use => target.restart(now),
                 NextProbe::At(due) if due <= now => {
                     state.probes += 1;
-                    target.next_probe = NextProbe::UnderWay { id: state.probes, since: now };
+                    target.next_probe = NextProbe::UnderWay {
+                        id: state.probes,
+                        since: now,
+                    };
                     probes.push(Probe {
                         id: state.probes,
                         target_group: arn.clone(),
@@ -251,11 +271,19 @@ pub fn step(world: &mut World, now: Millis) -> Vec<Probe> {
 
 /// Takes in how a probe ended. An outcome for a target that has gone, or was registered anew meanwhile, changes nothing.
 pub fn probed(world: &mut World, probe: &Probe, outcome: Outcome, now: Millis) {
-    let Some(group) = world.elbv2.target_groups.iter_mut().find(|group| group.arn == probe.target_group)
+    let Some(group) = world
+        .elbv2
+        .target_groups
+        .iter_mut()
+        .find(|group| group.arn == probe.target_group)
     else {
         return;
     };
-    let TargetGroup { targets, health_check, .. } = group;
+    let TargetGroup {
+        targets,
+        health_check,
+        ..
+    } = group;
     for target in targets {
         if let NextProbe::UnderWay { id, since } = target.next_probe
             && id == probe.id

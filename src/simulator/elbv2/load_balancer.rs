@@ -5,11 +5,11 @@
 use serde_json::{Value, json};
 
 use super::rule::{Action, Reply};
-use super::tags::Tags;
 use super::{State, page, required};
 use crate::simulator::World;
 use crate::simulator::account;
 use crate::simulator::call::{Answer, Call, Millis, Refusal, timestamp};
+use crate::simulator::tag::Tags;
 
 /// Route 53's zone of all application load balancers in us-east-1
 /// (docs.aws.amazon.com/general/latest/gr/elb.html).
@@ -45,14 +45,35 @@ pub(super) struct Listener {
 /// Adds an existing load balancer with its listeners. Its availability zones are those of its subnets, which the caller
 /// has checked to exist; one that does not is left out.
 pub fn add_load_balancer(world: &mut World, balancer: &account::LoadBalancer, now: Millis) {
-    let account::LoadBalancer { name, id, scheme, vpc, subnets, security_groups, listeners } = balancer;
-    let arn = world.arn("elasticloadbalancing", &format!("loadbalancer/app/{name}/{id}"));
+    let account::LoadBalancer {
+        name,
+        id,
+        scheme,
+        vpc,
+        subnets,
+        security_groups,
+        listeners,
+    } = balancer;
+    let arn = world.arn(
+        "elasticloadbalancing",
+        &format!("loadbalancer/app/{name}/{id}"),
+    );
     let zones = subnets
         .iter()
-        .filter_map(|id| world.subnet(id).map(|(_, subnet)| (subnet.availability_zone.clone(), id.clone())))
+        .filter_map(|id| {
+            world
+                .subnet(id)
+                .map(|(_, subnet)| (subnet.availability_zone.clone(), id.clone()))
+        })
         .collect();
-    let number: u64 = id.bytes().fold(0, |number, byte| (number * 31 + u64::from(byte)) % 10_000_000_000);
-    let prefix = if *scheme == account::Scheme::Internal { "internal-" } else { "" };
+    let number: u64 = id.bytes().fold(0, |number, byte| {
+        (number * 31 + u64::from(byte)) % 10_000_000_000
+    });
+    let prefix = if *scheme == account::Scheme::Internal {
+        "internal-"
+    } else {
+        ""
+    };
     let dns_name = format!("{prefix}{name}-{number}.{}.elb.amazonaws.com", world.region);
     for account::Listener {
         id,
@@ -65,7 +86,11 @@ pub fn add_load_balancer(world: &mut World, balancer: &account::LoadBalancer, no
     {
         let listener = arn.replacen(":loadbalancer/", ":listener/", 1) + "/" + id;
         let rule = listener.replacen(":listener/", ":listener-rule/", 1) + "/" + &world.hex(16);
-        let account::FixedResponse { status, content_type, body } = default_response;
+        let account::FixedResponse {
+            status,
+            content_type,
+            body,
+        } = default_response;
         world.elbv2.listeners.push(Listener {
             arn: listener,
             load_balancer: arn.clone(),
@@ -96,33 +121,51 @@ pub fn add_load_balancer(world: &mut World, balancer: &account::LoadBalancer, no
 
 /// The domains the certificate of the listener on `port` is good for; `None` without such a listener.
 pub fn certificate_domains(world: &World, port: u16) -> Option<Vec<String>> {
-    let listener = world.elbv2.listeners.iter().find(|listener| listener.port == port)?;
+    let listener = world
+        .elbv2
+        .listeners
+        .iter()
+        .find(|listener| listener.port == port)?;
     Some(listener.certificate.domains.clone())
 }
 
 /// The load balancer a listener belongs to.
 pub(super) fn of_listener<'a>(state: &'a State, listener: &str) -> Option<&'a str> {
-    let listener = state.listeners.iter().find(|candidate| candidate.arn == listener)?;
+    let listener = state
+        .listeners
+        .iter()
+        .find(|candidate| candidate.arn == listener)?;
     Some(&listener.load_balancer)
 }
 
 pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
     let (arns, names) = (call.texts("LoadBalancerArns"), call.texts("Names"));
     if !arns.is_empty() && !names.is_empty() {
-        let message = "Load balancer names and load balancer ARNs cannot be specified at the same time";
+        let message =
+            "Load balancer names and load balancer ARNs cannot be specified at the same time";
         return Err(Refusal::new("ValidationError", message));
     }
     if arns.len().max(names.len()) > 20 {
-        return Err(Refusal::new("ValidationError", "The number of load balancers cannot exceed '20'"));
+        return Err(Refusal::new(
+            "ValidationError",
+            "The number of load balancers cannot exceed '20'",
+        ));
     }
     let all = &world.elbv2.load_balancers;
-    let missing =
-        |wanted: &String| !all.iter().any(|balancer| balancer.arn == *wanted || balancer.name == *wanted);
+    let missing = |wanted: &String| {
+        !all.iter()
+            .any(|balancer| balancer.arn == *wanted || balancer.name == *wanted)
+    };
     if let Some(missing) = arns.iter().chain(&names).find(|wanted| missing(wanted)) {
-        return Err(Refusal::new("LoadBalancerNotFound", format!("Load balancers '[{missing}]' not found")));
+        return Err(Refusal::new(
+            "LoadBalancerNotFound",
+            format!("Load balancers '[{missing}]' not found"),
+        ));
     }
     let wanted = |balancer: &&LoadBalancer| {
-        arns.is_empty() && names.is_empty() || arns.contains(&balancer.arn) || names.contains(&balancer.name)
+        arns.is_empty() && names.is_empty()
+            || arns.contains(&balancer.arn)
+            || names.contains(&balancer.name)
     };
     let described = all.iter().filter(wanted).map(|balancer| {
         let LoadBalancer { arn, name, dns_name, scheme, vpc, zones, security_groups, created, tags: _ } = balancer;
@@ -163,7 +206,10 @@ const ATTRIBUTES: [(&str, &str); 20] = [
     ("routing.http.desync_mitigation_mode", "defensive"),
     ("client_keep_alive.seconds", "3600"),
     ("waf.fail_open.enabled", "false"),
-    ("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false"),
+    (
+        "routing.http.x_amzn_tls_version_and_cipher_suite.enabled",
+        "false",
+    ),
     ("zonal_shift.config.enabled", "false"),
     ("connection_logs.s3.enabled", "false"),
     ("connection_logs.s3.bucket", ""),
@@ -174,8 +220,10 @@ const ATTRIBUTES: [(&str, &str); 20] = [
 pub(super) fn describe_attributes(world: &mut World, call: &Call) -> Answer {
     let arn = required(call, "LoadBalancerArn")?;
     known(&world.elbv2, arn)?;
-    let attributes: Vec<Value> =
-        ATTRIBUTES.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+    let attributes: Vec<Value> = ATTRIBUTES
+        .iter()
+        .map(|(key, value)| json!({ "Key": key, "Value": value }))
+        .collect();
     Ok(json!({ "Attributes": attributes }))
 }
 
@@ -192,8 +240,9 @@ pub(super) fn describe_listeners(world: &mut World, call: &Call) -> Answer {
     for arn in &arns {
         known_listener(&world.elbv2, arn)?;
     }
-    let wanted =
-        |listener: &&Listener| arns.contains(&listener.arn) || balancer == Some(&listener.load_balancer);
+    let wanted = |listener: &&Listener| {
+        arns.contains(&listener.arn) || balancer == Some(&listener.load_balancer)
+    };
     let described = world.elbv2.listeners.iter().filter(wanted).map(|listener| {
         let Listener {
             arn,
@@ -221,14 +270,25 @@ pub(super) fn describe_listeners(world: &mut World, call: &Call) -> Answer {
 
 pub(super) fn describe_certificates(world: &mut World, call: &Call) -> Answer {
     let listener = known_listener(&world.elbv2, required(call, "ListenerArn")?)?;
-    page(call, "Certificates", vec![json!({ "CertificateArn": listener.certificate.arn, "IsDefault": true })])
+    page(
+        call,
+        "Certificates",
+        vec![json!({ "CertificateArn": listener.certificate.arn, "IsDefault": true })],
+    )
 }
 
 pub(super) fn known(state: &State, arn: &str) -> Result<(), Refusal> {
-    if state.load_balancers.iter().any(|balancer| balancer.arn == arn) {
+    if state
+        .load_balancers
+        .iter()
+        .any(|balancer| balancer.arn == arn)
+    {
         Ok(())
     } else {
-        Err(Refusal::new("LoadBalancerNotFound", format!("Load balancer '{arn}' not found")))
+        Err(Refusal::new(
+            "LoadBalancerNotFound",
+            format!("Load balancer '{arn}' not found"),
+        ))
     }
 }
 

@@ -47,13 +47,22 @@ pub struct Ticket {
 /// balancer fails open ("If a target group contains only unhealthy registered targets, the load balancer routes requests
 /// to all those targets", elasticloadbalancing/latest/application/target-group-health-checks.html).
 pub fn choose(world: &mut World, port: u16, host: &str, path: &str) -> Route {
-    let State { load_balancers: _, listeners, rules, target_groups, probes: _ } = &mut world.elbv2;
+    let State {
+        load_balancers: _,
+        listeners,
+        rules,
+        target_groups,
+        probes: _,
+    } = &mut world.elbv2;
     let Some(listener) = listeners.iter().find(|listener| listener.port == port) else {
         return Route::NoListener;
     };
     let matching = rules.iter_mut().filter(|rule| {
         rule.listener == listener.arn
-            && rule.conditions.iter().all(|condition| matches(condition, host, path))
+            && rule
+                .conditions
+                .iter()
+                .all(|condition| matches(condition, host, path))
     });
     let (action, turn) = match matching.min_by_key(|rule| rule.priority) {
         Some(rule) => {
@@ -63,7 +72,11 @@ pub fn choose(world: &mut World, port: u16, host: &str, path: &str) -> Route {
         None => (&listener.default_action, 0),
     };
     match action {
-        Action::FixedResponse(Reply { status, content_type, body }) => Route::Fixed {
+        Action::FixedResponse(Reply {
+            status,
+            content_type,
+            body,
+        }) => Route::Fixed {
             status: *status,
             content_type: content_type.clone(),
             body: body.clone().unwrap_or_default(),
@@ -72,7 +85,11 @@ pub fn choose(world: &mut World, port: u16, host: &str, path: &str) -> Route {
             let Some(arn) = weighted(groups, turn) else {
                 return Route::NoTarget;
             };
-            match target_groups.iter_mut().find(|group| group.arn == arn).and_then(pick) {
+            match target_groups
+                .iter_mut()
+                .find(|group| group.arn == arn)
+                .and_then(pick)
+            {
                 Some(ticket) => Route::Target(ticket),
                 None => Route::NoTarget,
             }
@@ -85,32 +102,49 @@ pub fn finished(world: &mut World, ticket: &Ticket) {
     let Ok(group) = target_group::find_mut(&mut world.elbv2, &ticket.target_group) else {
         return;
     };
-    let is_it =
-        |target: &&mut Target| target.address == *ticket.target.ip() && target.port == ticket.target.port();
+    let is_it = |target: &&mut Target| {
+        target.address == *ticket.target.ip() && target.port == ticket.target.port()
+    };
     if let Some(target) = group.targets.iter_mut().find(is_it) {
         target.in_flight = target.in_flight.saturating_sub(1);
     }
 }
 
 fn pick(group: &mut TargetGroup) -> Option<Ticket> {
-    let TargetGroup { arn, attributes, targets, turn, .. } = group;
+    let TargetGroup {
+        arn,
+        attributes,
+        targets,
+        turn,
+        ..
+    } = group;
     let any_healthy = targets.iter().any(|target| target.phase == Phase::Healthy);
-    let eligible =
-        |target: &&mut Target| target.phase == Phase::Healthy || !any_healthy && !target.is_draining();
+    let eligible = |target: &&mut Target| {
+        target.phase == Phase::Healthy || !any_healthy && !target.is_draining()
+    };
     let mut eligible: Vec<&mut Target> = targets.iter_mut().filter(eligible).collect();
     // Turns also decide between equally loaded targets, so that an idle group does not always use its first.
     let start = usize::try_from(*turn % u64::try_from(eligible.len().max(1)).ok()?).ok()?;
     eligible.rotate_left(start);
-    let least_outstanding = attributes.get(ALGORITHM).is_some_and(|algorithm| algorithm == LEAST_OUTSTANDING);
+    let least_outstanding = attributes
+        .get(ALGORITHM)
+        .is_some_and(|algorithm| algorithm == LEAST_OUTSTANDING);
     let load = |target: &&mut Target| {
-        if least_outstanding { target.in_flight } else { 0 }
+        if least_outstanding {
+            target.in_flight
+        } else {
+            0
+        }
     };
     let target = eligible.into_iter().min_by_key(load)?;
     *turn += 1;
     target.in_flight += 1;
     target.requests += 1;
     let address: Ipv4Addr = target.address;
-    Some(Ticket { target_group: arn.clone(), target: SocketAddrV4::new(address, target.port) })
+    Some(Ticket {
+        target_group: arn.clone(),
+        target: SocketAddrV4::new(address, target.port),
+    })
 }
 
 /// The target group whose turn it is by weight; none when all weights are zero.
@@ -131,7 +165,9 @@ fn matches(condition: &Condition, host: &str, path: &str) -> bool {
         // Host names are compared without regard to case, paths with (API_RuleCondition).
         Condition::Host(patterns) => {
             let host = host.to_ascii_lowercase();
-            patterns.iter().any(|pattern| wildcard(&pattern.to_ascii_lowercase(), &host))
+            patterns
+                .iter()
+                .any(|pattern| wildcard(&pattern.to_ascii_lowercase(), &host))
         }
         Condition::Path(patterns) => patterns.iter().any(|pattern| wildcard(pattern, path)),
     }
@@ -187,14 +223,24 @@ mod tests {
             ("", "", true),
             ("", "x", false),
         ] {
-            assert_eq!(wildcard(pattern, text), expected, "{pattern} against {text}");
+            assert_eq!(
+                wildcard(pattern, text),
+                expected,
+                "{pattern} against {text}"
+            );
         }
     }
 
     #[test]
     fn weights_share_the_turns_and_zero_gets_none() {
-        let groups = [("a".to_owned(), 2), ("b".to_owned(), 0), ("c".to_owned(), 1)];
-        let chosen: Vec<_> = (0..6).map(|turn| weighted(&groups, turn).unwrap_or("-")).collect();
+        let groups = [
+            ("a".to_owned(), 2),
+            ("b".to_owned(), 0),
+            ("c".to_owned(), 1),
+        ];
+        let chosen: Vec<_> = (0..6)
+            .map(|turn| weighted(&groups, turn).unwrap_or("-"))
+            .collect();
         assert_eq!(chosen, ["a", "a", "c", "a", "a", "c"]);
         assert_eq!(weighted(&[("a".to_owned(), 0)], 3), None);
     }

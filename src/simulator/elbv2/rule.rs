@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 pub(super) use self::action::{Action, Reply};
 pub(super) use self::condition::Condition;
 use super::load_balancer::{self, Listener};
-use super::tags::{self, Tags};
+use super::tags;
 use super::{State, page, required};
 use crate::simulator::World;
 use crate::simulator::call::{self, Answer, Call, Refusal};
+use crate::simulator::tag::Tags;
 
 /// AWS's default quota per load balancer, not counting default rules.
 const RULES_MAX: usize = 100;
@@ -43,10 +44,16 @@ pub(super) fn uses(listeners: &[Listener], rules: &[Rule], target_group: &str) -
 
 /// The load balancers that send to a target group; AWS allows one.
 pub(super) fn load_balancers_using<'a>(state: &'a State, target_group: &str) -> Vec<&'a str> {
-    let by_rule =
-        state.rules.iter().filter(|rule| rule.action.names(target_group)).map(|rule| rule.listener.as_str());
-    let by_default =
-        state.listeners.iter().filter(|l| l.default_action.names(target_group)).map(|l| l.arn.as_str());
+    let by_rule = state
+        .rules
+        .iter()
+        .filter(|rule| rule.action.names(target_group))
+        .map(|rule| rule.listener.as_str());
+    let by_default = state
+        .listeners
+        .iter()
+        .filter(|l| l.default_action.names(target_group))
+        .map(|l| l.arn.as_str());
     let mut balancers: Vec<&str> = by_rule
         .chain(by_default)
         .filter_map(|listener| load_balancer::of_listener(state, listener))
@@ -62,8 +69,11 @@ fn check_association(state: &State, action: &Action, listener: &str) -> Result<(
     let Action::Forward(groups) = action else {
         return Ok(());
     };
-    let elsewhere =
-        |arn: &String| load_balancers_using(state, arn).into_iter().any(|other| Some(other) != balancer);
+    let elsewhere = |arn: &String| {
+        load_balancers_using(state, arn)
+            .into_iter()
+            .any(|other| Some(other) != balancer)
+    };
     match groups.iter().find(|(arn, _)| elsewhere(arn)) {
         None => Ok(()),
         Some((arn, _)) => {
@@ -77,14 +87,20 @@ fn check_association(state: &State, action: &Action, listener: &str) -> Result<(
 
 pub(super) fn create(world: &mut World, call: &Call) -> Answer {
     let state = &world.elbv2;
-    let listener = load_balancer::known_listener(state, required(call, "ListenerArn")?)?.arn.clone();
+    let listener = load_balancer::known_listener(state, required(call, "ListenerArn")?)?
+        .arn
+        .clone();
     let conditions = condition::parse(call)?;
     if conditions.is_empty() {
         return Err(invalid("A condition must be specified"));
     }
     let (action, order) = Action::parse_list(state, call)?;
     let priority = priority(call.get("Priority"))?;
-    if state.rules.iter().any(|rule| rule.listener == listener && rule.priority == priority) {
+    if state
+        .rules
+        .iter()
+        .any(|rule| rule.listener == listener && rule.priority == priority)
+    {
         return Err(in_use(priority));
     }
     check_association(state, &action, &listener)?;
@@ -95,8 +111,21 @@ pub(super) fn create(world: &mut World, call: &Call) -> Answer {
         return Err(Refusal::new("TooManyRules", message));
     }
     let tags = tags::parse(call)?;
-    let arn = format!("{}/{}", listener.replacen(":listener/", ":listener-rule/", 1), world.hex(16));
-    let rule = Rule { arn, listener, priority, conditions, action, order, tags, turn: 0 };
+    let arn = format!(
+        "{}/{}",
+        listener.replacen(":listener/", ":listener-rule/", 1),
+        world.hex(16)
+    );
+    let rule = Rule {
+        arn,
+        listener,
+        priority,
+        conditions,
+        action,
+        order,
+        tags,
+        turn: 0,
+    };
     let described = describe_one(&rule);
     world.elbv2.rules.push(rule);
     Ok(json!({ "Rules": [described] }))
@@ -107,15 +136,28 @@ pub(super) fn modify(world: &mut World, call: &Call) -> Answer {
     refuse_default(&world.elbv2, arn)?;
     let state = &world.elbv2;
     let conditions = condition::parse(call)?;
-    let change = if call.list("Actions").is_empty() { None } else { Some(Action::parse_list(state, call)?) };
+    let change = if call.list("Actions").is_empty() {
+        None
+    } else {
+        Some(Action::parse_list(state, call)?)
+    };
     if conditions.is_empty() && change.is_none() {
         return Err(invalid("Either conditions or actions must be specified"));
     }
-    let rule = state.rules.iter().find(|rule| rule.arn == arn).ok_or_else(not_found)?;
+    let rule = state
+        .rules
+        .iter()
+        .find(|rule| rule.arn == arn)
+        .ok_or_else(not_found)?;
     if let Some((action, _)) = &change {
         check_association(state, action, &rule.listener)?;
     }
-    let rule = world.elbv2.rules.iter_mut().find(|rule| rule.arn == arn).ok_or_else(not_found)?;
+    let rule = world
+        .elbv2
+        .rules
+        .iter_mut()
+        .find(|rule| rule.arn == arn)
+        .ok_or_else(not_found)?;
     if !conditions.is_empty() {
         rule.conditions = conditions;
     }
@@ -131,18 +173,27 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Answer {
     let rules = &mut world.elbv2.rules;
     let before = rules.len();
     rules.retain(|rule| rule.arn != arn);
-    if rules.len() == before { Err(not_found()) } else { Ok(json!({})) }
+    if rules.len() == before {
+        Err(not_found())
+    } else {
+        Ok(json!({}))
+    }
 }
 
 /// Moves several rules at once: only the end state must be free of clashes, so two rules can swap places.
 pub(super) fn set_priorities(world: &mut World, call: &Call) -> Answer {
     let mut moves: Vec<(String, u32)> = Vec::new();
     for pair in call.list("RulePriorities") {
-        let arn = pair.get("RuleArn").and_then(Value::as_str).unwrap_or_default();
+        let arn = pair
+            .get("RuleArn")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         refuse_default(&world.elbv2, arn)?;
         let priority = priority(pair.get("Priority"))?;
         if moves.iter().any(|(_, earlier)| *earlier == priority) {
-            return Err(invalid(format!("Priority '{priority}' was provided multiple times")));
+            return Err(invalid(format!(
+                "Priority '{priority}' was provided multiple times"
+            )));
         }
         moves.push((arn.to_owned(), priority));
     }
@@ -151,11 +202,18 @@ pub(super) fn set_priorities(world: &mut World, call: &Call) -> Answer {
     }
     let rules = &mut world.elbv2.rules;
     for (arn, priority) in &moves {
-        let rule = rules.iter().find(|rule| rule.arn == *arn).ok_or_else(not_found)?;
+        let rule = rules
+            .iter()
+            .find(|rule| rule.arn == *arn)
+            .ok_or_else(not_found)?;
         let stays = |other: &&Rule| {
             other.listener == rule.listener && !moves.iter().any(|(moved, _)| *moved == other.arn)
         };
-        if rules.iter().filter(stays).any(|other| other.priority == *priority) {
+        if rules
+            .iter()
+            .filter(stays)
+            .any(|other| other.priority == *priority)
+        {
             return Err(in_use(*priority));
         }
     }
@@ -174,10 +232,14 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
     let arns = call.texts("RuleArns");
     let listener = call.text("ListenerArn");
     if arns.is_empty() && listener.is_none() {
-        return Err(invalid("You must specify either listener rule ARNs or a listener ARN"));
+        return Err(invalid(
+            "You must specify either listener rule ARNs or a listener ARN",
+        ));
     }
     if !arns.is_empty() && listener.is_some() {
-        return Err(invalid("Listener rule ARNs and a listener ARN cannot be specified at the same time"));
+        return Err(invalid(
+            "Listener rule ARNs and a listener ARN cannot be specified at the same time",
+        ));
     }
     if let Some(listener) = listener {
         load_balancer::known_listener(state, listener)?;
@@ -195,14 +257,28 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
         .filter(|rule| arns.contains(&rule.arn) || listener == Some(&rule.listener))
         .collect();
     rules.sort_by_key(|rule| (&rule.listener, rule.priority));
-    let defaults =
-        state.listeners.iter().filter(|l| arns.contains(&l.default_rule) || listener == Some(&l.arn));
-    let described = rules.into_iter().map(describe_one).chain(defaults.map(describe_default));
+    let defaults = state
+        .listeners
+        .iter()
+        .filter(|l| arns.contains(&l.default_rule) || listener == Some(&l.arn));
+    let described = rules
+        .into_iter()
+        .map(describe_one)
+        .chain(defaults.map(describe_default));
     page(call, "Rules", described.collect())
 }
 
 fn describe_one(rule: &Rule) -> Value {
-    let Rule { arn, listener: _, priority, conditions, action, order, tags: _, turn: _ } = rule;
+    let Rule {
+        arn,
+        listener: _,
+        priority,
+        conditions,
+        action,
+        order,
+        tags: _,
+        turn: _,
+    } = rule;
     json!({
         "RuleArn": arn,
         "Priority": priority.to_string(),
@@ -225,7 +301,9 @@ fn describe_default(listener: &Listener) -> Value {
 }
 
 fn priority(value: Option<&Value>) -> Result<u32, Refusal> {
-    let number = value.and_then(call::integer).and_then(|number| u32::try_from(number).ok());
+    let number = value
+        .and_then(call::integer)
+        .and_then(|number| u32::try_from(number).ok());
     number
         .filter(|number| (1..=50_000).contains(number))
         .ok_or_else(|| invalid("The rule priority must be between '1' and '50000'"))
@@ -233,7 +311,11 @@ fn priority(value: Option<&Value>) -> Result<u32, Refusal> {
 
 /// AWS: "You can't modify" a default rule by these calls; it goes with its listener.
 fn refuse_default(state: &State, arn: &str) -> Result<(), Refusal> {
-    if state.listeners.iter().any(|listener| listener.default_rule == arn) {
+    if state
+        .listeners
+        .iter()
+        .any(|listener| listener.default_rule == arn)
+    {
         return Err(Refusal::new(
             "OperationNotPermitted",
             format!("Default rule '{arn}' cannot be modified or deleted"),
@@ -243,7 +325,10 @@ fn refuse_default(state: &State, arn: &str) -> Result<(), Refusal> {
 }
 
 fn in_use(priority: u32) -> Refusal {
-    Refusal::new("PriorityInUse", format!("Priority '{priority}' is currently in use"))
+    Refusal::new(
+        "PriorityInUse",
+        format!("Priority '{priority}' is currently in use"),
+    )
 }
 
 fn not_found() -> Refusal {

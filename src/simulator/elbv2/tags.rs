@@ -2,59 +2,53 @@
 //!
 //! Takes tag lists as clients write them, gives them back sorted by key. Holds nothing: each resource owns its tags.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::State;
 use crate::simulator::World;
 use crate::simulator::call::{Answer, Call, Refusal};
+use crate::simulator::tag::{self, Tags};
 
-/// Tags by key.
-pub(super) type Tags = BTreeMap<String, String>;
-
-/// AWS's limit per resource.
-const TAGS_MAX: usize = 50;
 /// AWS's limit on `ResourceArns` of one DescribeTags ("You can specify up to 20 resources in a single call").
 const ARNS_MAX: usize = 20;
 
 /// The tags a create or add call carries.
 pub(super) fn parse(call: &Call) -> Result<Tags, Refusal> {
-    let mut tags = Tags::new();
-    for tag in call.list("Tags") {
-        let key = tag.get("Key").and_then(Value::as_str).unwrap_or_default();
-        let value = tag.get("Value").and_then(Value::as_str).unwrap_or_default();
-        if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
-            let message = format!("Tag key '{key}' must have 1 to 128 characters and its value at most 256");
-            return Err(Refusal::new("ValidationError", message));
-        }
-        if key.to_ascii_lowercase().starts_with("aws:") {
-            let message = "The tag key cannot start with 'aws:', which is reserved for AWS use";
-            return Err(Refusal::new("ValidationError", message));
-        }
-        if tags.insert(key.to_owned(), value.to_owned()).is_some() {
+    let mut keys = BTreeSet::new();
+    for key in call
+        .list("Tags")
+        .iter()
+        .filter_map(|tag| tag.get("Key").and_then(Value::as_str))
+    {
+        if !keys.insert(key) {
             let message = format!("The tag key '{key}' was specified more than once");
             return Err(Refusal::new("DuplicateTagKeys", message));
         }
     }
-    if tags.len() > TAGS_MAX { Err(too_many()) } else { Ok(tags) }
+    tag::from_list(call.list("Tags")).map_err(|message| Refusal::new("ValidationError", message))
 }
 
 pub(super) fn add(world: &mut World, call: &Call) -> Answer {
     let new = parse(call)?;
     if new.is_empty() {
-        return Err(Refusal::new("ValidationError", "At least one tag must be specified"));
+        return Err(Refusal::new(
+            "ValidationError",
+            "At least one tag must be specified",
+        ));
     }
     let arns = arns(call)?;
+    // All or nothing: merged aside first, put in place when every resource could take them.
+    let mut merged = Vec::new();
     for arn in &arns {
-        let tags = of(&mut world.elbv2, arn)?;
-        let added = new.keys().filter(|key| !tags.contains_key(*key)).count();
-        if tags.len() + added > TAGS_MAX {
-            return Err(too_many());
-        }
+        let mut tags = of(&mut world.elbv2, arn)?.clone();
+        tag::merge(&mut tags, new.clone())
+            .map_err(|message| Refusal::new("TooManyTags", message))?;
+        merged.push(tags);
     }
-    for arn in &arns {
-        of(&mut world.elbv2, arn)?.extend(new.clone());
+    for (arn, tags) in arns.iter().zip(merged) {
+        *of(&mut world.elbv2, arn)? = tags;
     }
     Ok(json!({}))
 }
@@ -75,8 +69,10 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
     let mut descriptions = Vec::new();
     for arn in arns(call)? {
         let tags = of(&mut world.elbv2, &arn)?;
-        let tags: Vec<Value> =
-            tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+        let tags: Vec<Value> = tags
+            .iter()
+            .map(|(key, value)| json!({ "Key": key, "Value": value }))
+            .collect();
         descriptions.push(json!({ "ResourceArn": arn, "Tags": tags }));
     }
     Ok(json!({ "TagDescriptions": descriptions }))
@@ -85,39 +81,63 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
 fn arns(call: &Call) -> Result<Vec<String>, Refusal> {
     let arns = call.texts("ResourceArns");
     match arns.len() {
-        0 => Err(Refusal::new("ValidationError", "At least one resource ARN must be specified")),
+        0 => Err(Refusal::new(
+            "ValidationError",
+            "At least one resource ARN must be specified",
+        )),
         1..=ARNS_MAX => Ok(arns),
-        _ => Err(Refusal::new("ValidationError", "The number of resource ARNs cannot exceed '20'")),
+        _ => Err(Refusal::new(
+            "ValidationError",
+            "The number of resource ARNs cannot exceed '20'",
+        )),
     }
 }
 
 /// The tags of a resource, or AWS's refusal for the kind its ARN names.
 fn of<'a>(state: &'a mut State, arn: &str) -> Result<&'a mut Tags, Refusal> {
-    let State { load_balancers, listeners, rules, target_groups, probes: _ } = state;
+    let State {
+        load_balancers,
+        listeners,
+        rules,
+        target_groups,
+        probes: _,
+    } = state;
     let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
     let (found, code) = match resource.split('/').next().unwrap_or_default() {
         "loadbalancer" => (
-            load_balancers.iter_mut().find(|balancer| balancer.arn == arn).map(|balancer| &mut balancer.tags),
+            load_balancers
+                .iter_mut()
+                .find(|balancer| balancer.arn == arn)
+                .map(|balancer| &mut balancer.tags),
             "LoadBalancerNotFound",
         ),
         "listener" => (
-            listeners.iter_mut().find(|listener| listener.arn == arn).map(|listener| &mut listener.tags),
+            listeners
+                .iter_mut()
+                .find(|listener| listener.arn == arn)
+                .map(|listener| &mut listener.tags),
             "ListenerNotFound",
         ),
-        "listener-rule" => {
-            (rules.iter_mut().find(|rule| rule.arn == arn).map(|rule| &mut rule.tags), "RuleNotFound")
-        }
+        "listener-rule" => (
+            rules
+                .iter_mut()
+                .find(|rule| rule.arn == arn)
+                .map(|rule| &mut rule.tags),
+            "RuleNotFound",
+        ),
         "targetgroup" => (
-            target_groups.iter_mut().find(|group| group.arn == arn).map(|group| &mut group.tags),
+            target_groups
+                .iter_mut()
+                .find(|group| group.arn == arn)
+                .map(|group| &mut group.tags),
             "TargetGroupNotFound",
         ),
         _ => {
-            return Err(Refusal::new("ValidationError", format!("'{arn}' is not a valid resource ARN")));
+            return Err(Refusal::new(
+                "ValidationError",
+                format!("'{arn}' is not a valid resource ARN"),
+            ));
         }
     };
     found.ok_or_else(|| Refusal::new(code, format!("'{arn}' not found")))
-}
-
-fn too_many() -> Refusal {
-    Refusal::new("TooManyTags", format!("A resource cannot have more than {TAGS_MAX} tags"))
 }

@@ -16,9 +16,18 @@ use crate::simulator::call::{self, Answer, Call, Millis, Refusal};
 /// AWS's default quota of targets per target group.
 const TARGETS_MAX: usize = 1_000;
 
-pub(super) fn add(group: &mut TargetGroup, address: Ipv4Addr, port: u16, now: Millis) -> Result<(), Refusal> {
+pub(super) fn add(
+    group: &mut TargetGroup,
+    address: Ipv4Addr,
+    port: u16,
+    now: Millis,
+) -> Result<(), Refusal> {
     let full = group.targets.len() >= TARGETS_MAX;
-    match group.targets.iter_mut().find(|target| target.address == address && target.port == port) {
+    match group
+        .targets
+        .iter_mut()
+        .find(|target| target.address == address && target.port == port)
+    {
         Some(draining) if draining.is_draining() => draining.restart(now),
         Some(_) => {}
         None if full => {
@@ -30,9 +39,17 @@ pub(super) fn add(group: &mut TargetGroup, address: Ipv4Addr, port: u16, now: Mi
     Ok(())
 }
 
-pub(super) fn drain(group: &mut TargetGroup, address: Ipv4Addr, port: u16, in_use: bool, now: Millis) {
-    let delay_seconds =
-        group.attributes.get(DEREGISTRATION_DELAY).and_then(|seconds| seconds.parse::<Millis>().ok());
+pub(super) fn drain(
+    group: &mut TargetGroup,
+    address: Ipv4Addr,
+    port: u16,
+    in_use: bool,
+    now: Millis,
+) {
+    let delay_seconds = group
+        .attributes
+        .get(DEREGISTRATION_DELAY)
+        .and_then(|seconds| seconds.parse::<Millis>().ok());
     let until = now + delay_seconds.unwrap_or(0) * 1_000;
     let is_it = |target: &Target| target.address == address && target.port == port;
     match group.targets.iter_mut().find(|target| is_it(target)) {
@@ -67,7 +84,11 @@ pub(super) fn describe_health(world: &mut World, call: &Call) -> Answer {
     let in_use = target_group_is_attached(world, arn);
     let group = target_group::find_mut(&mut world.elbv2, arn)?;
     let described: Vec<Value> = if call.list("Targets").is_empty() {
-        group.targets.iter().map(|target| description(group, target, in_use)).collect()
+        group
+            .targets
+            .iter()
+            .map(|target| description(group, target, in_use))
+            .collect()
     } else {
         let asked = targets(group, call)?;
         let one = |(address, port): (Ipv4Addr, u16)| match group
@@ -93,9 +114,11 @@ pub(super) fn describe_health(world: &mut World, call: &Call) -> Answer {
 fn description(group: &TargetGroup, target: &Target, in_use: bool) -> Value {
     let health = target.health(in_use);
     let mut target_health = json!({ "State": health.state() });
-    if let (Some(fields), Some(reason), Some(text)) =
-        (target_health.as_object_mut(), health.reason(), health.description())
-    {
+    if let (Some(fields), Some(reason), Some(text)) = (
+        target_health.as_object_mut(),
+        health.reason(),
+        health.description(),
+    ) {
         fields.insert("Reason".into(), json!(reason));
         fields.insert("Description".into(), json!(text));
     }
@@ -111,7 +134,10 @@ fn description(group: &TargetGroup, target: &Target, in_use: bool) -> Value {
 fn targets(group: &TargetGroup, call: &Call) -> Result<Vec<(Ipv4Addr, u16)>, Refusal> {
     let list = call.list("Targets");
     if list.is_empty() {
-        return Err(Refusal::new("ValidationError", "At least one target must be specified"));
+        return Err(Refusal::new(
+            "ValidationError",
+            "At least one target must be specified",
+        ));
     }
     list.iter()
         .map(|target| {

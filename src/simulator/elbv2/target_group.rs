@@ -2,16 +2,18 @@
 //!
 //! Takes calls, keeps [`TargetGroup`]s. What its targets go through is in `health`, which reads the settings here.
 
-use std::ops::RangeInclusive;
+mod health_check;
 
 use serde_json::{Value, json};
 
+pub(super) use self::health_check::HealthCheck;
 use super::attributes::{self, Attributes};
 use super::health::Target;
-use super::tags::{self, Tags};
+use super::tags;
 use super::{State, load_balancer, page, required, rule};
 use crate::simulator::World;
 use crate::simulator::call::{Answer, Call, Refusal};
+use crate::simulator::tag::Tags;
 
 /// AWS's default quota per region.
 const TARGET_GROUPS_MAX: usize = 3_000;
@@ -33,118 +35,13 @@ pub(super) struct TargetGroup {
     pub(super) turn: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct HealthCheck {
-    /// `None` is `traffic-port`: each target's own.
-    pub(super) port: Option<u16>,
-    pub(super) path: String,
-    pub(super) interval_seconds: u32,
-    pub(super) timeout_seconds: u32,
-    pub(super) healthy_threshold: u32,
-    pub(super) unhealthy_threshold: u32,
-    pub(super) matcher: Matcher,
-}
-
-/// Which statuses pass, as written: `200`, `200,202`, `200-299`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Matcher {
-    text: String,
-    accepted: Vec<RangeInclusive<u16>>,
-}
-
-impl Matcher {
-    fn parse(text: &str) -> Result<Matcher, Refusal> {
-        let range = |part: &str| -> Option<RangeInclusive<u16>> {
-            let (low, high) = part.split_once('-').unwrap_or((part, part));
-            let (low, high) = (low.parse().ok()?, high.parse().ok()?);
-            (200 <= low && low <= high && high <= 499).then_some(low..=high)
-        };
-        let accepted: Option<Vec<_>> = text.split(',').map(range).collect();
-        let refuse =
-            || invalid(format!("Health check matcher HTTP code '{text}' must be within '200-499' inclusive"));
-        Ok(Matcher { text: text.to_owned(), accepted: accepted.ok_or_else(refuse)? })
-    }
-
-    pub(super) fn accepts(&self, status: u16) -> bool {
-        self.accepted.iter().any(|range| range.contains(&status))
-    }
-}
-
-impl HealthCheck {
-    /// What a call leaves of `self` after its own members are taken over, checked as a whole.
-    fn with(mut self, call: &Call) -> Result<HealthCheck, Refusal> {
-        match call.text("HealthCheckProtocol") {
-            None | Some("HTTP") => {}
-            Some(other) => {
-                return Err(invalid(format!("The simulator does not model health checks over '{other}'")));
-            }
-        }
-        if call.boolean("HealthCheckEnabled") == Some(false) {
-            return Err(invalid(
-                "Health check enabled must be true for target groups with target type 'ip' or 'instance'",
-            ));
-        }
-        if let Some(port) = call.text("HealthCheckPort") {
-            let message = || {
-                invalid(format!(
-                    "Health check port '{port}' must be 'traffic-port' or in the range '1-65535'"
-                ))
-            };
-            let number = || port.parse().ok().filter(|port| *port > 0);
-            self.port = if port == "traffic-port" { None } else { Some(number().ok_or_else(message)?) };
-        }
-        if let Some(path) = call.text("HealthCheckPath") {
-            let sane = path.starts_with('/')
-                && path.len() <= 1024
-                && path.bytes().all(|byte| byte.is_ascii_graphic());
-            if !sane {
-                let message = format!(
-                    "Health check path '{path}' must begin with a '/' character, and can be at most 1024 printable ASCII characters"
-                );
-                return Err(invalid(message));
-            }
-            self.path = path.to_owned();
-        }
-        let set =
-            |field: &mut u32, member: &str, what: &str, range: RangeInclusive<u32>| match call.get(member) {
-                None => Ok(()),
-                Some(value) => {
-                    let number = call.integer(member).and_then(|number| u32::try_from(number).ok());
-                    let text = value.to_string();
-                    let (low, high) = (range.start(), range.end());
-                    let message = || {
-                        invalid(format!(
-                            "{what} '{}' must be within '{low}-{high}' inclusive",
-                            text.trim_matches('"')
-                        ))
-                    };
-                    *field = number.filter(|number| range.contains(number)).ok_or_else(message)?;
-                    Ok(())
-                }
-            };
-        set(&mut self.interval_seconds, "HealthCheckIntervalSeconds", "Health check interval", 5..=300)?;
-        set(&mut self.timeout_seconds, "HealthCheckTimeoutSeconds", "Health check timeout", 2..=120)?;
-        set(&mut self.healthy_threshold, "HealthyThresholdCount", "Healthy threshold count", 2..=10)?;
-        set(&mut self.unhealthy_threshold, "UnhealthyThresholdCount", "Unhealthy threshold count", 2..=10)?;
-        if let Some(matcher) = call.get("Matcher") {
-            let codes = matcher.get("HttpCode").and_then(Value::as_str);
-            self.matcher =
-                Matcher::parse(codes.ok_or_else(|| invalid("The matcher must specify an HTTP code"))?)?;
-        }
-        let HealthCheck { timeout_seconds, interval_seconds, .. } = self;
-        if timeout_seconds >= interval_seconds {
-            let message = format!(
-                "Health check timeout '{timeout_seconds}' must be smaller than the interval '{interval_seconds}'"
-            );
-            return Err(invalid(message));
-        }
-        Ok(self)
-    }
-}
-
 pub(super) fn create(world: &mut World, call: &Call) -> Answer {
     let group = new(world, call)?;
-    let same_name = world.elbv2.target_groups.iter().find(|existing| existing.name == group.name);
+    let same_name = world
+        .elbv2
+        .target_groups
+        .iter()
+        .find(|existing| existing.name == group.name);
     if let Some(existing) = same_name {
         // "This operation is idempotent": asked for again with the same settings it gives what is there.
         if !settings_equal(existing, &group) {
@@ -166,40 +63,35 @@ pub(super) fn create(world: &mut World, call: &Call) -> Answer {
 }
 
 /// The target group a CreateTargetGroup call describes, with AWS's defaults for what it leaves out.
-///
-/// Timeout 5: recorded reads of HTTP target groups say so, although API_CreateTargetGroup speaks of 6.
 fn new(world: &mut World, call: &Call) -> Result<TargetGroup, Refusal> {
     let name = required(call, "Name")?;
     check_name(name)?;
     let only = |member: &str, known: &[&str], default: &str| match call.text(member) {
         None => Ok(default.to_owned()),
         Some(value) if known.contains(&value) => Ok(value.to_owned()),
-        Some(value) => {
-            Err(invalid(format!("The simulator does not model target groups whose {member} is '{value}'")))
-        }
+        Some(value) => Err(invalid(format!(
+            "The simulator does not model target groups whose {member} is '{value}'"
+        ))),
     };
-    let protocol = call.text("Protocol").ok_or_else(|| invalid("A protocol must be specified"))?;
+    let protocol = call
+        .text("Protocol")
+        .ok_or_else(|| invalid("A protocol must be specified"))?;
     if protocol != "HTTP" {
         return Err(invalid(format!(
             "The simulator does not model target groups whose Protocol is '{protocol}'"
         )));
     }
-    let port = call.integer("Port").ok_or_else(|| invalid("A port must be specified"))?;
+    let port = call
+        .integer("Port")
+        .ok_or_else(|| invalid("A port must be specified"))?;
     let port = u16::try_from(port).ok().filter(|port| *port > 0);
-    let vpc = call.text("VpcId").ok_or_else(|| invalid("A VPC ID must be specified"))?;
+    let vpc = call
+        .text("VpcId")
+        .ok_or_else(|| invalid("A VPC ID must be specified"))?;
     if !world.vpcs.iter().any(|known| known.id == vpc) {
         return Err(invalid(format!("The VPC ID '{vpc}' is not found")));
     }
     only("IpAddressType", &["ipv4"], "ipv4")?;
-    let defaults = HealthCheck {
-        port: None,
-        path: "/".into(),
-        interval_seconds: 30,
-        timeout_seconds: 5,
-        healthy_threshold: 5,
-        unhealthy_threshold: 2,
-        matcher: Matcher::parse("200")?,
-    };
     let id = world.hex(16);
     Ok(TargetGroup {
         arn: world.arn("elasticloadbalancing", &format!("targetgroup/{name}/{id}")),
@@ -209,7 +101,7 @@ fn new(world: &mut World, call: &Call) -> Result<TargetGroup, Refusal> {
         port: port.ok_or_else(|| invalid("The port must be between '1' and '65535'"))?,
         vpc: vpc.to_owned(),
         target_type: only("TargetType", &["ip", "instance"], "instance")?,
-        health_check: defaults.with(call)?,
+        health_check: HealthCheck::aws_default().with(call)?,
         attributes: attributes::defaults(),
         tags: tags::parse(call)?,
         targets: Vec::new(),
@@ -220,7 +112,11 @@ fn new(world: &mut World, call: &Call) -> Result<TargetGroup, Refusal> {
 fn check_name(name: &str) -> Result<(), Refusal> {
     let problem = if name.len() > 32 {
         "cannot be longer than '32' characters"
-    } else if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') || name.is_empty() {
+    } else if !name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        || name.is_empty()
+    {
         "can only contain characters that are alphanumeric characters or hyphens(-)"
     } else if name.starts_with('-') || name.ends_with('-') {
         "cannot begin or end with '-'"
@@ -256,8 +152,17 @@ fn settings_equal(a: &TargetGroup, b: &TargetGroup) -> bool {
 }
 
 fn describe_one(state: &State, group: &TargetGroup) -> Value {
-    let TargetGroup { arn, name, protocol, protocol_version, port, vpc, target_type, health_check, .. } =
-        group;
+    let TargetGroup {
+        arn,
+        name,
+        protocol,
+        protocol_version,
+        port,
+        vpc,
+        target_type,
+        health_check,
+        ..
+    } = group;
     let HealthCheck {
         port: check_port,
         path,
@@ -291,9 +196,17 @@ fn describe_one(state: &State, group: &TargetGroup) -> Value {
 
 pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
     let state = &world.elbv2;
-    let (arns, names, balancer) =
-        (call.texts("TargetGroupArns"), call.texts("Names"), call.text("LoadBalancerArn"));
-    if [!arns.is_empty(), !names.is_empty(), balancer.is_some()].iter().filter(|given| **given).count() > 1 {
+    let (arns, names, balancer) = (
+        call.texts("TargetGroupArns"),
+        call.texts("Names"),
+        call.text("LoadBalancerArn"),
+    );
+    if [!arns.is_empty(), !names.is_empty(), balancer.is_some()]
+        .iter()
+        .filter(|given| **given)
+        .count()
+        > 1
+    {
         let message = "Target group names, target group ARNs, and a load balancer ARN cannot be specified at the same time";
         return Err(invalid(message));
     }
@@ -301,7 +214,10 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
         load_balancer::known(state, balancer)?;
     }
     let exists = |wanted: &String| {
-        state.target_groups.iter().any(|group| group.arn == *wanted || group.name == *wanted)
+        state
+            .target_groups
+            .iter()
+            .any(|group| group.arn == *wanted || group.name == *wanted)
     };
     if !arns.iter().chain(&names).all(exists) {
         return Err(not_found());
@@ -309,12 +225,21 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
     let wanted = |group: &&TargetGroup| match balancer {
         Some(balancer) => rule::load_balancers_using(state, &group.arn).contains(&balancer),
         None => {
-            arns.is_empty() && names.is_empty() || arns.contains(&group.arn) || names.contains(&group.name)
+            arns.is_empty() && names.is_empty()
+                || arns.contains(&group.arn)
+                || names.contains(&group.name)
         }
     };
     let mut groups: Vec<&TargetGroup> = state.target_groups.iter().filter(wanted).collect();
     groups.sort_by(|a, b| a.name.cmp(&b.name));
-    page(call, "TargetGroups", groups.into_iter().map(|group| describe_one(state, group)).collect())
+    page(
+        call,
+        "TargetGroups",
+        groups
+            .into_iter()
+            .map(|group| describe_one(state, group))
+            .collect(),
+    )
 }
 
 pub(super) fn modify(world: &mut World, call: &Call) -> Answer {
@@ -322,21 +247,33 @@ pub(super) fn modify(world: &mut World, call: &Call) -> Answer {
     let group = find_mut(&mut world.elbv2, arn)?;
     group.health_check = group.health_check.clone().with(call)?;
     let state = &world.elbv2;
-    let described =
-        state.target_groups.iter().find(|group| group.arn == arn).map(|group| describe_one(state, group));
+    let described = state
+        .target_groups
+        .iter()
+        .find(|group| group.arn == arn)
+        .map(|group| describe_one(state, group));
     Ok(json!({ "TargetGroups": [described] }))
 }
 
 pub(super) fn delete(world: &mut World, call: &Call) -> Answer {
     let arn = required(call, "TargetGroupArn")?;
-    let State { listeners, rules, target_groups, .. } = &mut world.elbv2;
+    let State {
+        listeners,
+        rules,
+        target_groups,
+        ..
+    } = &mut world.elbv2;
     if rule::uses(listeners, rules, arn) {
         let message = format!("Target group '{arn}' is currently in use by a listener or a rule");
         return Err(Refusal::new("ResourceInUse", message));
     }
     let before = target_groups.len();
     target_groups.retain(|group| group.arn != arn);
-    if target_groups.len() == before { Err(not_found()) } else { Ok(json!({})) }
+    if target_groups.len() == before {
+        Err(not_found())
+    } else {
+        Ok(json!({}))
+    }
 }
 
 pub(super) fn describe_attributes(world: &mut World, call: &Call) -> Answer {
@@ -347,7 +284,11 @@ pub(super) fn describe_attributes(world: &mut World, call: &Call) -> Answer {
 pub(super) fn modify_attributes(world: &mut World, call: &Call) -> Answer {
     let group = find_mut(&mut world.elbv2, required(call, "TargetGroupArn")?)?;
     let member = |attribute: &Value, name: &str| {
-        attribute.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+        attribute
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
     };
     let mut changes = Vec::new();
     for attribute in call.list("Attributes") {
@@ -362,12 +303,22 @@ pub(super) fn modify_attributes(world: &mut World, call: &Call) -> Answer {
 }
 
 fn attributes_of(group: &TargetGroup) -> Value {
-    let attributes = group.attributes.iter().map(|(key, value)| json!({ "Key": key, "Value": value }));
+    let attributes = group
+        .attributes
+        .iter()
+        .map(|(key, value)| json!({ "Key": key, "Value": value }));
     json!({ "Attributes": attributes.collect::<Vec<_>>() })
 }
 
-pub(super) fn find_mut<'a>(state: &'a mut State, arn: &str) -> Result<&'a mut TargetGroup, Refusal> {
-    state.target_groups.iter_mut().find(|group| group.arn == arn).ok_or_else(not_found)
+pub(super) fn find_mut<'a>(
+    state: &'a mut State,
+    arn: &str,
+) -> Result<&'a mut TargetGroup, Refusal> {
+    state
+        .target_groups
+        .iter_mut()
+        .find(|group| group.arn == arn)
+        .ok_or_else(not_found)
 }
 
 fn not_found() -> Refusal {

@@ -144,9 +144,8 @@ impl Filter {
         for (member, default) in [("ParameterFilters", "Equals"), ("Filters", "BeginsWith")] {
             for filter in call.structures(member)? {
                 let key = filter.required("Key", VALIDATION)?.to_owned();
-                if !keys.contains(&key.as_str())
-                    && !(key.starts_with("tag:") && keys.contains(&"Name"))
-                {
+                let by_tag = key.starts_with("tag:") && keys.contains(&"Name");
+                if !by_tag && !keys.contains(&key.as_str()) {
                     let text = format!(
                         "The following filter key is not valid: {key}. Valid filter keys include: [{}].",
                         keys.join(", ")

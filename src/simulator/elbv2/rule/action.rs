@@ -29,12 +29,19 @@ pub(in crate::simulator::elbv2) struct Reply {
 
 impl Action {
     fn parse(state: &State, action: &Value) -> Result<Action, Refusal> {
-        match action.get("Type").and_then(Value::as_str).unwrap_or_default() {
+        match action
+            .get("Type")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+        {
             "forward" => Self::parse_forward(state, action),
             "fixed-response" => Self::parse_fixed_response(action),
-            kind @ ("redirect" | "authenticate-oidc" | "authenticate-cognito" | "jwt-validation") => {
-                Err(invalid(format!("The simulator does not model actions of type '{kind}'")))
-            }
+            kind @ ("redirect"
+            | "authenticate-oidc"
+            | "authenticate-cognito"
+            | "jwt-validation") => Err(invalid(format!(
+                "The simulator does not model actions of type '{kind}'"
+            ))),
             other => Err(invalid(format!(
                 "Action type '{other}' must be one of '[forward, redirect, fixed-response]'"
             ))),
@@ -48,7 +55,9 @@ impl Action {
             .and_then(|config| config.get("TargetGroupStickinessConfig"))
             .and_then(|c| c.get("Enabled"));
         if sticky.and_then(call::boolean) == Some(true) {
-            return Err(invalid("The simulator does not model target group stickiness"));
+            return Err(invalid(
+                "The simulator does not model target group stickiness",
+            ));
         }
         let mut groups = Vec::new();
         for group in config
@@ -57,7 +66,10 @@ impl Action {
             .into_iter()
             .flatten()
         {
-            let arn = group.get("TargetGroupArn").and_then(Value::as_str).unwrap_or_default();
+            let arn = group
+                .get("TargetGroupArn")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             let weight = match group.get("Weight") {
                 None | Some(Value::Null) => Some(1),
                 Some(weight) => call::integer(weight).and_then(|weight| u32::try_from(weight).ok()),
@@ -79,11 +91,16 @@ impl Action {
             }
         }
         if groups.is_empty() || groups.len() > ACTION_TARGET_GROUPS_MAX {
-            return Err(invalid("A forward action must specify one to five target groups"));
+            return Err(invalid(
+                "A forward action must specify one to five target groups",
+            ));
         }
         for (arn, _) in &groups {
             if !state.target_groups.iter().any(|group| group.arn == *arn) {
-                return Err(Refusal::new("TargetGroupNotFound", format!("Target group '{arn}' not found")));
+                return Err(Refusal::new(
+                    "TargetGroupNotFound",
+                    format!("Target group '{arn}' not found"),
+                ));
             }
         }
         Ok(Action::Forward(groups))
@@ -92,17 +109,31 @@ impl Action {
     fn parse_fixed_response(action: &Value) -> Result<Action, Refusal> {
         let config = action.get("FixedResponseConfig");
         let text = |member: &str| {
-            config.and_then(|config| config.get(member)).and_then(Value::as_str).map(str::to_owned)
+            config
+                .and_then(|config| config.get(member))
+                .and_then(Value::as_str)
+                .map(str::to_owned)
         };
         let code = text("StatusCode").unwrap_or_default();
-        let status = code.parse().ok().filter(|status| matches!(status, 200..=299 | 400..=599));
+        let status = code
+            .parse()
+            .ok()
+            .filter(|status| matches!(status, 200..=299 | 400..=599));
         let status = status.ok_or_else(|| {
             invalid(format!("Value '{code}' at 'fixedResponseConfig.statusCode' failed to satisfy constraint: Member must satisfy regular expression pattern: ^(2|4|5)\\d\\d$"))
         })?;
-        const TYPES: [&str; 5] =
-            ["text/plain", "text/css", "text/html", "application/javascript", "application/json"];
+        const TYPES: [&str; 5] = [
+            "text/plain",
+            "text/css",
+            "text/html",
+            "application/javascript",
+            "application/json",
+        ];
         let content_type = text("ContentType").filter(|kind| !kind.is_empty());
-        if content_type.as_deref().is_some_and(|kind| !TYPES.contains(&kind)) {
+        if content_type
+            .as_deref()
+            .is_some_and(|kind| !TYPES.contains(&kind))
+        {
             let message = format!("The ContentType must be one of: '{}'", TYPES.join("', '"));
             return Err(Refusal::new("InvalidLoadBalancerAction", message));
         }
@@ -110,15 +141,24 @@ impl Action {
         if body.as_ref().is_some_and(|body| body.len() > 1024) {
             return Err(invalid("The message body can be at most 1024 characters"));
         }
-        Ok(Action::FixedResponse(Reply { status, content_type, body }))
+        Ok(Action::FixedResponse(Reply {
+            status,
+            content_type,
+            body,
+        }))
     }
 
     /// The one action of a list; AWS allows more only to authenticate first, which is not modelled.
     pub(super) fn parse_list(state: &State, call: &Call) -> Result<(Action, Option<i64>), Refusal> {
         match call.list("Actions") {
             [] => Err(invalid("At least one action must be specified")),
-            [action] => Ok((Action::parse(state, action)?, action.get("Order").and_then(call::integer))),
-            _ => Err(invalid("The simulator does not model rules with several actions")),
+            [action] => Ok((
+                Action::parse(state, action)?,
+                action.get("Order").and_then(call::integer),
+            )),
+            _ => Err(invalid(
+                "The simulator does not model rules with several actions",
+            )),
         }
     }
 
@@ -139,11 +179,22 @@ impl Action {
                 }
                 action
             }
-            Action::FixedResponse(Reply { status, content_type, body }) => {
+            Action::FixedResponse(Reply {
+                status,
+                content_type,
+                body,
+            }) => {
                 let mut config = json!({ "StatusCode": status.to_string() });
                 if let Some(fields) = config.as_object_mut() {
-                    fields.extend(content_type.as_ref().map(|kind| ("ContentType".to_owned(), json!(kind))));
-                    fields.extend(body.as_ref().map(|body| ("MessageBody".to_owned(), json!(body))));
+                    fields.extend(
+                        content_type
+                            .as_ref()
+                            .map(|kind| ("ContentType".to_owned(), json!(kind))),
+                    );
+                    fields.extend(
+                        body.as_ref()
+                            .map(|body| ("MessageBody".to_owned(), json!(body))),
+                    );
                 }
                 json!({ "Type": "fixed-response", "FixedResponseConfig": config })
             }

@@ -1,0 +1,467 @@
+//! The process' settings: what may be set, what it means, and the environment as believed.
+//!
+//! Takes the environment as ECS injects it, gives [`Settings`] or *all* problems at once. [`TABLE`] is the one list of names; documents and
+//! templates are made from it. A problem names the setting and the rule and never shows the value: most values are secrets,
+//! and a mistake is often a secret in the wrong place.
+
+mod read;
+
+use super::auth::ApiKeys;
+use super::rate_limit::{Bucket, Limits};
+use crate::deployment::chain::{Address, U256};
+use crate::deployment::economics::{Economics, Vesting, is_calculable};
+use crate::deployment::signer::Signer;
+use crate::deployment::worker::Policy;
+use crate::secret::Secret;
+use crate::telemetry::LEVELS;
+use read::Reader;
+use std::net::{IpAddr, SocketAddr};
+use tracing::level_filters::LevelFilter;
+
+/// One setting, as a person reads about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The environment variable.
+    pub name: &'static str,
+    /// What holds when it is absent or empty.
+    pub absent: Absent,
+    /// Whether the value must be kept secret (in AWS: an SSM SecureString).
+    pub secret: bool,
+    /// What it does, with its unit and bounds.
+    pub meaning: &'static str,
+}
+
+/// What holds when a setting is absent or empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// The process does not start.
+    Refused,
+    /// This value.
+    Default(&'static str),
+    /// A value that depends on others, in words.
+    Derived(&'static str),
+}
+
+const fn plain(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting {
+        name,
+        absent: Absent::Default(default),
+        secret: false,
+        meaning,
+    }
+}
+
+const fn derived(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting {
+        name,
+        absent: Absent::Derived(default),
+        secret: false,
+        meaning,
+    }
+}
+
+const fn secret(name: &'static str, meaning: &'static str) -> Setting {
+    Setting {
+        name,
+        absent: Absent::Refused,
+        secret: true,
+        meaning,
+    }
+}
+
+/// Every setting there is.
+pub const TABLE: &[Setting] = &[
+    plain("PORT", "3001", "TCP port to listen on (0 takes a free one)"),
+    plain("BIND_ADDRESS", "0.0.0.0", "IP address to listen on"),
+    plain("LOG_LEVEL", "info", "error, warn, info, debug or trace"),
+    Setting {
+        name: "CHAIN_ID",
+        absent: Absent::Refused,
+        secret: false,
+        meaning: "the EVM chain; every RPC endpoint must serve it",
+    },
+    derived(
+        "NETWORK_NAME",
+        "by CHAIN_ID: 1 mainnet, 11155111 sepolia, else chain-<id>",
+        "shown in tokenDetails.network",
+    ),
+    plain(
+        "CONFIRMATION_BLOCKS",
+        "2",
+        "blocks that make a result final, its own included; 1-50",
+    ),
+    plain(
+        "MODEL_SUPPLIER_ALLOCATION",
+        "2500000000000000000000000",
+        "the supplier's part of a token, in wei",
+    ),
+    plain(
+        "INVESTOR_ALLOCATION",
+        "10000000000000000000000000",
+        "the investors' part of a token, in wei",
+    ),
+    plain(
+        "TOKENS_PER_DELTA_ONE",
+        "5000000000000000000000",
+        "wei minted per point of improvement; 100 to 10000000 tokens",
+    ),
+    plain(
+        "INFRASTRUCTURE_ACCRUAL_BPS",
+        "8000",
+        "share of revenue for infrastructure, basis points; 1000-10000",
+    ),
+    plain(
+        "INITIAL_ORACLE_PRICE_PER_THOUSAND_USD",
+        "0",
+        "first oracle price as the contract reads it; at most 1000000000000",
+    ),
+    plain(
+        "LICENSE_HASH",
+        "0x0000000000000000000000000000000000000000000000000000000000000000",
+        "hash of the licence, 0x and 64 hex digits",
+    ),
+    plain(
+        "LICENSE_URI",
+        "",
+        "where the licence is; at most 2048 characters",
+    ),
+    derived(
+        "GOVERNOR_ADDRESS",
+        "the deployer's own address",
+        "who may change a token's parameters; not zero",
+    ),
+    plain(
+        "VESTING_ENABLED",
+        "true",
+        "whether the supplier's part is released over time: true or false",
+    ),
+    plain(
+        "VESTING_IMMEDIATE_UNLOCK_BPS",
+        "1000",
+        "part released at once, basis points; 0-10000",
+    ),
+    plain(
+        "VESTING_DURATION_SECONDS",
+        "31536000",
+        "until all is released, seconds; at least 1",
+    ),
+    plain(
+        "VESTING_CLIFF_SECONDS",
+        "0",
+        "before the linear release begins, seconds; at most the duration",
+    ),
+    derived(
+        "INITIAL_SUPPLY_MAX",
+        "the sum of the two allocations",
+        "the most a request may ask for, in tokens",
+    ),
+    plain(
+        "MAX_GAS_PRICE_GWEI",
+        "500",
+        "above this price nothing is signed; 1-100000",
+    ),
+    plain(
+        "RATE_LIMIT_DEPLOY_BURST",
+        "200",
+        "POSTs one API key may make at once; 1-1000000",
+    ),
+    plain(
+        "RATE_LIMIT_DEPLOY_PER_SECOND",
+        "10",
+        "POSTs regained per second; 1-1000000",
+    ),
+    plain(
+        "RATE_LIMIT_READ_BURST",
+        "500",
+        "GETs one API key may make at once; 1-1000000",
+    ),
+    plain(
+        "RATE_LIMIT_READ_PER_SECOND",
+        "100",
+        "GETs regained per second; 1-1000000",
+    ),
+    plain(
+        "CORS_ORIGINS",
+        "",
+        "origins that may call from a browser, comma-separated; empty: none; * is refused",
+    ),
+    secret(
+        "DEPLOYER_PRIVATE_KEY",
+        "the key that signs and pays, 0x and 64 hex digits",
+    ),
+    secret(
+        "TOKEN_MANAGER_ADDRESS",
+        "the TokenManager contract, 0x and 40 hex digits; not zero",
+    ),
+    secret(
+        "MODEL_REGISTRY_ADDRESS",
+        "the ModelRegistry contract, 0x and 40 hex digits; not zero",
+    ),
+    secret(
+        "RPC_URL",
+        "http(s) URLs of nodes, comma-separated, the preferred one first; at most 10",
+    ),
+    secret("REDIS_URL", "redis:// or rediss:// URL"),
+    secret(
+        "API_KEYS",
+        "name:sha256hex pairs, comma-separated, made with `contracts-api hash-key`; at most 100",
+    ),
+];
+
+/// The environment, believed.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// What to log.
+    pub log_level: LevelFilter,
+    /// Name of the network in replies.
+    pub network: String,
+    /// What deployments are made with.
+    pub policy: Policy,
+    /// Per caller.
+    pub limits: Limits,
+    /// Browser origins that may call.
+    pub cors_origins: Vec<String>,
+    /// Signs and pays.
+    pub deployer: Signer,
+    /// The TokenManager.
+    pub token_manager: Address,
+    /// The ModelRegistry.
+    pub model_registry: Address,
+    /// Nodes, the preferred one first.
+    pub rpc_urls: Vec<Secret<String>>,
+    /// Redis.
+    pub redis_url: Secret<String>,
+    /// Who may call.
+    pub api_keys: ApiKeys,
+}
+
+/// One thing wrong with one setting. It never holds the value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} {rule}")]
+pub struct Problem {
+    /// Its name.
+    pub setting: &'static str,
+    /// What it must be.
+    pub rule: String,
+}
+
+impl Settings {
+    /// Believes the environment, or says everything that is wrong with it. `lookup` gives a variable's value; `Err` when it is not UTF-8.
+    ///
+    /// # Errors
+    /// All problems, in the order of [`TABLE`]'s reading.
+    pub fn read(lookup: impl Fn(&str) -> Option<Result<String, ()>>) -> Result<Self, Vec<Problem>> {
+        let mut reader = Reader::new(&lookup);
+        let listen = reader.listen();
+        let log_level = reader.one_of("LOG_LEVEL", &LEVELS);
+        let chain_id = reader.number("CHAIN_ID", 1, u64::MAX);
+        let network = reader.optional("NETWORK_NAME", |text| read::printable(text, 64));
+        let confirmations = reader.number("CONFIRMATION_BLOCKS", 1, 50);
+        let limits = Limits {
+            deploy: reader.bucket("RATE_LIMIT_DEPLOY_BURST", "RATE_LIMIT_DEPLOY_PER_SECOND"),
+            read: reader.bucket("RATE_LIMIT_READ_BURST", "RATE_LIMIT_READ_PER_SECOND"),
+        };
+        let cors_origins = reader.required("CORS_ORIGINS", read::origins);
+        let deployer = reader.required("DEPLOYER_PRIVATE_KEY", |text| {
+            Signer::parse(text).ok_or_else(|| "must be a private key, 0x and 64 hex digits".into())
+        });
+        let token_manager = reader.required("TOKEN_MANAGER_ADDRESS", read::address);
+        let model_registry = reader.required("MODEL_REGISTRY_ADDRESS", read::address);
+        let rpc_urls = reader.required("RPC_URL", read::rpc_urls);
+        let redis_url = reader.required("REDIS_URL", read::redis_url);
+        let api_keys = reader.required("API_KEYS", |text| {
+            ApiKeys::parse(text).map_err(|problem| problem.to_string())
+        });
+        let fee_cap_gwei = reader.number("MAX_GAS_PRICE_GWEI", 1, 100_000);
+        let economics = reader.economics(deployer.as_ref());
+
+        // Anything absent has left a problem behind, so the problems decide and the pattern cannot fail without one.
+        let problems = reader.problems();
+        let (
+            Some(listen),
+            Some(level),
+            Some(chain_id),
+            Some(confirmations),
+            Some(cors_origins),
+            Some(deployer),
+            Some(token_manager),
+            Some(model_registry),
+            Some(rpc_urls),
+            Some(redis_url),
+            Some(api_keys),
+            Some(fee_cap_gwei),
+            Some(economics),
+        ) = (
+            listen,
+            log_level,
+            chain_id,
+            confirmations,
+            cors_origins,
+            deployer,
+            token_manager,
+            model_registry,
+            rpc_urls,
+            redis_url,
+            api_keys,
+            fee_cap_gwei,
+            economics,
+        )
+        else {
+            return Err(problems);
+        };
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let network = network.unwrap_or_else(|| match chain_id {
+            1 => "mainnet".into(),
+            11_155_111 => "sepolia".into(),
+            other => format!("chain-{other}"),
+        });
+        let fee_cap_wei = U256::from(fee_cap_gwei) * U256::exp10(9);
+        let policy = Policy {
+            chain_id,
+            confirmations,
+            fee_cap_wei,
+            economics,
+        };
+        let log_level = level.parse().unwrap_or(LevelFilter::INFO);
+        Ok(Self {
+            listen,
+            log_level,
+            network,
+            policy,
+            limits,
+            cors_origins,
+            deployer,
+            token_manager,
+            model_registry,
+            rpc_urls,
+            redis_url,
+            api_keys,
+        })
+    }
+
+    /// [`Settings::read`] from the process' own environment.
+    ///
+    /// # Errors
+    /// All problems.
+    pub fn from_environment() -> Result<Self, Vec<Problem>> {
+        Self::read(environment)
+    }
+}
+
+/// A variable of this process' environment.
+pub fn environment(name: &str) -> Option<Result<String, ()>> {
+    std::env::var_os(name).map(|value| value.into_string().map_err(|_| ()))
+}
+
+/// Where the process with this environment listens, for a health check that knows nothing else of it.
+///
+/// # Errors
+/// The problems of `PORT` and `BIND_ADDRESS`.
+pub fn listen_address(
+    lookup: impl Fn(&str) -> Option<Result<String, ()>>,
+) -> Result<SocketAddr, Vec<Problem>> {
+    let mut reader = Reader::new(&lookup);
+    let listen = reader.listen();
+    listen.ok_or_else(|| reader.problems())
+}
+
+impl Reader<'_> {
+    fn listen(&mut self) -> Option<SocketAddr> {
+        let address = self.required("BIND_ADDRESS", |text| {
+            text.parse::<IpAddr>()
+                .map_err(|_| "must be an IP address".into())
+        });
+        let port = self
+            .number("PORT", 0, u64::from(u16::MAX))
+            .and_then(|port| u16::try_from(port).ok());
+        Some(SocketAddr::new(address?, port?))
+    }
+
+    /// A placeholder after a problem: the settings are then refused anyway.
+    fn bucket(&mut self, burst: &'static str, per_second: &'static str) -> Bucket {
+        let burst = self.number(burst, 1, 1_000_000).unwrap_or(1);
+        let per_second = self.number(per_second, 1, 1_000_000).unwrap_or(1);
+        Bucket { burst, per_second }
+    }
+
+    fn economics(&mut self, deployer: Option<&Signer>) -> Option<Economics> {
+        let supplier_wei = self.required("MODEL_SUPPLIER_ALLOCATION", read::amount);
+        let investor_wei = self.required("INVESTOR_ALLOCATION", read::amount);
+        let supply_wei_max = self.optional("INITIAL_SUPPLY_MAX", read::tokens);
+        let tokens_per_delta_one_wei = self.required("TOKENS_PER_DELTA_ONE", |text| {
+            // The contract multiplies what is at most 10^7 by 10^18; only wei is meant here, so those are refused.
+            let bounds = U256::exp10(20)..=U256::exp10(25);
+            read::amount(text)
+                .ok()
+                .filter(|wei| bounds.contains(wei))
+                .ok_or_else(|| "must be wei, from 1e20 to 1e25".into())
+        });
+        let accrual = self.number("INFRASTRUCTURE_ACCRUAL_BPS", 1000, 10_000);
+        let oracle = self.number(
+            "INITIAL_ORACLE_PRICE_PER_THOUSAND_USD",
+            0,
+            1_000_000_000_000,
+        );
+        let license_hash = self.required("LICENSE_HASH", read::hash);
+        let license_uri = self.required("LICENSE_URI", |text| read::printable(text, 2048));
+        let governor = self
+            .optional("GOVERNOR_ADDRESS", read::address)
+            .or(deployer.map(Signer::address));
+        let vesting = self.vesting();
+
+        let (supplier_wei, investor_wei) = (supplier_wei?, investor_wei?);
+        let economics = Economics {
+            supplier_wei,
+            investor_wei,
+            supply_wei_max: supply_wei_max.unwrap_or(supplier_wei + investor_wei),
+            tokens_per_delta_one_wei: tokens_per_delta_one_wei?,
+            infrastructure_accrual_bps: u16::try_from(accrual?).ok()?,
+            oracle_price_per_thousand_usd: oracle?.into(),
+            license_hash: license_hash?,
+            license_uri: license_uri?,
+            governor: governor?,
+            vesting: vesting?,
+        };
+        if !is_calculable(economics.supply_wei_max)
+            || economics
+                .allocations(Some(economics.supply_wei_max))
+                .is_err()
+        {
+            self.refuse(
+                "INITIAL_SUPPLY_MAX",
+                "must be large enough to be divided into the two allocations",
+            );
+        }
+        Some(economics)
+    }
+
+    fn vesting(&mut self) -> Option<Vesting> {
+        let enabled = self.one_of("VESTING_ENABLED", &["true", "false"]);
+        let immediate_bps = self.number("VESTING_IMMEDIATE_UNLOCK_BPS", 0, 10_000);
+        let duration = self.number("VESTING_DURATION_SECONDS", 1, u64::from(u32::MAX));
+        let cliff_seconds = self.number("VESTING_CLIFF_SECONDS", 0, u64::from(u32::MAX))?;
+        let (immediate_bps, duration_seconds) = (u16::try_from(immediate_bps?).ok()?, duration?);
+        if cliff_seconds > duration_seconds {
+            self.refuse(
+                "VESTING_CLIFF_SECONDS",
+                "must be at most VESTING_DURATION_SECONDS",
+            );
+        }
+        Some(if enabled? == "true" {
+            Vesting::Linear {
+                immediate_bps,
+                duration_seconds,
+                cliff_seconds,
+            }
+        } else {
+            Vesting::Immediate
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! The settings' rules, with no process and no environment.
+
+use super::*;
+use std::collections::HashMap;
+
+const KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+
+fn valid() -> HashMap<&'static str, String> {
+    HashMap::from([
+        ("CHAIN_ID", "11155111".to_string()),
+        ("DEPLOYER_PRIVATE_KEY", KEY.to_string()),
+        ("TOKEN_MANAGER_ADDRESS", format!("0x{}", "1".repeat(40))),
+        ("MODEL_REGISTRY_ADDRESS", format!("0x{}", "2".repeat(40))),
+        (
+            "RPC_URL",
+            "https://node.example/v2/key, http://127.0.0.1:8545".to_string(),
+        ),
+        (
+            "REDIS_URL",
+            "rediss://user:password@cache.example:6379/0".to_string(),
+        ),
+        ("API_KEYS", format!("frontend:{}", "ab".repeat(32))),
+    ])
+}
+
+fn read(environment: &HashMap<&'static str, String>) -> Result<Settings, Vec<Problem>> {
+    Settings::read(|name| environment.get(name).cloned().map(Ok))
+}
+
+fn problems(environment: &HashMap<&'static str, String>) -> Vec<String> {
+    read(environment)
+        .err()
+        .unwrap_or_default()
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn the_required_settings_are_enough_and_the_defaults_are_the_launch_policy() {
+    let settings = read(&valid()).unwrap();
+    assert_eq!(settings.listen.to_string(), "0.0.0.0:3001");
+    assert_eq!(settings.network, "sepolia");
+    assert_eq!(settings.rpc_urls.len(), 2);
+    assert_eq!(
+        settings.limits.deploy,
+        Bucket {
+            burst: 200,
+            per_second: 10
+        }
+    );
+    assert!(settings.cors_origins.is_empty());
+    let Policy {
+        chain_id,
+        confirmations,
+        fee_cap_wei,
+        economics,
+    } = settings.policy;
+    assert_eq!((chain_id, confirmations), (11_155_111, 2));
+    assert_eq!(fee_cap_wei, U256::exp10(11) * 5);
+    assert_eq!(
+        economics.supply_wei_max,
+        economics.supplier_wei + economics.investor_wei
+    );
+    assert_eq!(economics.governor, settings.deployer.address());
+    let vesting = Vesting::Linear {
+        immediate_bps: 1000,
+        duration_seconds: 31_536_000,
+        cliff_seconds: 0,
+    };
+    assert_eq!(economics.vesting, vesting);
+}
+
+#[test]
+fn an_empty_environment_is_told_everything_that_is_missing_at_once() {
+    let missing = problems(&HashMap::new());
+    let required: Vec<&str> = TABLE
+        .iter()
+        .filter(|setting| setting.absent == Absent::Refused)
+        .map(|setting| setting.name)
+        .collect();
+    assert_eq!(missing.len(), required.len(), "{missing:?}");
+    for name in required {
+        assert!(missing.contains(&format!("{name} is required")), "{name}");
+    }
+}
+
+#[test]
+fn each_wrong_value_is_refused_with_a_rule_and_is_never_shown() {
+    let zero = format!("0x{}", "0".repeat(40));
+    for (name, value) in [
+        ("PORT", "65536"),
+        ("PORT", "http"),
+        ("BIND_ADDRESS", "localhost-x"),
+        ("LOG_LEVEL", "loud-level"),
+        ("CHAIN_ID", "sepolia-x"),
+        ("CONFIRMATION_BLOCKS", "51"),
+        ("MODEL_SUPPLIER_ALLOCATION", "1.5e24"),
+        ("INVESTOR_ALLOCATION", "-77777"),
+        ("TOKENS_PER_DELTA_ONE", "500001"),
+        ("INFRASTRUCTURE_ACCRUAL_BPS", "999"),
+        ("INITIAL_ORACLE_PRICE_PER_THOUSAND_USD", "1000000000001"),
+        ("LICENSE_HASH", "0x1234"),
+        ("GOVERNOR_ADDRESS", zero.as_str()),
+        ("VESTING_ENABLED", "perhaps-yes"),
+        ("VESTING_IMMEDIATE_UNLOCK_BPS", "10001"),
+        ("VESTING_CLIFF_SECONDS", "31536001"),
+        ("INITIAL_SUPPLY_MAX", "0.000000000000000003"),
+        ("MAX_GAS_PRICE_GWEI", "100001"),
+        ("RATE_LIMIT_READ_BURST", "1000001"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://app.example.com/path"),
+        ("DEPLOYER_PRIVATE_KEY", "0xdeadbeef"),
+        (
+            "DEPLOYER_PRIVATE_KEY",
+            "0x0000000000000000000000000000000000000000000000000000000000000000",
+        ),
+        ("TOKEN_MANAGER_ADDRESS", zero.as_str()),
+        ("MODEL_REGISTRY_ADDRESS", "0xabc-not-an-address"),
+        ("RPC_URL", "ws://node.example/key-in-path"),
+        ("RPC_URL", "https://a.example,"),
+        ("REDIS_URL", "http://cache.example"),
+        ("API_KEYS", "a-plaintext-key-by-mistake"),
+    ] {
+        let mut environment = valid();
+        environment.insert(name, value.to_string());
+        let found = problems(&environment);
+        assert_eq!(found.len(), 1, "{name}={value}: {found:?}");
+        assert!(found[0].starts_with(name), "{found:?}");
+        assert!(!found[0].contains(value) || value == "*", "{found:?}");
+    }
+}
+
+#[test]
+fn a_plaintext_api_key_is_refused_with_the_way_to_hash_it() {
+    let mut environment = valid();
+    environment.insert("API_KEYS", "hk_live_abcdefghijklmnop".into());
+    let found = problems(&environment).join("\n");
+    assert!(found.contains("contracts-api hash-key"), "{found}");
+    assert!(!found.contains("hk_live"), "{found}");
+}
+
+#[test]
+fn debug_of_the_settings_shows_no_secret() {
+    let shown = format!("{:?}", read(&valid()).unwrap());
+    for secret in [&KEY[2..], "password", "node.example", "abababab"] {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+}

@@ -1,0 +1,275 @@
+//! Runs a simulation in real time: its tasks as processes of this machine.
+//!
+//! Takes a [`Simulator`] and which command stands for which image; steps the ECS scheduler, carries out its effects and
+//! reports what became of them. Decides nothing. The load balancer and its probes are `balancer`'s.
+//!
+//! ```text
+//! every 100 ms, after a call and after each report:  lock → ecs::step → unlock → carry out
+//! process started / line / ended, check done:        lock → ecs::started, logged, exited, health_checked → unlock
+//! ```
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::Simulator;
+use super::ecs::{self, Effect, Environment, ProcessId, Signal, Start};
+use super::process::{Command, Signals, Spawner, SpawnerError, succeeds};
+
+/// Short against everything the scheduler waits for, and nothing against what a step costs.
+const TICK_MILLIS: u64 = 100;
+/// How long tasks get to end when the simulation does, before they are killed. Their stop timeouts are for rollouts; the
+/// end of a simulation should not take half a minute.
+const STOP_SECONDS: u64 = 5;
+/// How long a killed process may take to be gone.
+const KILL_SECONDS: u64 = 2;
+
+/// How a simulation runs on this machine.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The command for each image repository, such as `hokusai/contracts`.
+    pub images: BTreeMap<String, PathBuf>,
+    /// Any address of the /24 that tasks live in; whoever claimed it holds it while the simulation runs.
+    pub network: Ipv4Addr,
+}
+
+/// Why a simulation does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A command that cannot be what the user meant.
+    #[error("the command for image {repository}, {}, is not an executable file", command.display())]
+    NotExecutable {
+        /// The image repository.
+        repository: String,
+        /// The path given for it.
+        command: PathBuf,
+    },
+    /// Processes cannot be started at all.
+    #[error(transparent)]
+    Spawner(#[from] SpawnerError),
+}
+
+/// Runs until `shutdown` completes; then every task is stopped before this returns.
+pub async fn run(simulator: Simulator, options: Options, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    let Options { images, network } = options;
+    for (repository, command) in &images {
+        if !is_executable(command) {
+            return Err(Error::NotExecutable { repository: repository.clone(), command: command.clone() });
+        }
+    }
+    simulator.with(|world, _| ecs::use_network(world, network));
+    let mut machine = Machine {
+        simulator: simulator.clone(),
+        spawner: Spawner::new()?,
+        images,
+        running: BTreeMap::new(),
+        work: JoinSet::new(),
+        reported: Arc::new(Notify::new()),
+    };
+    let mut tick = interval(Duration::from_millis(TICK_MILLIS));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tokio::pin!(shutdown);
+    loop {
+        let reported = Arc::clone(&machine.reported);
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            () = reported.notified() => {}
+            () = simulator.changed() => {}
+            _ = tick.tick() => {}
+        }
+        for effect in simulator.with(ecs::step) {
+            machine.carry_out(effect).await;
+        }
+        while let Some(ended) = machine.work.try_join_next() {
+            if let Ok(Some(id)) = ended {
+                machine.running.remove(&id);
+            }
+        }
+    }
+    machine.stop().await;
+    Ok(())
+}
+
+struct Machine {
+    simulator: Simulator,
+    spawner: Spawner,
+    images: BTreeMap<String, PathBuf>,
+    running: BTreeMap<ProcessId, Running>,
+    /// One per process and per health check; a process's gives its id.
+    work: JoinSet<Option<ProcessId>>,
+    /// Something happened that the scheduler may act on.
+    reported: Arc<Notify>,
+}
+
+struct Running {
+    signals: Signals,
+    /// What its health checks run with: the same program and environment.
+    command: Command,
+}
+
+impl Machine {
+    async fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Start(start) => {
+                let id = start.process.clone();
+                if let Err(reason) = self.start(start).await {
+                    tracing::warn!(process = %id, reason, "a container did not start");
+                    self.simulator.with(|world, _| ecs::start_failed(world, &id, reason));
+                    self.reported.notify_one();
+                }
+            }
+            Effect::Signal { process, signal } => {
+                let Some(Running { signals, command: _ }) = self.running.get(&process) else { return };
+                tracing::info!(%process, ?signal, "signalling a container");
+                match signal {
+                    Signal::Terminate => signals.terminate(),
+                    Signal::Kill => signals.kill(),
+                }
+            }
+            Effect::CheckHealth { process, command, timeout_millis } => {
+                self.check_health(process, &command, Duration::from_millis(timeout_millis));
+            }
+        }
+    }
+
+    async fn start(&mut self, start: Start) -> Result<(), String> {
+        let Start { process: id, address, image, arguments, environment: Environment(environment) } = start;
+        let repository = repository(&image);
+        let program = self.images.get(repository).ok_or_else(|| {
+            format!("CannotStartContainerError: no command stands for the image {repository}: start the simulator with --image {repository}=COMMAND")
+        })?;
+        let arguments = without_program(arguments, program);
+        let command = Command { program: program.clone(), arguments, environment };
+        let spawned = self.spawner.spawn(command.clone(), Stdio::piped).await;
+        let (process, signals) =
+            spawned.map_err(|error| format!("CannotStartContainerError: failed to create task for container: {error}"))?;
+        let pid = process.id();
+        tracing::info!(process = %id, pid, %address, "started a container");
+        self.simulator.with(|world, _| ecs::started(world, &id, pid));
+        self.reported.notify_one();
+        self.running.insert(id.clone(), Running { signals, command });
+        let (simulator, reported) = (self.simulator.clone(), Arc::clone(&self.reported));
+        self.work.spawn(async move {
+            let line = |line: &str| {
+                let logged = simulator.with(|world, now| ecs::logged(world, &id, line, now));
+                if let Err(refusal) = logged {
+                    tracing::debug!(process = %id, code = refusal.code, "a log line was lost");
+                }
+            };
+            // Not to be able to wait for a child of one's own is not a thing that happens; the task must end even so.
+            let code = process.tend(line).await.unwrap_or(255);
+            tracing::info!(process = %id, code, "a container ended");
+            simulator.with(|world, _| ecs::exited(world, &id, code));
+            reported.notify_one();
+            Some(id)
+        });
+        Ok(())
+    }
+
+    /// Runs a check that names the container's own program. Another program is not in the image as far as this machine
+    /// knows, and neither is a shell: such a check fails, as it would in an image without them.
+    fn check_health(&mut self, id: ProcessId, check: &[String], limit: Duration) {
+        let Some(Running { signals: _, command }) = self.running.get(&id) else { return };
+        let own = |argument: &String| Path::new(argument).file_name() == command.program.file_name();
+        let (spawner, simulator, reported) = (self.spawner.clone(), self.simulator.clone(), Arc::clone(&self.reported));
+        let command = match check {
+            [kind, program, arguments @ ..] if kind == "CMD" && own(program) => {
+                Some(Command { arguments: arguments.to_vec(), ..command.clone() })
+            }
+            _ => None,
+        };
+        self.work.spawn(async move {
+            let passed = match command {
+                Some(command) => succeeds(&spawner, command, limit).await,
+                None => {
+                    tracing::warn!(process = %id, "a health check names a program that is not in the image");
+                    false
+                }
+            };
+            simulator.with(|world, now| ecs::health_checked(world, &id, passed, now));
+            reported.notify_one();
+            None
+        });
+    }
+
+    async fn stop(mut self) {
+        for Running { signals, command: _ } in self.running.values() {
+            signals.terminate();
+        }
+        let gone = timeout(Duration::from_secs(STOP_SECONDS), async { while self.work.join_next().await.is_some() {} });
+        if gone.await.is_ok() {
+            return;
+        }
+        for Running { signals, command: _ } in self.running.values() {
+            signals.kill();
+        }
+        let _ = timeout(Duration::from_secs(KILL_SECONDS), async { while self.work.join_next().await.is_some() {} }).await;
+        // Whatever is left is killed with the handles that are dropped here.
+    }
+}
+
+/// `hokusai/contracts` of `932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts:0.1.0`.
+fn repository(image: &str) -> &str {
+    let path = image.split('@').next().unwrap_or(image);
+    let path = match path.split_once('/') {
+        Some((registry, path)) if registry.contains(['.', ':']) => path,
+        _ => path,
+    };
+    match path.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => path,
+    }
+}
+
+/// Arguments after the program's own name, which a definition may give or leave out.
+fn without_program(mut arguments: Vec<String>, program: &Path) -> Vec<String> {
+    if arguments.first().is_some_and(|first| Path::new(first).file_name() == program.file_name()) {
+        arguments.remove(0);
+    }
+    arguments
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_reference_names_its_repository() {
+        for (image, want) in [
+            ("932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts:0.1.0", "hokusai/contracts"),
+            ("932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts@sha256:00ff", "hokusai/contracts"),
+            ("localhost:5000/contracts:a@sha256:00ff", "contracts"),
+            ("hokusai/contracts", "hokusai/contracts"),
+            ("contracts:1", "contracts"),
+        ] {
+            assert_eq!(repository(image), want, "{image}");
+        }
+    }
+
+    #[test]
+    fn a_command_may_name_its_program_or_not() {
+        let program = Path::new("/opt/contracts-api");
+        for (given, want) in [
+            (vec!["contracts-api", "serve"], vec!["serve"]),
+            (vec!["/usr/local/bin/contracts-api"], vec![]),
+            (vec!["serve"], vec!["serve"]),
+        ] {
+            let given = given.into_iter().map(String::from).collect();
+            assert_eq!(without_program(given, program), want);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The simulated AWS through the real SDK clients, in process and over HTTP, and through boto3.
+//!
+//! A test that fails here says that the simulator does not answer as AWS does; ECS and ELBv2 have binaries of their own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod account;
+mod autoscaling;
+mod boto3;
+mod cloudwatch;
+mod ecr;
+mod http;
+mod iam;
+mod logs;
+mod servicediscovery;
+mod ssm;
+mod wire;
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ecs::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::http::HttpClient;
+use contracts::simulator::client::InProcess;
+use contracts::simulator::{Simulator, account as fixture};
+
+/// 2026-08-01T00:00:00Z
+const NOW: u64 = 1_785_542_400_000;
+
+/// The starting account, as the demo has it.
+fn simulator() -> Simulator {
+    let account = fixture::parse(include_str!("../fixtures/account.yaml")).unwrap();
+    Simulator::new(account.into_world(7, NOW), NOW)
+}
+
+/// What every SDK client is made from; no retries, so that a refusal is seen.
+fn config(http_client: impl HttpClient + 'static, endpoint: Option<String>) -> SdkConfig {
+    let credentials = Credentials::new("AKIDTEST", "secret", None, None, "test");
+    let mut builder = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(RetryConfig::disabled())
+        .http_client(http_client);
+    builder.set_endpoint_url(endpoint);
+    builder.build()
+}
+
+fn in_process(simulator: &Simulator) -> SdkConfig {
+    config(InProcess::new(simulator.clone()), None)
+}
+
+/// The code and message of a refused call.
+fn refusal<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug, R: std::fmt::Debug>(
+    result: Result<T, SdkError<E, R>>,
+) -> (String, String) {
+    let error = result.expect_err("the call should have been refused");
+    let code = error
+        .code()
+        .unwrap_or_else(|| panic!("no code in {error:?}"))
+        .to_owned();
+    (code, error.message().unwrap_or_default().to_owned())
+}
+
+fn code<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug, R: std::fmt::Debug>(
+    result: Result<T, SdkError<E, R>>,
+) -> String {
+    refusal(result).0
+}
+
+/// Makes the service that scaling tests scale: one task wanted.
+async fn add_service(config: &SdkConfig) {
+    use aws_sdk_ecs::types::{
+        AwsVpcConfiguration, Compatibility, ContainerDefinition, LaunchType, NetworkConfiguration,
+        NetworkMode,
+    };
+    let ecs = aws_sdk_ecs::Client::new(config);
+    let image = "932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts:0.1.0";
+    let container = ContainerDefinition::builder()
+        .name("api")
+        .image(image)
+        .build();
+    let register = ecs
+        .register_task_definition()
+        .family("hokusai-contracts-task")
+        .requires_compatibilities(Compatibility::Fargate)
+        .network_mode(NetworkMode::Awsvpc)
+        .cpu("256")
+        .memory("512")
+        .container_definitions(container);
+    register.send().await.unwrap();
+    let network = AwsVpcConfiguration::builder()
+        .subnets("subnet-0a1b2c3d4e5f60718")
+        .security_groups("sg-0c3d4e5f607182930")
+        .build()
+        .unwrap();
+    let create = ecs
+        .create_service()
+        .cluster("hokusai-development")
+        .service_name("hokusai-contracts-development")
+        .task_definition("hokusai-contracts-task")
+        .launch_type(LaunchType::Fargate)
+        .desired_count(1)
+        .network_configuration(
+            NetworkConfiguration::builder()
+                .awsvpc_configuration(network)
+                .build(),
+        );
+    create.send().await.unwrap();
+}
