@@ -15,13 +15,28 @@ const LISTENER: &str = "arn:aws:elasticloadbalancing:us-east-1:932100697590:list
 
 /// The bare account.
 pub fn bare() -> World {
-    account::parse(include_str!("../fixtures/account.yaml")).unwrap().into_world(1, 0)
+    account::parse(include_str!("../fixtures/account.yaml"))
+        .unwrap()
+        .into_world(1, 0)
 }
 
 /// Any service's answer to one call.
-pub fn ask(world: &mut World, now: Millis, service: &'static str, operation: &str, input: Value) -> Answer {
-    let Value::Object(input) = input else { panic!("an input is an object") };
-    let call = Call { service, operation: operation.into(), input, now };
+pub fn ask(
+    world: &mut World,
+    now: Millis,
+    service: &'static str,
+    operation: &str,
+    input: Value,
+) -> Answer {
+    let Value::Object(input) = input else {
+        panic!("an input is an object")
+    };
+    let call = Call {
+        service,
+        operation: operation.into(),
+        input,
+        now,
+    };
     match service {
         "ecs" => ecs::answer(world, &call),
         "elasticloadbalancing" => elbv2::answer(world, &call),
@@ -50,7 +65,8 @@ pub fn furnish(world: &mut World) -> Surroundings {
     let trust = json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": { "Service": "ecs-tasks.amazonaws.com" }, "Action": "sts:AssumeRole",
     }]});
-    let role = json!({ "RoleName": "contracts-execution", "AssumeRolePolicyDocument": trust.to_string() });
+    let role =
+        json!({ "RoleName": "contracts-execution", "AssumeRolePolicyDocument": trust.to_string() });
     ask(world, 0, "iam", "CreateRole", role).unwrap();
     let managed = json!({
         "RoleName": "contracts-execution",
@@ -65,7 +81,14 @@ pub fn furnish(world: &mut World) -> Surroundings {
         "RoleName": "contracts-execution", "PolicyName": "parameters", "PolicyDocument": policy.to_string(),
     });
     ask(world, 0, "iam", "PutRolePolicy", inline).unwrap();
-    ask(world, 0, "logs", "CreateLogGroup", json!({ "logGroupName": "/ecs/contracts" })).unwrap();
+    ask(
+        world,
+        0,
+        "logs",
+        "CreateLogGroup",
+        json!({ "logGroupName": "/ecs/contracts" }),
+    )
+    .unwrap();
     put_secret(world, "k3y");
 
     let group = json!({
@@ -74,12 +97,22 @@ pub fn furnish(world: &mut World) -> Surroundings {
         "HealthyThresholdCount": 2, "UnhealthyThresholdCount": 2,
     });
     let group = ask(world, 0, "elasticloadbalancing", "CreateTargetGroup", group).unwrap();
-    let target_group = group["TargetGroups"][0]["TargetGroupArn"].as_str().unwrap().to_owned();
+    let target_group = group["TargetGroups"][0]["TargetGroupArn"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let delay = json!({
         "TargetGroupArn": target_group,
         "Attributes": [{ "Key": "deregistration_delay.timeout_seconds", "Value": "5" }],
     });
-    ask(world, 0, "elasticloadbalancing", "ModifyTargetGroupAttributes", delay).unwrap();
+    ask(
+        world,
+        0,
+        "elasticloadbalancing",
+        "ModifyTargetGroupAttributes",
+        delay,
+    )
+    .unwrap();
     let rule = json!({
         "ListenerArn": LISTENER, "Priority": 10,
         "Conditions": [{ "Field": "host-header", "Values": ["contracts.hokus.ai"] }],
@@ -93,11 +126,15 @@ pub fn furnish(world: &mut World) -> Surroundings {
     });
     let registry = ask(world, 0, "servicediscovery", "CreateService", registry).unwrap();
     let registry = registry["Service"]["Arn"].as_str().unwrap().to_owned();
-    Surroundings { target_group, registry }
+    Surroundings {
+        target_group,
+        registry,
+    }
 }
 
 pub fn put_secret(world: &mut World, value: &str) {
-    let parameter = json!({ "Name": SECRET, "Type": "SecureString", "Value": value, "Overwrite": true });
+    let parameter =
+        json!({ "Name": SECRET, "Type": "SecureString", "Value": value, "Overwrite": true });
     ask(world, 0, "ssm", "PutParameter", parameter).unwrap();
 }
 
@@ -127,7 +164,10 @@ pub fn task_definition(container: Value) -> Value {
 
 /// The product's service in small, with changes.
 pub fn service(surroundings: &Surroundings, changes: Value) -> Value {
-    let Surroundings { target_group, registry } = surroundings;
+    let Surroundings {
+        target_group,
+        registry,
+    } = surroundings;
     let mut service = json!({
         "cluster": CLUSTER,
         "serviceName": "contracts",
@@ -148,7 +188,9 @@ pub fn service(surroundings: &Surroundings, changes: Value) -> Value {
 
 /// Members of `changes` replace those of `value`; `null` takes one away.
 pub fn merge(value: &mut Value, changes: Value) {
-    let Value::Object(changes) = changes else { panic!("changes are an object") };
+    let Value::Object(changes) = changes else {
+        panic!("changes are an object")
+    };
     let object = value.as_object_mut().unwrap();
     for (name, change) in changes {
         if change.is_null() {

@@ -57,14 +57,24 @@ impl Names {
         if self.by_id.iter().any(|(known, _)| known == id) {
             return;
         }
-        let count = if task { &mut self.tasks } else { &mut self.deployments };
+        let count = if task {
+            &mut self.tasks
+        } else {
+            &mut self.deployments
+        };
         *count += 1;
-        let name = if task { format!("t{count}") } else { format!("d{count}") };
+        let name = if task {
+            format!("t{count}")
+        } else {
+            format!("d{count}")
+        };
         self.by_id.push((id.to_owned(), name));
     }
 
     fn shorten(&self, text: &str) -> String {
-        self.by_id.iter().fold(text.to_owned(), |text, (id, name)| text.replace(id, name))
+        self.by_id
+            .iter()
+            .fold(text.to_owned(), |text, (id, name)| text.replace(id, name))
     }
 }
 
@@ -87,7 +97,10 @@ impl Machine {
 
     /// Registers the small task definition with changes to its container.
     pub fn register(&mut self, container: Value) {
-        self.ecs("RegisterTaskDefinition", account::task_definition(container));
+        self.ecs(
+            "RegisterTaskDefinition",
+            account::task_definition(container),
+        );
     }
 
     pub fn create(&mut self, changes: Value) {
@@ -112,17 +125,33 @@ impl Machine {
 
     /// `kill -9` of a task's process from outside.
     pub fn kill(&mut self, task: &str) {
-        let (id, _) = self.names.by_id.iter().find(|(_, name)| name == task).unwrap();
-        let id = ProcessId { task: id.clone(), container: "contracts-api".into() };
+        let (id, _) = self
+            .names
+            .by_id
+            .iter()
+            .find(|(_, name)| name == task)
+            .unwrap();
+        let id = ProcessId {
+            task: id.clone(),
+            container: "contracts-api".into(),
+        };
         self.say(format!("> kill -9 {task}"));
         self.processes.get_mut(&id).unwrap().ends_at = Some((self.now, 137));
     }
 
     /// From now on a task answers its health checks with 503.
     pub fn sicken(&mut self, task: &str) {
-        let (id, _) = self.names.by_id.iter().find(|(_, name)| name == task).unwrap();
+        let (id, _) = self
+            .names
+            .by_id
+            .iter()
+            .find(|(_, name)| name == task)
+            .unwrap();
         self.sick.insert(id.clone());
-        self.lines.push(format!("{:>7.1}  > {task} answers 503", self.now as f64 / 1_000.0));
+        self.lines.push(format!(
+            "{:>7.1}  > {task} answers 503",
+            self.now as f64 / 1_000.0
+        ));
     }
 
     pub fn run_seconds(&mut self, seconds: u64) {
@@ -140,10 +169,17 @@ impl Machine {
             self.run_seconds(1);
             let service = account::described(&mut self.world, self.now);
             let rows = service["deployments"].as_array().unwrap().len();
-            if rows == 1 && service["deployments"][0]["rolloutState"] == "COMPLETED" && service["runningCount"] == service["desiredCount"] {
+            if rows == 1
+                && service["deployments"][0]["rolloutState"] == "COMPLETED"
+                && service["runningCount"] == service["desiredCount"]
+            {
                 return;
             }
-            assert!(self.now < end, "not steady after ten minutes:\n{}", self.lines.join("\n"));
+            assert!(
+                self.now < end,
+                "not steady after ten minutes:\n{}",
+                self.lines.join("\n")
+            );
         }
     }
 
@@ -158,7 +194,12 @@ impl Machine {
         let ended: Vec<(ProcessId, i32)> = self
             .processes
             .iter()
-            .filter_map(|(id, process)| process.ends_at.filter(|(at, _)| *at <= now).map(|(_, code)| (id.clone(), code)))
+            .filter_map(|(id, process)| {
+                process
+                    .ends_at
+                    .filter(|(at, _)| *at <= now)
+                    .map(|(_, code)| (id.clone(), code))
+            })
             .collect();
         for (id, code) in ended {
             self.processes.remove(&id);
@@ -183,12 +224,24 @@ impl Machine {
 
     fn probe(&self, address: &str) -> elbv2::Outcome {
         let report = ecs::tasks_report(&self.world);
-        let task = report["tasks"].as_array().unwrap().iter().rev().find(|task| task["address"] == address);
-        let id = task.and_then(|task| task["id"].as_str()).unwrap_or_default();
-        let process = self.processes.iter().find(|(process, _)| process.task == id);
+        let task = report["tasks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .rev()
+            .find(|task| task["address"] == address);
+        let id = task
+            .and_then(|task| task["id"].as_str())
+            .unwrap_or_default();
+        let process = self
+            .processes
+            .iter()
+            .find(|(process, _)| process.task == id);
         match process {
             None => elbv2::Outcome::Unreachable,
-            Some((_, process)) if process.script == Script::Sick || self.sick.contains(id) => elbv2::Outcome::Status(503),
+            Some((_, process)) if process.script == Script::Sick || self.sick.contains(id) => {
+                elbv2::Outcome::Status(503)
+            }
             Some(_) => elbv2::Outcome::Status(200),
         }
     }
@@ -196,8 +249,13 @@ impl Machine {
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Start(start) => {
-                self.say(format!("  start {} at {} with {:?}", start.process, start.address, start.environment));
-                let Start { process, arguments, .. } = start;
+                self.say(format!(
+                    "  start {} at {} with {:?}",
+                    start.process, start.address, start.environment
+                ));
+                let Start {
+                    process, arguments, ..
+                } = start;
                 let script = match arguments.first().map(String::as_str) {
                     Some("crash") => Script::Crashes,
                     Some("stubborn") => Script::Stubborn,
@@ -210,7 +268,9 @@ impl Machine {
             }
             Effect::Signal { process, signal } => {
                 self.say(format!("  {signal:?} {process}"));
-                let Some(running) = self.processes.get_mut(&process) else { return };
+                let Some(running) = self.processes.get_mut(&process) else {
+                    return;
+                };
                 match signal {
                     Signal::Terminate if running.script == Script::Stubborn => {}
                     Signal::Terminate => running.ends_at = Some((self.now + 100, 0)),
@@ -231,7 +291,11 @@ impl Machine {
         }
         let service = account::described(&mut self.world, self.now);
         for row in service["deployments"].as_array().into_iter().flatten() {
-            let id = row["id"].as_str().unwrap().trim_start_matches("ecs-svc/").to_owned();
+            let id = row["id"]
+                .as_str()
+                .unwrap()
+                .trim_start_matches("ecs-svc/")
+                .to_owned();
             self.names.add(&id, false);
         }
     }
@@ -255,18 +319,42 @@ impl Machine {
         }
         let input = json!({ "cluster": CLUSTER, "service": "contracts" });
         if let Ok(list) = ask(&mut self.world, now, "ecs", "ListServiceDeployments", input) {
-            for (index, entry) in list["serviceDeployments"].as_array().unwrap().iter().rev().enumerate() {
-                let state = format!("{} {}", text(&entry["status"]), text(&entry["statusReason"]));
+            for (index, entry) in list["serviceDeployments"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .rev()
+                .enumerate()
+            {
+                let state = format!(
+                    "{} {}",
+                    text(&entry["status"]),
+                    text(&entry["statusReason"])
+                );
                 states.push((format!("service deployment {}", index + 1), state));
             }
         }
         for task in ecs::tasks_report(&self.world)["tasks"].as_array().unwrap() {
             if task["status"] == "STOPPED" {
                 let input = json!({ "cluster": CLUSTER, "tasks": [task["id"]] });
-                let task = ask(&mut self.world, now, "ecs", "DescribeTasks", input).unwrap()["tasks"][0].clone();
+                let task =
+                    ask(&mut self.world, now, "ecs", "DescribeTasks", input).unwrap()["tasks"][0]
+                        .clone();
                 let container = &task["containers"][0];
-                let state = format!("STOPPED {} exit {}: {}", text(&task["stopCode"]), container["exitCode"], text(&task["stoppedReason"]));
-                states.push((text(&task["taskArn"]).rsplit('/').next().unwrap().to_owned(), state));
+                let state = format!(
+                    "STOPPED {} exit {}: {}",
+                    text(&task["stopCode"]),
+                    container["exitCode"],
+                    text(&task["stoppedReason"])
+                );
+                states.push((
+                    text(&task["taskArn"])
+                        .rsplit('/')
+                        .next()
+                        .unwrap()
+                        .to_owned(),
+                    state,
+                ));
             }
         }
         states.push(("service".into(), text(&service["status"])));
@@ -282,7 +370,8 @@ impl Machine {
     fn say(&mut self, line: String) {
         let group = self.surroundings.target_group.clone();
         let line = self.names.shorten(&line).replace(&group, "TG");
-        self.lines.push(format!("{:>7.1}  {line}", self.now as f64 / 1_000.0));
+        self.lines
+            .push(format!("{:>7.1}  {line}", self.now as f64 / 1_000.0));
     }
 }
 

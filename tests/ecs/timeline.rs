@@ -6,14 +6,24 @@ use crate::account::{self, CLUSTER, SECRET, ask};
 use crate::machine::Machine;
 
 fn check(name: &str, machine: &Machine) {
-    let path = format!("{}/tests/ecs/timelines/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    let path = format!(
+        "{}/tests/ecs/timelines/{name}.txt",
+        env!("CARGO_MANIFEST_DIR")
+    );
     let got = machine.timeline();
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, &got).unwrap();
     }
     let want = std::fs::read_to_string(&path).unwrap_or_default();
-    let first = got.lines().zip(want.lines()).position(|(got, want)| got != want);
-    assert!(got == want, "{path} differs from line {:?} on; the run gave:\n{got}", first.map(|line| line + 1));
+    let first = got
+        .lines()
+        .zip(want.lines())
+        .position(|(got, want)| got != want);
+    assert!(
+        got == want,
+        "{path} differs from line {:?} on; the run gave:\n{got}",
+        first.map(|line| line + 1)
+    );
 }
 
 /// A service of two tasks, steady.
@@ -47,7 +57,12 @@ fn a_crashing_image_trips_the_breaker_and_rolls_back() {
     machine.run_until_steady();
     check("crash-rolls-back", &machine);
     let service = account::described(&mut machine.world, machine.now);
-    assert!(service["taskDefinition"].as_str().unwrap().ends_with("contracts:1"));
+    assert!(
+        service["taskDefinition"]
+            .as_str()
+            .unwrap()
+            .ends_with("contracts:1")
+    );
 }
 
 #[test]
@@ -97,7 +112,14 @@ fn scaling_out_and_in_is_no_rollout() {
 #[test]
 fn a_missing_secret_is_said_and_tried_again_less_and_less_often() {
     let mut machine = Machine::new();
-    ask(&mut machine.world, 0, "ssm", "DeleteParameter", json!({ "Name": SECRET })).unwrap();
+    ask(
+        &mut machine.world,
+        0,
+        "ssm",
+        "DeleteParameter",
+        json!({ "Name": SECRET }),
+    )
+    .unwrap();
     machine.register(json!({}));
     machine.create(json!({ "deploymentConfiguration": {} }));
     machine.run_seconds(30);
@@ -120,10 +142,23 @@ fn a_process_that_ignores_sigterm_is_killed_after_its_stop_timeout() {
 #[test]
 fn a_deleted_service_drains_and_its_name_is_free_again() {
     let mut machine = steady();
-    machine.ecs("DeleteService", json!({ "cluster": CLUSTER, "service": "contracts", "force": true }));
+    machine.ecs(
+        "DeleteService",
+        json!({ "cluster": CLUSTER, "service": "contracts", "force": true }),
+    );
     let again = account::service(&machine.surroundings, json!({}));
-    let refused = ask(&mut machine.world, machine.now, "ecs", "CreateService", again).unwrap_err();
-    assert_eq!(refused.message, "Unable to Start a service that is still Draining.");
+    let refused = ask(
+        &mut machine.world,
+        machine.now,
+        "ecs",
+        "CreateService",
+        again,
+    )
+    .unwrap_err();
+    assert_eq!(
+        refused.message,
+        "Unable to Start a service that is still Draining."
+    );
     machine.run_seconds(20);
     machine.create(json!({ "desiredCount": 1 }));
     machine.run_until_steady();
@@ -137,10 +172,24 @@ fn a_stopped_rollout_returns_to_where_it_came_from() {
     machine.update(json!({ "taskDefinition": "contracts:2" }));
     machine.run_seconds(3);
     let list = json!({ "cluster": CLUSTER, "service": "contracts", "status": ["IN_PROGRESS"] });
-    let list = ask(&mut machine.world, machine.now, "ecs", "ListServiceDeployments", list).unwrap();
+    let list = ask(
+        &mut machine.world,
+        machine.now,
+        "ecs",
+        "ListServiceDeployments",
+        list,
+    )
+    .unwrap();
     let arn = list["serviceDeployments"][0]["serviceDeploymentArn"].clone();
     let stop = json!({ "serviceDeploymentArn": arn });
-    ask(&mut machine.world, machine.now, "ecs", "StopServiceDeployment", stop).unwrap();
+    ask(
+        &mut machine.world,
+        machine.now,
+        "ecs",
+        "StopServiceDeployment",
+        stop,
+    )
+    .unwrap();
     machine.run_until_steady();
     check("stopped-rollout", &machine);
 }
