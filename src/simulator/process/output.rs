@@ -18,10 +18,7 @@ pub(super) async fn lines(pipe: Option<impl AsyncRead + Unpin>, line: impl Fn(&s
         line(text.trim_end_matches('\r'));
         held.clear();
     };
-    loop {
-        let Ok(chunk) = reader.fill_buf().await else {
-            break;
-        };
+    while let Ok(chunk) = reader.fill_buf().await {
         if chunk.is_empty() {
             break;
         }
