@@ -16,7 +16,7 @@ use contracts::reconciler::converge::{Outcome, Progress, converge};
 use contracts::reconciler::desired::desired;
 use contracts::reconciler::manifest::{Manifest, Problem};
 use contracts::reconciler::observe::observe;
-use contracts::reconciler::plan::{Plan, plan};
+use contracts::reconciler::plan::{Plan, Waiting, plan};
 use contracts::reconciler::spec::Spec;
 use serde_json::json;
 
@@ -221,11 +221,15 @@ fn printer(output: Output) -> impl FnMut(&Progress<'_>) {
         Output::Json => println!("{}", json!(progress)),
         Output::Text => match progress {
             Progress::Planned { pass, plan } => {
-                let standing = standing(plan);
-                if !plan.steps.is_empty() {
-                    println!("pass {pass}: {} steps", plan.steps.len());
+                let steps = plan.steps.len();
+                if steps > 0 {
+                    println!(
+                        "pass {pass}: {steps} {}",
+                        if steps == 1 { "step" } else { "steps" }
+                    );
                 }
-                if !standing.is_empty() && standing != said {
+                let standing = standing(plan);
+                if standing != said {
                     print!("{standing}");
                 }
                 said = standing;
@@ -243,11 +247,15 @@ fn printer(output: Output) -> impl FnMut(&Progress<'_>) {
     }
 }
 
-/// What a plan waits for and what is in its way, a line each.
+/// What a plan waits for and what is in its way, a line each. While there are steps, what only needs their outcome
+/// goes without saying.
 fn standing(plan: &Plan) -> String {
+    let said =
+        |waiting: &&Waiting| plan.steps.is_empty() || !matches!(waiting, Waiting::Needs { .. });
     let waiting = plan
         .waiting
         .iter()
+        .filter(said)
         .map(|waiting| format!("  … {waiting}\n"));
     let blocked = plan
         .blocked

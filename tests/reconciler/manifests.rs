@@ -1,5 +1,6 @@
 //! Manifests → problems: where they are, what they say, and that they come all at once.
 
+use contracts::api::settings::{Absent, TABLE};
 use contracts::reconciler::manifest::{Manifest, Problem};
 use contracts::reconciler::spec::Spec;
 
@@ -168,4 +169,47 @@ fn a_problem_in_json_has_its_file_line_and_column() {
         (&problem["file"], &problem["line"], &problem["column"]),
         (&"m.yaml".into(), &12.into(), &9.into())
     );
+}
+
+/// The two programs share no code; what ECS injects and what the API reads must agree all the same.
+#[test]
+fn every_variable_of_the_manifest_is_a_setting_of_the_api_and_none_it_needs_is_missing() {
+    let spec = crate::world::spec();
+    let setting = |name: &String| TABLE.iter().find(|setting| setting.name == name);
+    for name in spec.task.environment.keys() {
+        assert!(
+            setting(name).is_some_and(|setting| !setting.secret),
+            "{name} is a plain setting"
+        );
+    }
+    for name in spec.task.secrets.keys() {
+        assert!(setting(name).is_some(), "{name} is a setting");
+    }
+    for setting in TABLE {
+        let (plain, secret) = (
+            spec.task.environment.contains_key(setting.name),
+            spec.task.secrets.contains_key(setting.name),
+        );
+        assert!(
+            !setting.secret || secret,
+            "{} is given as a secret",
+            setting.name
+        );
+        assert!(
+            setting.absent != Absent::Refused || plain || secret,
+            "{} is given",
+            setting.name
+        );
+    }
+    let port = TABLE
+        .iter()
+        .find(|setting| setting.name == "PORT")
+        .unwrap()
+        .absent;
+    assert_eq!(
+        port,
+        Absent::Default("3001"),
+        "the image's own port is the manifest's"
+    );
+    assert_eq!((spec.port, spec.health.path.as_str()), (3001, "/health"));
 }

@@ -138,7 +138,7 @@ pub struct ServiceCall {
     pub registry: String,
 }
 
-/// Whether a call adds something, changes it or takes it away: `+`, `~`, `-` in a printed plan.
+/// Whether a step adds something, changes it or takes it away: `+`, `~`, `-` in a printed plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the variants say it")]
 pub enum Effect {
@@ -147,50 +147,63 @@ pub enum Effect {
     Delete,
 }
 
+/// What an operation does: one effect, or (`Put`) creating what is not there and changing what is.
+enum Verb {
+    Always(Effect),
+    Put,
+}
+
 impl Call {
     /// `service:Operation`, as IAM policies and CloudTrail have it.
     pub fn operation(&self) -> &'static str {
         self.kind().0
     }
 
-    /// What it does to its subject.
-    pub fn effect(&self) -> Effect {
-        self.kind().1
+    /// What it does to its subject, given whether that was there with fields to change.
+    pub(super) fn effect(&self, changes: bool) -> Effect {
+        match self.kind().1 {
+            Verb::Always(effect) => effect,
+            Verb::Put if changes => Effect::Change,
+            Verb::Put => Effect::Create,
+        }
     }
 
-    fn kind(&self) -> (&'static str, Effect) {
-        use Effect::{Change, Create, Delete};
+    fn kind(&self) -> (&'static str, Verb) {
+        const CREATE: Verb = Verb::Always(Effect::Create);
+        const CHANGE: Verb = Verb::Always(Effect::Change);
+        const DELETE: Verb = Verb::Always(Effect::Delete);
         match self {
-            Call::CreateLogGroup { .. } => ("logs:CreateLogGroup", Create),
-            Call::PutRetentionPolicy { .. } => ("logs:PutRetentionPolicy", Change),
-            Call::CreateRole { .. } => ("iam:CreateRole", Create),
-            Call::UpdateAssumeRolePolicy { .. } => ("iam:UpdateAssumeRolePolicy", Change),
-            Call::PutRolePolicy { .. } => ("iam:PutRolePolicy", Change),
-            Call::DeleteRolePolicy { .. } => ("iam:DeleteRolePolicy", Delete),
-            Call::DetachRolePolicy { .. } => ("iam:DetachRolePolicy", Delete),
-            Call::CreateTargetGroup { .. } => ("elasticloadbalancing:CreateTargetGroup", Create),
-            Call::ModifyTargetGroup { .. } => ("elasticloadbalancing:ModifyTargetGroup", Change),
+            Call::CreateLogGroup { .. } => ("logs:CreateLogGroup", CREATE),
+            Call::PutRetentionPolicy { .. } => ("logs:PutRetentionPolicy", CHANGE),
+            Call::CreateRole { .. } => ("iam:CreateRole", CREATE),
+            Call::UpdateAssumeRolePolicy { .. } => ("iam:UpdateAssumeRolePolicy", CHANGE),
+            Call::PutRolePolicy { .. } => ("iam:PutRolePolicy", CHANGE),
+            Call::DeleteRolePolicy { .. } => ("iam:DeleteRolePolicy", DELETE),
+            Call::DetachRolePolicy { .. } => ("iam:DetachRolePolicy", DELETE),
+            Call::CreateTargetGroup { .. } => ("elasticloadbalancing:CreateTargetGroup", CREATE),
+            Call::ModifyTargetGroup { .. } => ("elasticloadbalancing:ModifyTargetGroup", CHANGE),
             Call::ModifyTargetGroupAttributes { .. } => {
-                ("elasticloadbalancing:ModifyTargetGroupAttributes", Change)
+                ("elasticloadbalancing:ModifyTargetGroupAttributes", CHANGE)
             }
-            Call::CreateRule { .. } => ("elasticloadbalancing:CreateRule", Create),
-            Call::ModifyRule { .. } => ("elasticloadbalancing:ModifyRule", Change),
-            Call::SetRulePriority { .. } => ("elasticloadbalancing:SetRulePriorities", Change),
-            Call::CreateDiscoveryService { .. } => ("servicediscovery:CreateService", Create),
-            Call::UpdateDiscoveryService { .. } => ("servicediscovery:UpdateService", Change),
-            Call::RegisterTaskDefinition { .. } => ("ecs:RegisterTaskDefinition", Create),
-            Call::CreateService { .. } => ("ecs:CreateService", Create),
-            Call::UpdateService { .. } => ("ecs:UpdateService", Change),
+            Call::CreateRule { .. } => ("elasticloadbalancing:CreateRule", CREATE),
+            Call::ModifyRule { .. } => ("elasticloadbalancing:ModifyRule", CHANGE),
+            Call::SetRulePriority { .. } => ("elasticloadbalancing:SetRulePriorities", CHANGE),
+            Call::CreateDiscoveryService { .. } => ("servicediscovery:CreateService", CREATE),
+            Call::UpdateDiscoveryService { .. } => ("servicediscovery:UpdateService", CHANGE),
+            Call::RegisterTaskDefinition { .. } => ("ecs:RegisterTaskDefinition", CREATE),
+            Call::CreateService { .. } => ("ecs:CreateService", CREATE),
+            Call::UpdateService { .. } => ("ecs:UpdateService", CHANGE),
             Call::RegisterScalableTarget { .. } => {
-                ("application-autoscaling:RegisterScalableTarget", Change)
+                ("application-autoscaling:RegisterScalableTarget", Verb::Put)
             }
-            Call::PutScalingPolicy { .. } => ("application-autoscaling:PutScalingPolicy", Change),
+            Call::PutScalingPolicy { .. } => {
+                ("application-autoscaling:PutScalingPolicy", Verb::Put)
+            }
             Call::DeleteScalingPolicy { .. } => {
-                ("application-autoscaling:DeleteScalingPolicy", Delete)
+                ("application-autoscaling:DeleteScalingPolicy", DELETE)
             }
-            Call::PutMetricAlarm { create: true, .. } => ("cloudwatch:PutMetricAlarm", Create),
-            Call::PutMetricAlarm { create: false, .. } => ("cloudwatch:PutMetricAlarm", Change),
-            Call::DeleteAlarm { .. } => ("cloudwatch:DeleteAlarms", Delete),
+            Call::PutMetricAlarm { .. } => ("cloudwatch:PutMetricAlarm", Verb::Put),
+            Call::DeleteAlarm { .. } => ("cloudwatch:DeleteAlarms", DELETE),
         }
     }
 }

@@ -27,12 +27,7 @@ impl fmt::Display for Plan {
         for blocked in blocked {
             writeln!(f, "  ! {blocked}")?;
         }
-        let count = |effect| {
-            steps
-                .iter()
-                .filter(|step| step.call.effect() == effect)
-                .count()
-        };
+        let count = |effect| steps.iter().filter(|step| step.effect() == effect).count();
         let (create, change, delete) = (
             count(Effect::Create),
             count(Effect::Change),
@@ -47,6 +42,12 @@ impl fmt::Display for Plan {
     }
 }
 
+impl Step {
+    fn effect(&self) -> Effect {
+        self.call.effect(!self.changes.is_empty())
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Step {
@@ -54,7 +55,7 @@ impl fmt::Display for Step {
             call,
             changes,
         } = self;
-        let sign = match call.effect() {
+        let sign = match self.effect() {
             Effect::Create => '+',
             Effect::Change => '~',
             Effect::Delete => '-',
