@@ -58,11 +58,18 @@ pub enum Error {
 }
 
 /// Runs until `shutdown` completes; then every task is stopped before this returns.
-pub async fn run(simulator: Simulator, options: Options, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+pub async fn run(
+    simulator: Simulator,
+    options: Options,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
     let Options { images, network } = options;
     for (repository, command) in &images {
         if !is_executable(command) {
-            return Err(Error::NotExecutable { repository: repository.clone(), command: command.clone() });
+            return Err(Error::NotExecutable {
+                repository: repository.clone(),
+                command: command.clone(),
+            });
         }
     }
     simulator.with(|world, _| ecs::use_network(world, network));
@@ -123,40 +130,64 @@ impl Machine {
                 let id = start.process.clone();
                 if let Err(reason) = self.start(start).await {
                     tracing::warn!(process = %id, reason, "a container did not start");
-                    self.simulator.with(|world, _| ecs::start_failed(world, &id, reason));
+                    self.simulator
+                        .with(|world, _| ecs::start_failed(world, &id, reason));
                     self.reported.notify_one();
                 }
             }
             Effect::Signal { process, signal } => {
-                let Some(Running { signals, command: _ }) = self.running.get(&process) else { return };
+                let Some(Running {
+                    signals,
+                    command: _,
+                }) = self.running.get(&process)
+                else {
+                    return;
+                };
                 tracing::info!(%process, ?signal, "signalling a container");
                 match signal {
                     Signal::Terminate => signals.terminate(),
                     Signal::Kill => signals.kill(),
                 }
             }
-            Effect::CheckHealth { process, command, timeout_millis } => {
+            Effect::CheckHealth {
+                process,
+                command,
+                timeout_millis,
+            } => {
                 self.check_health(process, &command, Duration::from_millis(timeout_millis));
             }
         }
     }
 
     async fn start(&mut self, start: Start) -> Result<(), String> {
-        let Start { process: id, address, image, arguments, environment: Environment(environment) } = start;
+        let Start {
+            process: id,
+            address,
+            image,
+            arguments,
+            environment: Environment(environment),
+        } = start;
         let repository = repository(&image);
         let program = self.images.get(repository).ok_or_else(|| {
             format!("CannotStartContainerError: no command stands for the image {repository}: start the simulator with --image {repository}=COMMAND")
         })?;
         let arguments = without_program(arguments, program);
-        let command = Command { program: program.clone(), arguments, environment };
+        let command = Command {
+            program: program.clone(),
+            arguments,
+            environment,
+        };
         let spawned = self.spawner.spawn(command.clone(), Stdio::piped).await;
-        let (process, signals) =
-            spawned.map_err(|error| format!("CannotStartContainerError: failed to create task for container: {error}"))?;
+        let (process, signals) = spawned.map_err(|error| {
+            format!("CannotStartContainerError: failed to create task for container: {error}")
+        })?;
         let pid = process.id();
         tracing::info!(process = %id, pid, %address, "started a container");
-        self.simulator.with(|world, _| ecs::started(world, &id, pid));
+        self.simulator
+            .with(|world, _| ecs::started(world, &id, pid));
         self.reported.notify_one();
-        self.running.insert(id.clone(), Running { signals, command });
+        self.running
+            .insert(id.clone(), Running { signals, command });
         let (simulator, reported) = (self.simulator.clone(), Arc::clone(&self.reported));
         self.work.spawn(async move {
             let line = |line: &str| {
@@ -178,13 +209,25 @@ impl Machine {
     /// Runs a check that names the container's own program. Another program is not in the image as far as this machine
     /// knows, and neither is a shell: such a check fails, as it would in an image without them.
     fn check_health(&mut self, id: ProcessId, check: &[String], limit: Duration) {
-        let Some(Running { signals: _, command }) = self.running.get(&id) else { return };
-        let own = |argument: &String| Path::new(argument).file_name() == command.program.file_name();
-        let (spawner, simulator, reported) = (self.spawner.clone(), self.simulator.clone(), Arc::clone(&self.reported));
+        let Some(Running {
+            signals: _,
+            command,
+        }) = self.running.get(&id)
+        else {
+            return;
+        };
+        let own =
+            |argument: &String| Path::new(argument).file_name() == command.program.file_name();
+        let (spawner, simulator, reported) = (
+            self.spawner.clone(),
+            self.simulator.clone(),
+            Arc::clone(&self.reported),
+        );
         let command = match check {
-            [kind, program, arguments @ ..] if kind == "CMD" && own(program) => {
-                Some(Command { arguments: arguments.to_vec(), ..command.clone() })
-            }
+            [kind, program, arguments @ ..] if kind == "CMD" && own(program) => Some(Command {
+                arguments: arguments.to_vec(),
+                ..command.clone()
+            }),
             _ => None,
         };
         self.work.spawn(async move {
@@ -202,17 +245,30 @@ impl Machine {
     }
 
     async fn stop(mut self) {
-        for Running { signals, command: _ } in self.running.values() {
+        for Running {
+            signals,
+            command: _,
+        } in self.running.values()
+        {
             signals.terminate();
         }
-        let gone = timeout(Duration::from_secs(STOP_SECONDS), async { while self.work.join_next().await.is_some() {} });
+        let gone = timeout(Duration::from_secs(STOP_SECONDS), async {
+            while self.work.join_next().await.is_some() {}
+        });
         if gone.await.is_ok() {
             return;
         }
-        for Running { signals, command: _ } in self.running.values() {
+        for Running {
+            signals,
+            command: _,
+        } in self.running.values()
+        {
             signals.kill();
         }
-        let _ = timeout(Duration::from_secs(KILL_SECONDS), async { while self.work.join_next().await.is_some() {} }).await;
+        let _ = timeout(Duration::from_secs(KILL_SECONDS), async {
+            while self.work.join_next().await.is_some() {}
+        })
+        .await;
         // Whatever is left is killed with the handles that are dropped here.
     }
 }
@@ -232,7 +288,10 @@ fn repository(image: &str) -> &str {
 
 /// Arguments after the program's own name, which a definition may give or leave out.
 fn without_program(mut arguments: Vec<String>, program: &Path) -> Vec<String> {
-    if arguments.first().is_some_and(|first| Path::new(first).file_name() == program.file_name()) {
+    if arguments
+        .first()
+        .is_some_and(|first| Path::new(first).file_name() == program.file_name())
+    {
         arguments.remove(0);
     }
     arguments
@@ -240,7 +299,8 @@ fn without_program(mut arguments: Vec<String>, program: &Path) -> Vec<String> {
 
 fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    path.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(test)]
@@ -250,8 +310,14 @@ mod tests {
     #[test]
     fn an_image_reference_names_its_repository() {
         for (image, want) in [
-            ("932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts:0.1.0", "hokusai/contracts"),
-            ("932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts@sha256:00ff", "hokusai/contracts"),
+            (
+                "932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts:0.1.0",
+                "hokusai/contracts",
+            ),
+            (
+                "932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts@sha256:00ff",
+                "hokusai/contracts",
+            ),
             ("localhost:5000/contracts:a@sha256:00ff", "contracts"),
             ("hokusai/contracts", "hokusai/contracts"),
             ("contracts:1", "contracts"),

@@ -71,10 +71,20 @@ impl Signals {
 
 impl Process {
     fn new(child: Child) -> io::Result<(Process, Signals)> {
-        let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        let pid = pid.ok_or_else(|| io::Error::other("the process ended before it had a process id"))?;
+        let pid = child
+            .id()
+            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let pid =
+            pid.ok_or_else(|| io::Error::other("the process ended before it had a process id"))?;
         let (sender, signals) = mpsc::channel(SIGNALS_MAX);
-        Ok((Process { child, pid, signals }, Signals(sender)))
+        Ok((
+            Process {
+                child,
+                pid,
+                signals,
+            },
+            Signals(sender),
+        ))
     }
 
     /// Its process id.
@@ -124,7 +134,9 @@ impl Process {
 
 /// Runs a command to its end, without its output. `false` when it fails, cannot be started or takes longer.
 pub async fn succeeds(spawner: &Spawner, command: Command, limit: Duration) -> bool {
-    let Ok((process, signals)) = spawner.spawn(command, Stdio::null).await else { return false };
+    let Ok((process, signals)) = spawner.spawn(command, Stdio::null).await else {
+        return false;
+    };
     let end = process.tend(|_| {});
     tokio::pin!(end);
     match timeout(limit, &mut end).await {
@@ -138,5 +150,8 @@ pub async fn succeeds(spawner: &Spawner, command: Command, limit: Duration) -> b
 }
 
 fn exit_code(status: ExitStatus) -> i32 {
-    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(255)
+    status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(255)
 }

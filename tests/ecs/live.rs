@@ -25,7 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Runs as a container when the task definition's environment says so; as a test it does nothing.
 #[tokio::test]
 async fn a_container_serves_when_started_as_one() {
-    let Ok(script) = std::env::var("SCRIPT") else { return };
+    let Ok(script) = std::env::var("SCRIPT") else {
+        return;
+    };
     let names: Vec<String> = std::env::vars().map(|(name, _)| name).collect();
     println!("environment {}", names.join(","));
     let mut terminate = signal(SignalKind::terminate()).unwrap();
@@ -65,7 +67,10 @@ fn address() -> Ipv4Addr {
 
 async fn get(address: Ipv4Addr) -> Option<String> {
     let mut stream = TcpStream::connect((address, 3001)).await.ok()?;
-    stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.ok()?;
+    stream
+        .write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .ok()?;
     let mut reply = String::new();
     stream.read_to_string(&mut reply).await.ok()?;
     reply.starts_with("HTTP/1.1 200").then_some(reply)
@@ -89,13 +94,25 @@ impl Live {
             "TargetGroupArn": surroundings.target_group,
             "Attributes": [{ "Key": "deregistration_delay.timeout_seconds", "Value": "1" }],
         });
-        ask(&mut world, 0, "elasticloadbalancing", "ModifyTargetGroupAttributes", delay).unwrap();
+        ask(
+            &mut world,
+            0,
+            "elasticloadbalancing",
+            "ModifyTargetGroupAttributes",
+            delay,
+        )
+        .unwrap();
         let simulator = Simulator::new(world, 1_700_000_000_000);
         let subnet = Subnet::claim().unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let balancer = Balancer::bind(simulator.clone(), subnet.host(1), directory.path()).await.unwrap();
+        let balancer = Balancer::bind(simulator.clone(), subnet.host(1), directory.path())
+            .await
+            .unwrap();
         let images = BTreeMap::from([("hokusai/contracts".to_owned(), program())]);
-        let options = live::Options { images, network: subnet.host(0) };
+        let options = live::Options {
+            images,
+            network: subnet.host(0),
+        };
         let (stop_live, stopped) = oneshot::channel::<()>();
         let running = live::run(simulator.clone(), options, async { drop(stopped.await) });
         let live = tokio::spawn(async { running.await.unwrap() });
@@ -119,7 +136,9 @@ impl Live {
     }
 
     fn ask(&self, service: &'static str, operation: &str, input: Value) -> Value {
-        self.simulator.with(|world, now| ask(world, now, service, operation, input)).unwrap()
+        self.simulator
+            .with(|world, now| ask(world, now, service, operation, input))
+            .unwrap()
     }
 
     /// Registers the small task definition, run by this binary as `script`, and creates a service on it.
@@ -130,12 +149,24 @@ impl Live {
             "environment": [{ "name": "SCRIPT", "value": script }],
         });
         account::merge(&mut definition, container);
-        self.ask("ecs", "RegisterTaskDefinition", account::task_definition(definition));
-        self.ask("ecs", "CreateService", account::service(&self.surroundings, service));
+        self.ask(
+            "ecs",
+            "RegisterTaskDefinition",
+            account::task_definition(definition),
+        );
+        self.ask(
+            "ecs",
+            "CreateService",
+            account::service(&self.surroundings, service),
+        );
     }
 
     fn scale(&self, count: u32) {
-        self.ask("ecs", "UpdateService", json!({ "cluster": CLUSTER, "service": "contracts", "desiredCount": count }));
+        self.ask(
+            "ecs",
+            "UpdateService",
+            json!({ "cluster": CLUSTER, "service": "contracts", "desiredCount": count }),
+        );
     }
 
     fn described(&self) -> Value {
@@ -155,7 +186,11 @@ impl Live {
                 && service["pendingCount"] == 0
                 && service["deployments"].as_array().unwrap().len() == 1
                 && service["deployments"][0]["rolloutState"] == "COMPLETED";
-            let running: Vec<Value> = self.tasks().into_iter().filter(|task| task["desiredStatus"] == "RUNNING").collect();
+            let running: Vec<Value> = self
+                .tasks()
+                .into_iter()
+                .filter(|task| task["desiredStatus"] == "RUNNING")
+                .collect();
             (settled && running.len() as u64 == count).then_some(running)
         };
         self.until("steady", steady).await
@@ -186,7 +221,11 @@ impl Live {
     async fn until<T>(&self, what: &str, check: impl FnMut() -> Option<T>) -> T {
         match poll(check).await {
             Some(found) => found,
-            None => panic!("not {what} in time:\n{:#}\n{:#?}", self.described(), self.tasks()),
+            None => panic!(
+                "not {what} in time:\n{:#}\n{:#?}",
+                self.described(),
+                self.tasks()
+            ),
         }
     }
 }
@@ -212,12 +251,22 @@ fn pid(task: &Value) -> Pid {
 }
 
 /// Runs a test's body against a simulation and stops it, also when the body panics.
-async fn with_live<F: Future<Output = ()> + Send + 'static>(body: impl FnOnce(std::sync::Arc<Live>) -> F) {
+async fn with_live<F: Future<Output = ()> + Send + 'static>(
+    body: impl FnOnce(std::sync::Arc<Live>) -> F,
+) {
     let live = std::sync::Arc::new(Live::start().await);
     let outcome = tokio::spawn(body(live.clone())).await;
-    let pids: Vec<Pid> = live.tasks().iter().filter(|task| task["pid"].is_u64()).map(pid).collect();
+    let pids: Vec<Pid> = live
+        .tasks()
+        .iter()
+        .filter(|task| task["pid"].is_u64())
+        .map(pid)
+        .collect();
     std::sync::Arc::into_inner(live).unwrap().stop().await;
-    let left = pids.into_iter().filter(|pid| test_kill_process(*pid).is_ok()).count();
+    let left = pids
+        .into_iter()
+        .filter(|pid| test_kill_process(*pid).is_ok())
+        .count();
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic.into_panic());
     }
@@ -252,14 +301,21 @@ async fn tasks_get_their_environment_only_answer_log_and_end_on_sigterm() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_ignores_sigterm_is_killed_after_its_stop_timeout() {
     with_live(|live| async move {
-        live.create("stubborn", json!({ "stopTimeout": 2 }), json!({ "desiredCount": 1 }));
+        live.create(
+            "stubborn",
+            json!({ "stopTimeout": 2 }),
+            json!({ "desiredCount": 1 }),
+        );
         let task = live.steady(1).await.remove(0);
         live.scale(0);
         live.logged(&task["id"], "terminated").await;
         let stopped = live.stopped(&task["id"]).await;
         assert_eq!(stopped["containers"][0]["exitCode"], 137);
         let at = |member: &str| stopped[member]["$timestamp"].as_u64().unwrap();
-        assert!(at("executionStoppedAt") - at("stoppingAt") >= 3_000, "drained for 1 s, then waited 2 s: {stopped:#}");
+        assert!(
+            at("executionStoppedAt") - at("stoppingAt") >= 3_000,
+            "drained for 1 s, then waited 2 s: {stopped:#}"
+        );
         assert!(test_kill_process(pid(&task)).is_err());
     })
     .await;
@@ -273,10 +329,17 @@ async fn a_process_killed_from_outside_is_replaced() {
         kill_process(pid(&before[0]), Signal::KILL).unwrap();
         let stopped = live.stopped(&before[0]["id"]).await;
         assert_eq!(stopped["containers"][0]["exitCode"], 137);
-        assert_eq!(stopped["stoppedReason"], "Essential container in task exited");
+        assert_eq!(
+            stopped["stoppedReason"],
+            "Essential container in task exited"
+        );
         let after = live.steady(2).await;
         assert!(after.iter().any(|task| task["id"] == before[1]["id"]));
-        assert!(after.iter().all(|task| task["id"] != before[0]["id"] && task["address"] != before[0]["address"]));
+        assert!(
+            after.iter().all(
+                |task| task["id"] != before[0]["id"] && task["address"] != before[0]["address"]
+            )
+        );
     })
     .await;
 }
@@ -287,12 +350,25 @@ async fn an_image_without_a_command_is_a_failed_start_that_says_how_to_map_it() 
         let push = "932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/other:1";
         live.simulator.with(|world, now| {
             let digest = format!("sha256:{}", "0".repeat(64));
-            let image = contracts::simulator::account::Image { tags: vec!["1".into()], digest, size_bytes: 1 };
-            let repository = contracts::simulator::account::Repository { name: "hokusai/other".into(), images: vec![image] };
+            let image = contracts::simulator::account::Image {
+                tags: vec!["1".into()],
+                digest,
+                size_bytes: 1,
+            };
+            let repository = contracts::simulator::account::Repository {
+                name: "hokusai/other".into(),
+                images: vec![image],
+            };
             contracts::simulator::ecr::add_repository(world, &repository, now);
         });
-        live.create("serve", json!({ "image": push }), json!({ "desiredCount": 1 }));
-        let task = live.until("launched", || live.tasks().first().cloned()).await;
+        live.create(
+            "serve",
+            json!({ "image": push }),
+            json!({ "desiredCount": 1 }),
+        );
+        let task = live
+            .until("launched", || live.tasks().first().cloned())
+            .await;
         let stopped = live.stopped(&task["id"]).await;
         assert_eq!(stopped["stopCode"], "TaskFailedToStart");
         let reason = stopped["stoppedReason"].as_str().unwrap();
@@ -319,7 +395,11 @@ async fn a_simulator_runs_when_started_as_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tasks_die_with_a_simulator_that_is_killed() {
     let mut simulator = tokio::process::Command::new(program())
-        .args(["live::a_simulator_runs_when_started_as_one", "--exact", "--nocapture"])
+        .args([
+            "live::a_simulator_runs_when_started_as_one",
+            "--exact",
+            "--nocapture",
+        ])
         .env("RUN_SIMULATOR", "1")
         .stdout(std::process::Stdio::piped())
         .kill_on_drop(true)
@@ -343,6 +423,11 @@ async fn tasks_die_with_a_simulator_that_is_killed() {
     assert!(pids.iter().all(|pid| test_kill_process(*pid).is_ok()));
     simulator.start_kill().unwrap();
     simulator.wait().await.unwrap();
-    let gone = poll(|| pids.iter().all(|pid| test_kill_process(*pid).is_err()).then_some(())).await;
+    let gone = poll(|| {
+        pids.iter()
+            .all(|pid| test_kill_process(*pid).is_err())
+            .then_some(())
+    })
+    .await;
     assert!(gone.is_some(), "tasks outlived a killed simulator");
 }

@@ -9,14 +9,15 @@
 //!                  └────────────────────────────────────────────────────────→ Deprovisioning
 //! ```
 
+mod registration;
+
 use super::agent;
 use super::effect::{Effect, ProcessId, Signal};
 use super::health::Checking;
-use super::service::{LoadBalancer, Registry, Service};
+use super::service::Service;
 use super::task::{Process, Stage, Stop, StopCode, Task};
 use crate::simulator::call::Millis;
 use crate::simulator::world::World;
-use crate::simulator::{elbv2, servicediscovery};
 
 /// Making a network interface takes AWS ten seconds or more. Simulated time is real, so this is only long enough for
 /// PROVISIONING to be seen.
@@ -76,12 +77,14 @@ pub(super) fn advance(
         },
         Stage::Starting { deadline } => start(service, task, deadline, now, effects),
         Stage::Activating => {
-            register(world, service, task, now);
+            registration::register(world, service, task, now);
             task.stage = Stage::Running;
         }
         Stage::Running => run(world, service, task, now, effects),
         Stage::Deactivating if !task.may_live() => deprovision(task, now),
-        Stage::Deactivating if has_drained(world, service, task) => terminate(task, now, effects),
+        Stage::Deactivating if registration::has_drained(world, service, task) => {
+            terminate(task, now, effects)
+        }
         Stage::Stopping { .. } if !task.may_live() => deprovision(task, now),
         Stage::Stopping { kill_at } if kill_at <= now => {
             task.stage = Stage::Stopping {
@@ -161,7 +164,7 @@ fn run(
     }
     if !task.is_wanted() {
         task.times.stopping = Some(now);
-        deregister(world, service, task, now);
+        registration::deregister(world, service, task, now);
         task.stage = Stage::Deactivating;
         return;
     }
@@ -229,131 +232,6 @@ fn deprovision(task: &mut Task, now: Millis) {
     task.stage = Stage::Deprovisioning {
         until: now + DEPROVISIONING_MILLIS,
     };
-}
-
-fn load_balancers(service: &Service, task: &Task) -> Vec<LoadBalancer> {
-    service
-        .revision(&task.revision)
-        .map_or(Vec::new(), |revision| {
-            revision.settings.load_balancers.clone()
-        })
-}
-
-fn registries(service: &Service, task: &Task) -> Vec<Registry> {
-    service
-        .revision(&task.revision)
-        .map_or(Vec::new(), |revision| revision.settings.registries.clone())
-}
-
-fn register(world: &mut World, service: &mut Service, task: &Task, now: Millis) {
-    for LoadBalancer {
-        target_group_arn,
-        container_name: _,
-        container_port,
-    } in load_balancers(service, task)
-    {
-        match elbv2::register_target(world, &target_group_arn, task.address, container_port, now) {
-            Ok(()) => service.say(
-                now,
-                &format!("registered 1 targets in (target-group {target_group_arn})"),
-            ),
-            // The group can be deleted under a running service (aws/containers-roadmap#1884): the task then never
-            // becomes healthy and the rollout hangs, as on AWS.
-            Err(refusal) => service.say(
-                now,
-                &format!(
-                    "was unable to register targets in (target-group {target_group_arn}): {}",
-                    refusal.message
-                ),
-            ),
-        }
-    }
-    for registry in registries(service, task) {
-        let attributes = registry_attributes(world, service, task, &registry);
-        let registered = servicediscovery::register_instance(
-            world,
-            &registry.registry_arn,
-            &task.id,
-            attributes,
-        );
-        if let Err(refusal) = registered {
-            service.say(
-                now,
-                &format!(
-                    "was unable to register instances in (service-registry {}): {}",
-                    registry.registry_arn, refusal.message
-                ),
-            );
-        }
-    }
-}
-
-/// The attributes ECS gives its instances (AmazonECS/latest/developerguide/service-discovery.html).
-fn registry_attributes(
-    world: &World,
-    service: &Service,
-    task: &Task,
-    registry: &Registry,
-) -> std::collections::BTreeMap<String, String> {
-    let Registry {
-        registry_arn: _,
-        port,
-        container_name: _,
-        container_port,
-    } = registry;
-    let mut attributes: std::collections::BTreeMap<String, String> = [
-        ("AWS_INSTANCE_IPV4", task.address.to_string()),
-        ("AWS_INIT_HEALTH_STATUS", "HEALTHY".into()),
-        (
-            "AVAILABILITY_ZONE",
-            task.interface.availability_zone.clone(),
-        ),
-        ("REGION", world.region.clone()),
-        ("ECS_CLUSTER_NAME", service.cluster.clone()),
-        ("ECS_SERVICE_NAME", service.name.clone()),
-        ("ECS_TASK_DEFINITION_FAMILY", task.blueprint.family.clone()),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect();
-    if let Some(port) = container_port.or(*port) {
-        attributes.insert("AWS_INSTANCE_PORT".into(), port.to_string());
-    }
-    attributes
-}
-
-fn deregister(world: &mut World, service: &mut Service, task: &Task, now: Millis) {
-    let targets = load_balancers(service, task);
-    if !targets.is_empty() {
-        service.say(now, "has begun draining connections on 1 tasks.");
-    }
-    for LoadBalancer {
-        target_group_arn,
-        container_name: _,
-        container_port,
-    } in targets
-    {
-        elbv2::deregister_target(world, &target_group_arn, task.address, container_port, now);
-        service.say(
-            now,
-            &format!("deregistered 1 targets in (target-group {target_group_arn})"),
-        );
-    }
-    for registry in registries(service, task) {
-        servicediscovery::deregister_instance(world, &registry.registry_arn, &task.id);
-    }
-}
-
-fn has_drained(world: &World, service: &Service, task: &Task) -> bool {
-    load_balancers(service, task).iter().all(
-        |LoadBalancer {
-             target_group_arn,
-             container_name: _,
-             container_port,
-         }| {
-            elbv2::target_health(world, target_group_arn, task.address, *container_port).is_none()
-        },
-    )
 }
 
 fn fail_start(service: &mut Service, task: &mut Task, reason: String, now: Millis) {

@@ -4,8 +4,10 @@
 //! does; never starts or stops a task, which is the scheduler's.
 
 mod configuration;
+mod create;
 mod describe;
 mod settings;
+mod update;
 
 use std::collections::VecDeque;
 
@@ -13,14 +15,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 pub(super) use configuration::{Breaker, Configuration};
+pub(super) use create::create;
 pub(super) use describe::{arn, describe, list, platform_number};
 pub(super) use settings::{Launch, LoadBalancer, Registry, Settings};
+pub(super) use update::update;
 
 use super::cluster;
 use super::input::{self, client, invalid, parse};
-use super::rollout::{Deployment, Ids, Revision, ServiceDeployment};
-use super::tags::{Tag, Tags};
-use super::task_definition::is_identifier;
+use super::rollout::{Deployment, Revision, ServiceDeployment};
+use super::tags::Tags;
 use crate::simulator::autoscaling;
 use crate::simulator::call::{Answer, Call, Millis, Refusal};
 use crate::simulator::world::World;
@@ -143,38 +146,6 @@ impl Service {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Create {
-    #[serde(rename = "cluster")]
-    _cluster: Option<String>,
-    service_name: String,
-    task_definition: Option<String>,
-    desired_count: Option<i64>,
-    client_token: Option<String>,
-    #[serde(default)]
-    tags: Vec<Tag>,
-    #[serde(rename = "enableECSManagedTags")]
-    enable_ecs_managed_tags: Option<bool>,
-    propagate_tags: Option<Propagate>,
-    enable_execute_command: Option<bool>,
-    health_check_grace_period_seconds: Option<i64>,
-    availability_zone_rebalancing: Option<ZoneRebalancing>,
-    deployment_configuration: Option<configuration::Given>,
-    #[serde(rename = "deploymentController")]
-    _deployment_controller: Option<DeploymentController>,
-    scheduling_strategy: Option<SchedulingStrategy>,
-    load_balancers: Option<Vec<LoadBalancer>>,
-    service_registries: Option<Vec<Registry>>,
-    network_configuration: Option<settings::NetworkConfiguration>,
-    launch_type: Option<String>,
-    capacity_provider_strategy: Option<Vec<settings::ProviderItem>>,
-    platform_version: Option<String>,
-    role: Option<String>,
-    placement_constraints: Option<Vec<Value>>,
-    placement_strategy: Option<Vec<Value>>,
-}
-
 /// The one controller that is modelled: ECS's own.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -194,225 +165,6 @@ enum EcsController {
 enum SchedulingStrategy {
     #[serde(rename = "REPLICA")]
     Replica,
-}
-
-pub(super) fn create(world: &mut World, call: &Call) -> Answer {
-    let Create {
-        _cluster: _,
-        service_name,
-        task_definition,
-        desired_count,
-        client_token,
-        tags,
-        enable_ecs_managed_tags,
-        propagate_tags,
-        enable_execute_command,
-        health_check_grace_period_seconds,
-        availability_zone_rebalancing,
-        deployment_configuration,
-        _deployment_controller: _,
-        scheduling_strategy: None | Some(SchedulingStrategy::Replica),
-        load_balancers,
-        service_registries,
-        network_configuration,
-        launch_type,
-        capacity_provider_strategy,
-        platform_version,
-        role,
-        placement_constraints,
-        placement_strategy,
-    } = parse(call)?;
-    let cluster = cluster::find(world, call.text("cluster"))?;
-    if !is_identifier(&service_name) {
-        return Err(invalid(
-            "Service name can contain only letters, numbers, hyphens and underscores.",
-        ));
-    }
-    if client_token.as_ref().is_some_and(|token| token.len() > 36) {
-        return Err(invalid("clientToken must be at most 36 characters."));
-    }
-    if role.is_some() {
-        return Err(invalid(
-            "You cannot specify an IAM role for services that require a service linked role.",
-        ));
-    }
-    settings::refuse_placement(
-        placement_constraints.as_deref(),
-        placement_strategy.as_deref(),
-    )?;
-    let request = Value::Object(call.input.clone());
-    if let Some(index) = position(world, &cluster, &service_name) {
-        return match world.ecs.services.get(index) {
-            Some(service) if service.status == Status::Draining => {
-                Err(invalid("Unable to Start a service that is still Draining."))
-            }
-            // The same request again gives the service that the first one made.
-            Some(service) if service.request == request => {
-                Ok(json!({ "service": describe::one(world, service, true) }))
-            }
-            _ => Err(invalid("Creation of service was not idempotent.")),
-        };
-    }
-    let task_definition =
-        task_definition.ok_or_else(|| invalid("TaskDefinition cannot be empty."))?;
-    let settings = Settings::new(
-        world,
-        settings::Given {
-            task_definition: &task_definition,
-            load_balancers: load_balancers.unwrap_or_default(),
-            service_registries: service_registries.unwrap_or_default(),
-            network_configuration,
-            launch_type,
-            capacity_provider_strategy,
-            platform_version,
-        },
-    )?;
-    let ids = Ids::new(world);
-    world.ecs.services_ever += 1;
-    let mut service = Service {
-        number: world.ecs.services_ever,
-        cluster,
-        name: service_name,
-        status: Status::Active,
-        // Required by the API model only for REPLICA services created by hand; ECS takes its absence as zero.
-        desired: count("desiredCount", desired_count.unwrap_or(0))?,
-        settings,
-        configuration: Configuration::default().with(deployment_configuration)?,
-        grace_seconds: seconds(
-            "healthCheckGracePeriodSeconds",
-            health_check_grace_period_seconds.unwrap_or(0),
-        )?,
-        tags: Tags::new(tags)?,
-        tagging: Tagging {
-            managed: enable_ecs_managed_tags.unwrap_or(false),
-            propagate: propagate_tags.unwrap_or(Propagate::None),
-        },
-        execute_command: enable_execute_command.unwrap_or(false),
-        zone_rebalancing: availability_zone_rebalancing.unwrap_or(ZoneRebalancing::Enabled),
-        created_at: call.now,
-        deployments: Vec::new(),
-        revisions: Vec::new(),
-        history: Vec::new(),
-        completed: None,
-        throttle: Throttle::default(),
-        steady: None,
-        events: VecDeque::new(),
-        events_ever: 0,
-        request,
-    };
-    service.begin_rollout(ids, &[], call.now);
-    let output = json!({ "service": describe::one(world, &service, true) });
-    world.ecs.services.push(service);
-    Ok(output)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Update {
-    #[serde(rename = "cluster")]
-    _cluster: Option<String>,
-    service: String,
-    desired_count: Option<i64>,
-    task_definition: Option<String>,
-    force_new_deployment: Option<bool>,
-    #[serde(rename = "enableECSManagedTags")]
-    enable_ecs_managed_tags: Option<bool>,
-    propagate_tags: Option<Propagate>,
-    enable_execute_command: Option<bool>,
-    health_check_grace_period_seconds: Option<i64>,
-    availability_zone_rebalancing: Option<ZoneRebalancing>,
-    deployment_configuration: Option<configuration::Given>,
-    #[serde(rename = "deploymentController")]
-    _deployment_controller: Option<DeploymentController>,
-    load_balancers: Option<Vec<LoadBalancer>>,
-    service_registries: Option<Vec<Registry>>,
-    network_configuration: Option<settings::NetworkConfiguration>,
-    capacity_provider_strategy: Option<Vec<settings::ProviderItem>>,
-    platform_version: Option<String>,
-    placement_constraints: Option<Vec<Value>>,
-    placement_strategy: Option<Vec<Value>>,
-}
-
-/// Changes what is given and leaves the rest. A rollout starts when the settings change or one is forced: count, health
-/// grace, deployment configuration and tagging act on the service as it is ("doesn't trigger a new service deployment",
-/// API_UpdateService).
-pub(super) fn update(world: &mut World, call: &Call) -> Answer {
-    let Update {
-        _cluster: _,
-        service: reference,
-        desired_count,
-        task_definition,
-        force_new_deployment,
-        enable_ecs_managed_tags,
-        propagate_tags,
-        enable_execute_command,
-        health_check_grace_period_seconds,
-        availability_zone_rebalancing,
-        deployment_configuration,
-        _deployment_controller: _,
-        load_balancers,
-        service_registries,
-        network_configuration,
-        capacity_provider_strategy,
-        platform_version,
-        placement_constraints,
-        placement_strategy,
-    } = parse(call)?;
-    settings::refuse_placement(
-        placement_constraints.as_deref(),
-        placement_strategy.as_deref(),
-    )?;
-    let (cluster, index) = find(world, call, &reference)?;
-    let current = world
-        .ecs
-        .services
-        .get(index)
-        .filter(|service| service.is_active());
-    let current = current
-        .ok_or_else(|| Refusal::new("ServiceNotActiveException", "Service was not ACTIVE."))?;
-    let settings = current.settings.updated(
-        world,
-        settings::Changes {
-            task_definition: task_definition.as_deref(),
-            load_balancers,
-            service_registries,
-            network_configuration,
-            capacity_provider_strategy,
-            platform_version,
-        },
-    )?;
-    let changed = settings != current.settings || force_new_deployment.unwrap_or(false);
-    let configuration = current
-        .configuration
-        .clone()
-        .with(deployment_configuration)?;
-    let desired = desired_count
-        .map(|value| count("desiredCount", value))
-        .transpose()?;
-    let grace = health_check_grace_period_seconds
-        .map(|value| seconds("healthCheckGracePeriodSeconds", value))
-        .transpose()?;
-    let ids = Ids::new(world);
-    let running = running_revisions(world, current_number(world, index));
-
-    let service = world.ecs.services.get_mut(index).ok_or_else(not_found)?;
-    service.settings = settings;
-    service.configuration = configuration;
-    service.grace_seconds = grace.unwrap_or(service.grace_seconds);
-    service.execute_command = enable_execute_command.unwrap_or(service.execute_command);
-    service.zone_rebalancing = availability_zone_rebalancing.unwrap_or(service.zone_rebalancing);
-    service.tagging = Tagging {
-        managed: enable_ecs_managed_tags.unwrap_or(service.tagging.managed),
-        propagate: propagate_tags.unwrap_or(service.tagging.propagate),
-    };
-    if let Some(desired) = desired {
-        service.set_desired(desired);
-    }
-    if changed {
-        service.begin_rollout(ids, &running, call.now);
-    }
-    let service = describe_at(world, &cluster, index)?;
-    Ok(json!({ "service": service }))
 }
 
 #[derive(Deserialize)]
@@ -488,14 +240,6 @@ pub(super) fn position(world: &World, cluster: &str, name: &str) -> Option<usize
 /// The newest that matches.
 fn position_of(world: &World, matches: impl Fn(&Service) -> bool) -> Option<usize> {
     world.ecs.services.iter().rposition(matches)
-}
-
-fn current_number(world: &World, index: usize) -> u64 {
-    world
-        .ecs
-        .services
-        .get(index)
-        .map_or(0, |service| service.number)
 }
 
 /// The revisions that tasks of a service are running, each once.

@@ -265,7 +265,8 @@ fn required_attributes(
         (awsvpc, "ecs.capability.task-eni"),
     ]
     .into_iter()
-    .filter_map(|(needed, name)| needed.then(|| json!({ "name": name })))
+    .filter(|(needed, _)| *needed)
+    .map(|(_, name)| json!({ "name": name }))
     .collect()
 }
 

@@ -18,8 +18,7 @@ pub(super) async fn lines(pipe: Option<impl AsyncRead + Unpin>, line: impl Fn(&s
         line(text.trim_end_matches('\r'));
         held.clear();
     };
-    loop {
-        let Ok(chunk) = reader.fill_buf().await else { break };
+    while let Ok(chunk) = reader.fill_buf().await {
         if chunk.is_empty() {
             break;
         }
@@ -48,7 +47,10 @@ mod tests {
 
     async fn read(bytes: &[u8]) -> Vec<String> {
         let seen = Mutex::new(Vec::new());
-        lines(Some(bytes), |line| seen.lock().unwrap().push(line.to_owned())).await;
+        lines(Some(bytes), |line| {
+            seen.lock().unwrap().push(line.to_owned())
+        })
+        .await;
         seen.into_inner().unwrap()
     }
 
@@ -57,6 +59,13 @@ mod tests {
         assert_eq!(read(b"one\r\n\ntwo").await, ["one", "", "two"]);
         assert_eq!(read(b"\xff\n").await, ["\u{fffd}"]);
         let long = [vec![b'x'; LINE_BYTES_MAX + 3], b"\nend\n".to_vec()].concat();
-        assert_eq!(read(&long).await.iter().map(String::len).collect::<Vec<_>>(), [LINE_BYTES_MAX, 3, 3]);
+        assert_eq!(
+            read(&long)
+                .await
+                .iter()
+                .map(String::len)
+                .collect::<Vec<_>>(),
+            [LINE_BYTES_MAX, 3, 3]
+        );
     }
 }

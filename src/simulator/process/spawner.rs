@@ -49,22 +49,36 @@ impl Spawner {
     /// A spawner for the present tokio runtime.
     pub fn new() -> Result<Spawner, SpawnerError> {
         let path = env::var_os("PATH").unwrap_or_default();
-        let setpriv = find(&path).or_else(|| find(OsStr::new(USUAL_PLACES))).ok_or(SpawnerError::NoSetpriv)?;
+        let setpriv = find(&path)
+            .or_else(|| find(OsStr::new(USUAL_PLACES)))
+            .ok_or(SpawnerError::NoSetpriv)?;
         let runtime = Handle::current();
         let (orders, inbox) = mpsc::channel::<Order>();
         let work = move || {
             let _runtime = runtime.enter();
-            for Order { command, output, reply } in inbox {
+            for Order {
+                command,
+                output,
+                reply,
+            } in inbox
+            {
                 // A requester that has gone drops the child, which kills it.
                 let _ = reply.send(start(&setpriv, command, output));
             }
         };
-        thread::Builder::new().name("spawner".into()).spawn(work).map_err(SpawnerError::Thread)?;
+        thread::Builder::new()
+            .name("spawner".into())
+            .spawn(work)
+            .map_err(SpawnerError::Thread)?;
         Ok(Spawner { orders })
     }
 
     /// Starts a command in a process group of its own, with its two outputs as `output` says and no input.
-    pub async fn spawn(&self, command: Command, output: fn() -> Stdio) -> io::Result<(Process, Signals)> {
+    pub async fn spawn(
+        &self,
+        command: Command,
+        output: fn() -> Stdio,
+    ) -> io::Result<(Process, Signals)> {
         // The program is tried through setpriv, which would only say so on its standard error.
         if !command.program.is_file() {
             let message = format!("{} is not a file", command.program.display());
@@ -72,13 +86,23 @@ impl Spawner {
         }
         let gone = || io::Error::other("the thread that starts processes has ended");
         let (reply, started) = oneshot::channel();
-        self.orders.send(Order { command, output, reply }).map_err(|_| gone())?;
+        self.orders
+            .send(Order {
+                command,
+                output,
+                reply,
+            })
+            .map_err(|_| gone())?;
         Process::new(started.await.map_err(|_| gone())??)
     }
 }
 
 fn start(setpriv: &Path, command: Command, output: fn() -> Stdio) -> io::Result<Child> {
-    let Command { program, arguments, environment } = command;
+    let Command {
+        program,
+        arguments,
+        environment,
+    } = command;
     tokio::process::Command::new(setpriv)
         .args(["--pdeathsig", "KILL", "--"])
         .arg(program)
@@ -94,5 +118,7 @@ fn start(setpriv: &Path, command: Command, output: fn() -> Stdio) -> io::Result<
 }
 
 fn find(path: &OsStr) -> Option<PathBuf> {
-    env::split_paths(path).map(|place| place.join("setpriv")).find(|file| file.is_file())
+    env::split_paths(path)
+        .map(|place| place.join("setpriv"))
+        .find(|file| file.is_file())
 }

@@ -3,14 +3,15 @@
 //! Takes the members of Create and UpdateService, gives [`Settings`] that hold together: every container, port, target
 //! group, subnet and registry they name exists. Never changes the world.
 
+mod check;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::input::invalid;
-use super::super::task_definition::{self, Blueprint};
+use super::super::task_definition;
 use crate::simulator::call::Refusal;
 use crate::simulator::world::World;
-use crate::simulator::{elbv2, servicediscovery};
 
 /// The settings of one revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +144,7 @@ impl Settings {
             launch,
             platform_version: given.platform_version.unwrap_or_else(|| "LATEST".into()),
         };
-        settings.check(world)?;
+        check::check(world, &settings)?;
         Ok(settings)
     }
 
@@ -169,54 +170,9 @@ impl Settings {
         settings.platform_version = platform_version.unwrap_or(settings.platform_version);
         // An unchanged service is left alone even when something it names has gone since.
         if settings != *self {
-            settings.check(world)?;
+            check::check(world, &settings)?;
         }
         Ok(settings)
-    }
-
-    fn check(&self, world: &World) -> Result<(), Refusal> {
-        let Settings {
-            task_definition,
-            load_balancers,
-            registries,
-            network,
-            launch,
-            platform_version,
-        } = self;
-        let blueprint = &task_definition::find(world, task_definition)?.blueprint;
-        if *launch != Launch::Ec2 && blueprint.size.is_none() {
-            return Err(invalid(
-                "Task definition does not support launch_type FARGATE.",
-            ));
-        }
-        if !matches!(platform_version.as_str(), "LATEST" | "1.4.0" | "1.3.0") {
-            return Err(Refusal::new(
-                "PlatformUnknownException",
-                "The specified platform does not exist.",
-            ));
-        }
-        match network {
-            Some(network) => check_network(world, network)?,
-            None if blueprint.is_awsvpc => {
-                return Err(invalid(
-                    "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
-                ));
-            }
-            None => {}
-        }
-        if load_balancers.len() > 5 {
-            return Err(invalid("A service can use at most five target groups."));
-        }
-        for entry in load_balancers {
-            check_load_balancer(world, blueprint, entry)?;
-        }
-        if registries.len() > 1 {
-            return Err(invalid("A service can use at most one service registry."));
-        }
-        for entry in registries {
-            check_registry(world, blueprint, entry)?;
-        }
-        Ok(())
     }
 
     pub(in super::super) fn network_value(&self) -> Option<Value> {
@@ -308,101 +264,6 @@ impl Settings {
             )
             .collect()
     }
-}
-
-fn check_network(world: &World, network: &Network) -> Result<(), Refusal> {
-    let Network {
-        subnets,
-        security_groups,
-        assign_public_ip: _,
-    } = network;
-    if !(1..=16).contains(&subnets.len()) {
-        return Err(invalid("subnets must have between 1 and 16 entries."));
-    }
-    if let Some(unknown) = subnets.iter().find(|id| world.subnet(id).is_none()) {
-        return Err(invalid(format!(
-            "Error retrieving subnet information for [{unknown}]: The subnet ID '{unknown}' does not exist"
-        )));
-    }
-    let known = |id: &String| {
-        world
-            .vpcs
-            .iter()
-            .any(|vpc| vpc.security_groups.iter().any(|group| group.id == *id))
-    };
-    if let Some(unknown) = security_groups.iter().find(|id| !known(id)) {
-        return Err(invalid(format!(
-            "Error retrieving security group information for [{unknown}]: The security group '{unknown}' does not exist"
-        )));
-    }
-    Ok(())
-}
-
-fn check_load_balancer(
-    world: &World,
-    blueprint: &Blueprint,
-    entry: &LoadBalancer,
-) -> Result<(), Refusal> {
-    let LoadBalancer {
-        target_group_arn,
-        container_name,
-        container_port,
-    } = entry;
-    check_port(blueprint, container_name, *container_port)?;
-    if !elbv2::target_group_exists(world, target_group_arn) {
-        return Err(invalid(format!(
-            "The target group with targetGroupArn {target_group_arn} does not exist."
-        )));
-    }
-    if !elbv2::target_group_is_attached(world, target_group_arn) {
-        return Err(invalid(format!(
-            "The target group with targetGroupArn {target_group_arn} does not have an associated load balancer."
-        )));
-    }
-    Ok(())
-}
-
-fn check_registry(world: &World, blueprint: &Blueprint, entry: &Registry) -> Result<(), Refusal> {
-    let Registry {
-        registry_arn,
-        port: _,
-        container_name,
-        container_port,
-    } = entry;
-    if !servicediscovery::service_exists(world, registry_arn) {
-        return Err(invalid(format!(
-            "The service registry {registry_arn} does not exist."
-        )));
-    }
-    match (container_name, container_port) {
-        (Some(name), Some(port)) => check_port(blueprint, name, *port),
-        (None, None) => Ok(()),
-        _ => Err(invalid(
-            "A service registry needs both containerName and containerPort, or neither.",
-        )),
-    }
-}
-
-fn check_port(blueprint: &Blueprint, name: &str, port: u16) -> Result<(), Refusal> {
-    let container = blueprint
-        .containers
-        .iter()
-        .find(|container| container.name == name);
-    let container = container.ok_or_else(|| {
-        invalid(format!(
-            "The container {name} does not exist in the task definition."
-        ))
-    })?;
-    if container
-        .port_mappings
-        .iter()
-        .any(|mapping| mapping.container_port == port)
-    {
-        return Ok(());
-    }
-    Err(invalid(format!(
-        "The container {name} did not have a container port {port} defined."
-    )))
 }
 
 /// Placement is for container instances; Fargate refuses both members when they say anything.
