@@ -1,0 +1,1 @@
+"""The parts of a local environment: processes, a chain, AWS clients, HTTPS through the load balancer."""
