@@ -166,6 +166,7 @@ fn presented(headers: &HeaderMap) -> Result<&[u8], Refused> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

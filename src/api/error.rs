@@ -23,11 +23,12 @@ pub struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,
-    details: Option<Value>,
+    /// Boxed, since most results carry none and every result carries the space.
+    details: Option<Box<Value>>,
     suggestions: &'static [&'static str],
     retryable: bool,
-    header: Option<(&'static str, HeaderValue)>,
-    internal: Option<String>,
+    header: Option<(&'static str, &'static str)>,
+    internal: Option<Box<str>>,
 }
 
 /// What a client shows of a path it got wrong; longer ones are cut.
@@ -54,9 +55,9 @@ impl ApiError {
             Refused::Wrong => "Invalid API key",
         };
         Self {
-            details: Some(details.into()),
+            details: Some(Box::new(details.into())),
             suggestions: &["Send a valid API key in X-API-Key or Authorization: Bearer"],
-            header: Some(("www-authenticate", HeaderValue::from_static("Bearer"))),
+            header: Some(("www-authenticate", "Bearer")),
             ..Self::new(
                 StatusCode::UNAUTHORIZED,
                 "INVALID_TOKEN",
@@ -68,7 +69,7 @@ impl ApiError {
     /// 400: the body breaks these rules.
     pub fn invalid(problems: Vec<FieldProblem>) -> Self {
         Self {
-            details: Some(json!(problems)),
+            details: Some(Box::new(json!(problems))),
             suggestions: &["Check the request format and required fields"],
             ..Self::new(
                 StatusCode::BAD_REQUEST,
@@ -110,7 +111,9 @@ impl ApiError {
     /// 404: unknown, forgotten, or another caller's; all the same to the client.
     pub fn no_deployment(id: Uuid) -> Self {
         Self {
-            details: Some(format!("Deployment with ID \"{id}\" does not exist").into()),
+            details: Some(Box::new(
+                format!("Deployment with ID \"{id}\" does not exist").into(),
+            )),
             suggestions: &["Verify the deployment ID is correct"],
             ..Self::new(
                 StatusCode::NOT_FOUND,
@@ -134,7 +137,7 @@ impl ApiError {
     pub fn wrong_method(method: &Method, path: &str, allow: &'static str) -> Self {
         let path: String = path.chars().take(PATH_CHARS_MAX).collect();
         Self {
-            header: Some(("allow", HeaderValue::from_static(allow))),
+            header: Some(("allow", allow)),
             ..Self::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "METHOD_NOT_ALLOWED",
@@ -147,7 +150,7 @@ impl ApiError {
     pub fn slow_body() -> Self {
         Self {
             retryable: true,
-            header: Some(("connection", HeaderValue::from_static("close"))),
+            header: Some(("connection", "close")),
             ..Self::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "TIMEOUT_ERROR",
@@ -159,7 +162,7 @@ impl ApiError {
     /// 413: the body is larger than `bytes_max`.
     pub fn too_large(bytes_max: usize) -> Self {
         Self {
-            header: Some(("connection", HeaderValue::from_static("close"))),
+            header: Some(("connection", "close")),
             ..Self::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "PAYLOAD_TOO_LARGE",
@@ -198,7 +201,9 @@ impl ApiError {
             checksummed(token)
         );
         Self {
-            details: Some(json!({ "message": details, "tokenAddress": checksummed(token) })),
+            details: Some(Box::new(
+                json!({ "message": details, "tokenAddress": checksummed(token) }),
+            )),
             suggestions: &["Use the existing token", "Check deployment status"],
             ..Self::new(
                 StatusCode::CONFLICT,
@@ -219,7 +224,7 @@ impl ApiError {
             None => json!({ "message": message }),
         };
         Self {
-            details: Some(details),
+            details: Some(Box::new(details)),
             suggestions: &["Follow the deployment that is in progress"],
             ..Self::new(StatusCode::CONFLICT, "DUPLICATE_DEPLOYMENT", message)
         }
@@ -248,7 +253,7 @@ impl ApiError {
     /// 503: something this service depends on does not answer.
     pub fn unavailable(error: &dyn std::error::Error) -> Self {
         Self {
-            internal: Some(telemetry::chain(error)),
+            internal: Some(telemetry::chain(error).into()),
             ..Self::away("The service is temporarily unavailable")
         }
     }
@@ -257,7 +262,7 @@ impl ApiError {
     pub fn internal(error: &dyn std::error::Error) -> Self {
         Self {
             retryable: true,
-            internal: Some(telemetry::chain(error)),
+            internal: Some(telemetry::chain(error).into()),
             suggestions: &["Try again later", "Contact support if the issue persists"],
             ..Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -271,7 +276,7 @@ impl ApiError {
         Self {
             retryable: true,
             suggestions: &["Try again later"],
-            header: Some(("retry-after", HeaderValue::from_static("5"))),
+            header: Some(("retry-after", "5")),
             ..Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "SERVICE_UNAVAILABLE",
@@ -294,20 +299,22 @@ impl ApiError {
         } = self;
         let mut error = json!({ "code": code, "message": message, "timestamp": reply::timestamp(), "retryable": retryable });
         if let Some(details) = details {
-            error["details"] = details;
+            error["details"] = *details;
         }
         if !suggestions.is_empty() {
             error["suggestions"] = json!(suggestions);
         }
         let mut response = reply::json(status, &json!({ "success": false, "error": error }));
         if let Some((name, value)) = header {
-            response.headers_mut().insert(name, value);
+            response
+                .headers_mut()
+                .insert(name, HeaderValue::from_static(value));
         }
         if let Some(permit) = permit {
             permit.stamp(response.headers_mut());
         }
         if let Some(internal) = internal {
-            response.extensions_mut().insert(Internal(internal));
+            response.extensions_mut().insert(Internal(internal.into()));
         }
         response
     }

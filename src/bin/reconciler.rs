@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use contracts::reconciler::aws::{Aws, Endpoint};
+use contracts::reconciler::aws::Aws;
 use contracts::reconciler::converge::{Outcome, Progress, converge};
 use contracts::reconciler::desired::desired;
 use contracts::reconciler::manifest::{Manifest, Problem};
@@ -146,13 +146,7 @@ async fn run(Line { endpoint_url, verb }: Line) -> ExitCode {
         }
     };
     let file = common.manifest.display().to_string();
-    let connect = || {
-        Aws::connect(Endpoint {
-            region: spec.region.clone(),
-            url: endpoint_url,
-            http_client: None,
-        })
-    };
+    let connect = || Aws::connect(&spec.region, endpoint_url.as_deref());
     match verb {
         Verb::Validate(_) => {
             match output {

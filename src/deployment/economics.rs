@@ -160,6 +160,7 @@ pub fn print_tokens(wei: U256) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,4 +1,3 @@
-#![allow(clippy::panic)]
 //! The state machine as one table: every state × every event.
 
 use super::chain::{Address, H256, U256};

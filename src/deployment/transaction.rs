@@ -239,6 +239,7 @@ pub fn outcome(receipt: &Receipt, block: Block, header: Header, ours: Ours<'_>) 
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::deployment::SignedTransaction;

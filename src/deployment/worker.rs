@@ -255,11 +255,11 @@ impl Worker {
             .in_flight()
             .map(|transaction| transaction.nonce);
         let suspect = block.is_none() && nonce.is_some_and(|nonce| nonce < nonces_used);
-        let displaced = if suspect {
-            !memory.suspects.insert(id)
-        } else {
-            memory.suspects.remove(&id) && false
-        };
+        // The first look only raises the suspicion: another node may simply have been behind.
+        let displaced = suspect && !memory.suspects.insert(id);
+        if !suspect {
+            memory.suspects.remove(&id);
+        }
         let sighting = Sighting {
             head,
             receipt,

@@ -10,7 +10,6 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -54,49 +53,35 @@ pub struct Aws {
     pub write: Clients,
 }
 
-/// Where AWS is. Credentials come from the environment, as the AWS CLI finds them.
-pub struct Endpoint {
-    /// The manifest's region.
-    pub region: String,
-    /// Another address than AWS's own, such as the simulator's.
-    pub url: Option<String>,
-    /// Another transport than HTTPS over the network, such as the simulator in process.
-    pub http_client: Option<SharedHttpClient>,
-}
-
 impl Aws {
-    /// Clients for an endpoint. Makes no call.
-    pub async fn connect(endpoint: Endpoint) -> Aws {
-        let Endpoint {
-            region,
-            url,
-            http_client,
-        } = endpoint;
-        let http_client = http_client.unwrap_or_else(|| {
-            aws_smithy_http_client::Builder::new()
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .build_https()
-        });
+    /// Clients for a region, with credentials as the AWS CLI finds them. `url` is another address than AWS's own, such as the
+    /// simulator's. Makes no call.
+    pub async fn connect(region: &str, url: Option<&str>) -> Aws {
+        let tls = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .http_client(tls);
+        if let Some(url) = url {
+            loader = loader.endpoint_url(url);
+        }
+        Aws::over(&loader.load().await)
+    }
+
+    /// Clients over a configuration; deadlines and retries are this module's whatever it says of them.
+    pub fn over(config: &SdkConfig) -> Aws {
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new(region))
-            .http_client(http_client)
-            .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard());
-        if let Some(url) = url {
-            loader = loader.endpoint_url(url);
-        }
-        let config = loader.load().await;
-        let once = config
-            .to_builder()
-            .retry_config(RetryConfig::disabled())
-            .build();
+        let clients = |retries| {
+            let config = config.to_builder().timeout_config(timeouts.clone());
+            Clients::new(&config.retry_config(retries).build())
+        };
         Aws {
-            read: Clients::new(&config),
-            write: Clients::new(&once),
+            read: clients(RetryConfig::standard()),
+            write: clients(RetryConfig::disabled()),
         }
     }
 }

@@ -7,7 +7,11 @@
     clippy::print_stderr
 )]
 
+mod crash;
 mod deploy;
+mod http;
+mod outage;
+mod process;
 #[path = "../support/support.rs"]
 mod support;
 

@@ -119,6 +119,7 @@ pub fn deployed_token(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,0 +1,154 @@
+//! One simulated account with virtual tasks, and the reconciler pointed at it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ecs::config::{Credentials, SharedAsyncSleep, SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use contracts::reconciler::aws::Aws;
+use contracts::reconciler::converge::{Outcome, Progress, converge};
+use contracts::reconciler::manifest::Manifest;
+use contracts::reconciler::spec::Spec;
+use contracts::simulator::client::InProcess;
+use contracts::simulator::ecs::{self, Effect, Signal};
+use contracts::simulator::elbv2::{self, Outcome as Probed};
+use contracts::simulator::{Call, Simulator, account};
+use serde_json::{Value, json};
+
+const DEVELOPMENT: &str = include_str!("../../manifests/development.yaml");
+const ACCOUNT: &str = include_str!("../fixtures/account.yaml");
+/// 2026-01-01T00:00:00Z; any fixed time will do.
+const START: u64 = 1_767_225_600_000;
+const TICK: Duration = Duration::from_millis(100);
+
+/// The simulation, running; it ends with the test's runtime.
+pub struct Account {
+    pub simulator: Simulator,
+    pub spec: Spec,
+    pub aws: Aws,
+}
+
+impl Account {
+    /// The fixture account with every secret in place, and the development manifest.
+    pub async fn new() -> Account {
+        let account = Account::without_secrets().await;
+        for parameter in account.spec.task.secrets.values() {
+            let input = json!({ "Name": parameter, "Value": "x", "Type": "SecureString" });
+            account.call("ssm", "PutParameter", input);
+        }
+        account.simulator.clear_calls();
+        account
+    }
+
+    /// The fixture account before anyone put a secret into it.
+    pub async fn without_secrets() -> Account {
+        let world = account::parse(ACCOUNT).unwrap().into_world(1, START);
+        let simulator = Simulator::new(world, START);
+        tokio::spawn(run_tasks(simulator.clone()));
+        let spec =
+            Spec::believe(&Manifest::parse("development.yaml", DEVELOPMENT).unwrap()).unwrap();
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(spec.region.clone()))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
+            .http_client(InProcess::new(simulator.clone()))
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .build();
+        let aws = Aws::over(&config);
+        Account {
+            simulator,
+            spec,
+            aws,
+        }
+    }
+
+    /// One call as somebody else makes it.
+    pub fn call(&self, service: &'static str, operation: &str, input: Value) -> Value {
+        let now = self.simulator.now();
+        let call = Call {
+            service,
+            operation: operation.to_owned(),
+            input: input.as_object().unwrap().clone(),
+            now,
+        };
+        self.simulator
+            .answer(&call)
+            .unwrap_or_else(|refusal| panic!("{operation}: {refusal:?}"))
+    }
+
+    /// `reconciler reconcile`, with every step that was applied.
+    pub async fn reconcile(&self) -> (Outcome, Vec<String>) {
+        let mut steps = Vec::new();
+        let outcome = converge(
+            &self.aws,
+            &self.spec,
+            Duration::from_secs(1800),
+            |progress| {
+                if let Progress::Applied { step, error } = progress {
+                    steps.push(format!(
+                        "{} {}{}",
+                        step.call.operation(),
+                        step.subject.name,
+                        error.clone().unwrap_or_default()
+                    ));
+                }
+            },
+        );
+        let outcome = outcome.await;
+        (outcome, steps)
+    }
+
+    /// Mutating calls by name since the last time they were cleared.
+    pub fn mutating(&self) -> BTreeMap<String, u64> {
+        let calls = self
+            .simulator
+            .calls()
+            .into_iter()
+            .filter(|(_, calls)| calls.mutating);
+        calls.map(|(name, calls)| (name, calls.calls)).collect()
+    }
+}
+
+/// Plays the processes and the network: what is started listens at once, what is asked for its health is well, what is
+/// told to stop does.
+async fn run_tasks(simulator: Simulator) {
+    let mut listening = BTreeSet::new();
+    let mut addresses = BTreeMap::new();
+    let mut pid = 100;
+    loop {
+        for effect in simulator.with(ecs::step) {
+            simulator.with(|world, now| match effect {
+                Effect::Start(start) => {
+                    pid += 1;
+                    ecs::started(world, &start.process, pid);
+                    listening.insert(start.address);
+                    addresses.insert(start.process, start.address);
+                }
+                Effect::Signal { process, signal } => {
+                    addresses
+                        .remove(&process)
+                        .map(|address| listening.remove(&address));
+                    let code = match signal {
+                        Signal::Terminate => 0,
+                        Signal::Kill => 137,
+                    };
+                    ecs::exited(world, &process, code);
+                }
+                Effect::CheckHealth { process, .. } => {
+                    ecs::health_checked(world, &process, true, now)
+                }
+            });
+        }
+        for probe in simulator.with(elbv2::step) {
+            let well = listening.contains(&probe.address) && probe.path == "/health";
+            let outcome = if well {
+                Probed::Status(200)
+            } else {
+                Probed::Unreachable
+            };
+            simulator.with(|world, now| elbv2::probed(world, &probe, outcome, now));
+        }
+        tokio::time::sleep(TICK).await;
+    }
+}

@@ -1,0 +1,15 @@
+//! The reconciler against the simulated AWS, in process and in virtual time: the real SDK clients, retries and protocols, no
+//! sockets. Tasks are virtual too: each starts, listens and stops when it is told to, unless a test says otherwise.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod account;
+mod drift;
+mod interrupted;
+mod rollout;
