@@ -87,7 +87,7 @@ enum Failure {
 async fn main() -> ExitCode {
     let line = Line::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("contracts=info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("contracts=info,simulator=info"));
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_env_filter(filter)

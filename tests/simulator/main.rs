@@ -17,6 +17,7 @@ mod ecr;
 mod http;
 mod iam;
 mod logs;
+mod program;
 mod servicediscovery;
 mod ssm;
 mod wire;

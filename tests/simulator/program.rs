@@ -1,0 +1,103 @@
+//! The program: starts from the account file, says where it is, ends at a signal and leaves nothing that misleads.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+
+const ACCOUNT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/account.yaml");
+
+fn program(account: &str, state: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_simulator"));
+    command
+        .args([
+            "--account",
+            account,
+            "--image",
+            "hokusai/contracts=/bin/true",
+            "--state",
+        ])
+        .arg(state)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+async fn ended(child: Child) -> Output {
+    timeout(Duration::from_secs(20), child.wait_with_output())
+        .await
+        .expect("it should end")
+        .unwrap()
+}
+
+#[tokio::test]
+async fn it_announces_its_addresses_answers_and_ends_at_a_signal() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ready.json");
+    // Left behind by a run that was killed.
+    std::fs::write(&file, "stale").unwrap();
+    let child = program(ACCOUNT, directory.path()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let ready: Value = loop {
+        if let Ok(ready) = serde_json::from_str(&std::fs::read_to_string(&file).unwrap_or_default())
+        {
+            break ready;
+        }
+        assert!(Instant::now() < deadline, "no ready.json");
+        sleep(Duration::from_millis(20)).await;
+    };
+    let authority = std::fs::read_to_string(ready["ca_file"].as_str().unwrap()).unwrap();
+    assert!(authority.starts_with("-----BEGIN CERTIFICATE-----"));
+    let balancer = ready["load_balancer"].as_str().unwrap();
+    tokio::net::TcpStream::connect(balancer).await.unwrap();
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let config = crate::config(http, Some(ready["endpoint"].as_str().unwrap().to_owned()));
+    let clusters = aws_sdk_ecs::Client::new(&config)
+        .list_clusters()
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        clusters.cluster_arns(),
+        ["arn:aws:ecs:us-east-1:932100697590:cluster/hokusai-development"]
+    );
+
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let output = ended(child).await;
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{log}");
+    assert!(
+        log.contains("ready: {") && log.contains("SIGTERM: stopping"),
+        "{log}"
+    );
+    assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn a_bad_account_file_is_named_with_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let account = directory.path().join("account.yaml");
+    std::fs::write(&account, "account: \"1\"\nregoin: x\n").unwrap();
+    let output = ended(
+        program(account.to_str().unwrap(), directory.path())
+            .spawn()
+            .unwrap(),
+    )
+    .await;
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    assert!(
+        log.contains(
+            "account.yaml is refused: the account file does not read: unknown field `regoin`"
+        ),
+        "{log}"
+    );
+    let output = ended(program("/absent.yaml", directory.path()).spawn().unwrap()).await;
+    assert!(String::from_utf8_lossy(&output.stderr).contains("failed to read /absent.yaml"));
+    assert!(!directory.path().join("ready.json").exists());
+}
