@@ -38,13 +38,15 @@ pub async fn apply(aws: &Aws, spec: &Spec, step: &Step) -> Result<(), AwsError> 
             listener,
             rule,
             target_group,
-        } => elb::create_rule(aws, listener, rule, target_group, unit).await,
+        } => elb::rule::create(aws, listener, rule, target_group, unit).await,
         Call::ModifyRule {
             arn,
             rule,
             target_group,
-        } => elb::modify_rule(aws, arn, rule, target_group).await,
-        Call::SetRulePriority { arn, priority } => elb::set_priority(aws, arn, *priority).await,
+        } => elb::rule::modify(aws, arn, rule, target_group).await,
+        Call::SetRulePriority { arn, priority } => {
+            elb::rule::set_priority(aws, arn, *priority).await
+        }
         Call::CreateDiscoveryService { namespace, service } => {
             discovery::create(aws, namespace, service, unit).await
         }

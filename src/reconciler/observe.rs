@@ -129,7 +129,7 @@ async fn balancer(aws: &Clients, spec: &Spec) -> Result<Balancer, AwsError> {
     };
     let rules = async {
         match listener {
-            Some(listener) => elb::rules(aws, listener, arn).await,
+            Some(listener) => elb::rule::all(aws, listener, arn).await,
             None => Ok(Vec::new()),
         }
     };

@@ -14,4 +14,5 @@
 mod golden;
 mod manifests;
 mod plans;
+mod program;
 mod world;

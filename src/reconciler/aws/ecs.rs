@@ -7,7 +7,7 @@ use aws_sdk_ecs::types::{
     ServiceRegistry, SortOrder, Tag, TaskDefinitionStatus,
 };
 
-use super::elb::join;
+use super::elb::rule::join;
 use super::{AwsError, Clients, failed, lacking, task_definition};
 use crate::reconciler::observed::{Found, Rollout, Running};
 use crate::reconciler::plan::ServiceCall;

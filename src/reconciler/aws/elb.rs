@@ -1,16 +1,17 @@
-//! Elastic Load Balancing v2: the referenced load balancer, its listener's rules, and the target group.
+//! Elastic Load Balancing v2: the referenced load balancer, and the target group.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, HostHeaderConditionConfig, Matcher, ProtocolEnum, Rule, RuleCondition,
-    RulePriorityPair, Tag, TargetGroup as SdkTargetGroup, TargetGroupAttribute,
+    Matcher, ProtocolEnum, Tag, TargetGroup as SdkTargetGroup, TargetGroupAttribute,
     TargetHealthStateEnum, TargetTypeEnum,
 };
 
 use super::{AwsError, Clients, failed, is_code, lacking};
 use crate::reconciler::observed::{Found, LoadBalancer};
-use crate::reconciler::resource::{HealthCheck, Join, ListenerRule, OWNER_TAG, TargetGroup};
+use crate::reconciler::resource::{HealthCheck, OWNER_TAG, TargetGroup};
+
+pub mod rule;
 
 const DELAY: &str = "deregistration_delay.timeout_seconds";
 
@@ -173,101 +174,6 @@ pub async fn healthy_targets(aws: &Clients, target_group: &str) -> Result<i32, A
     Ok(i32::try_from(healthy.count()).unwrap_or(i32::MAX))
 }
 
-/// Every rule of a listener but its default one; `ours` is the ARN of the unit's target group.
-pub async fn rules(
-    aws: &Clients,
-    listener: &str,
-    ours: Option<&str>,
-) -> Result<Vec<Found<ListenerRule>>, AwsError> {
-    let operation = "elasticloadbalancing:DescribeRules";
-    let mut pages = aws
-        .elb
-        .describe_rules()
-        .listener_arn(listener)
-        .into_paginator()
-        .items()
-        .send();
-    let mut rules = Vec::new();
-    while let Some(rule) = pages.next().await {
-        let rule = rule.map_err(failed(operation))?;
-        if rule.is_default != Some(true) {
-            let arn = rule
-                .rule_arn
-                .clone()
-                .ok_or_else(|| lacking(operation, "RuleArn"))?;
-            rules.push(Found {
-                arn,
-                owner: None,
-                value: normal_rule(&rule, ours),
-            });
-        }
-    }
-    let mut owners = owners(aws, rules.iter().map(|rule| rule.arn.clone()).collect()).await?;
-    for rule in &mut rules {
-        rule.owner = owners.remove(&rule.arn);
-    }
-    rules.sort_by(|a, b| (a.value.priority, &a.arn).cmp(&(b.value.priority, &b.arn)));
-    Ok(rules)
-}
-
-fn normal_rule(rule: &Rule, ours: Option<&str>) -> ListenerRule {
-    let mut hosts = BTreeSet::new();
-    let mut other = BTreeSet::new();
-    for condition in rule.conditions() {
-        // AWS fills `Values` and `HostHeaderConfig` alike for a host condition.
-        match (condition.field.as_deref(), &condition.host_header_config) {
-            (Some("host-header"), Some(config)) => hosts.extend(config.values().iter().cloned()),
-            (Some("host-header"), None) => hosts.extend(condition.values().iter().cloned()),
-            (field, _) => drop(other.insert(format!("condition {}", field.unwrap_or("?")))),
-        }
-    }
-    let mut forward = Join::None;
-    for action in rule.actions() {
-        // A lone target group stands in `TargetGroupArn`, in `ForwardConfig`, or in both.
-        let groups: BTreeSet<&str> = action
-            .target_group_arn
-            .as_deref()
-            .into_iter()
-            .chain(
-                action
-                    .forward_config
-                    .iter()
-                    .flat_map(|config| config.target_groups())
-                    .filter_map(|group| group.target_group_arn.as_deref()),
-            )
-            .collect();
-        match (&action.r#type, groups.len()) {
-            (Some(ActionTypeEnum::Forward), 1) => {
-                forward = groups.first().map_or(Join::None, |arn| join(arn, ours));
-            }
-            (kind, groups) => {
-                let kind = kind.as_ref().map_or("?", |kind| kind.as_str());
-                other.insert(format!("action {kind} to {groups} target groups"));
-            }
-        }
-    }
-    let priority = rule
-        .priority
-        .as_deref()
-        .and_then(|priority| priority.parse().ok())
-        .unwrap_or_default();
-    ListenerRule {
-        hosts,
-        priority,
-        forward,
-        other,
-    }
-}
-
-/// A reference as AWS has it, seen from this unit.
-pub fn join(arn: &str, ours: Option<&str>) -> Join {
-    if Some(arn) == ours {
-        Join::Ours
-    } else {
-        Join::Other(arn.to_owned())
-    }
-}
-
 /// Makes a target group, owned from the start. Its attributes keep AWS's defaults until they are modified.
 pub async fn create_target_group(
     aws: &Clients,
@@ -360,76 +266,5 @@ pub async fn modify_attributes(
     call.send()
         .await
         .map_err(failed("elasticloadbalancing:ModifyTargetGroupAttributes"))
-        .map(drop)
-}
-
-fn host_condition(rule: &ListenerRule) -> RuleCondition {
-    let hosts = HostHeaderConditionConfig::builder()
-        .set_values(Some(rule.hosts.iter().cloned().collect()))
-        .build();
-    RuleCondition::builder()
-        .field("host-header")
-        .host_header_config(hosts)
-        .build()
-}
-
-fn forward(target_group: &str) -> Action {
-    Action::builder()
-        .r#type(ActionTypeEnum::Forward)
-        .target_group_arn(target_group)
-        .build()
-}
-
-/// Makes a rule, owned from the start.
-pub async fn create_rule(
-    aws: &Clients,
-    listener: &str,
-    rule: &ListenerRule,
-    target_group: &str,
-    unit: &str,
-) -> Result<(), AwsError> {
-    let call = aws
-        .elb
-        .create_rule()
-        .listener_arn(listener)
-        .priority(rule.priority)
-        .conditions(host_condition(rule))
-        .actions(forward(target_group))
-        .tags(Tag::builder().key(OWNER_TAG).value(unit).build());
-    call.send()
-        .await
-        .map_err(failed("elasticloadbalancing:CreateRule"))
-        .map(drop)
-}
-
-/// Replaces a rule's conditions and actions.
-pub async fn modify_rule(
-    aws: &Clients,
-    arn: &str,
-    rule: &ListenerRule,
-    target_group: &str,
-) -> Result<(), AwsError> {
-    let call = aws
-        .elb
-        .modify_rule()
-        .rule_arn(arn)
-        .conditions(host_condition(rule))
-        .actions(forward(target_group));
-    call.send()
-        .await
-        .map_err(failed("elasticloadbalancing:ModifyRule"))
-        .map(drop)
-}
-
-/// Moves a rule.
-pub async fn set_priority(aws: &Clients, arn: &str, priority: i32) -> Result<(), AwsError> {
-    let pair = RulePriorityPair::builder()
-        .rule_arn(arn)
-        .priority(priority)
-        .build();
-    let call = aws.elb.set_rule_priorities().rule_priorities(pair);
-    call.send()
-        .await
-        .map_err(failed("elasticloadbalancing:SetRulePriorities"))
         .map(drop)
 }

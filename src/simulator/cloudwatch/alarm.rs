@@ -2,11 +2,17 @@
 //!
 //! Pure. Numbers leave as numbers whatever protocol they came in: a CBOR client takes no text for a double.
 
+mod check;
+
 use serde_json::{Value, json};
 
 use super::super::call::{Call, Millis, Refusal, timestamp};
 use super::super::tag::Tags;
 use super::{VALIDATION, invalid};
+use check::{
+    COMPARISONS, MISSING_DATA, STATISTICS, actions, check_period, check_span, dimensions,
+    is_extended, one_of, query,
+};
 
 #[derive(Debug)]
 pub(super) struct Alarm {
@@ -79,22 +85,6 @@ pub struct Generated {
     /// Such as `GreaterThanThreshold`.
     pub comparison: String,
 }
-
-const COMPARISONS: [&str; 7] = [
-    "GreaterThanOrEqualToThreshold",
-    "GreaterThanThreshold",
-    "LessThanThreshold",
-    "LessThanOrEqualToThreshold",
-    "LessThanLowerOrGreaterThanUpperThreshold",
-    "LessThanLowerThreshold",
-    "GreaterThanUpperThreshold",
-];
-const STATISTICS: [&str; 5] = ["SampleCount", "Average", "Sum", "Minimum", "Maximum"];
-const MISSING_DATA: [&str; 4] = ["breaching", "notBreaching", "ignore", "missing"];
-const ACTIONS_MAX: usize = 5;
-const DIMENSIONS_MAX: usize = 30;
-const DAY_SECONDS: i64 = 86_400;
-const HOUR_SECONDS: i64 = 3_600;
 
 impl State {
     pub(super) fn new(
@@ -366,115 +356,4 @@ impl Alarm {
         }
         shown
     }
-}
-
-/// One metric math query, its numbers made numbers.
-fn query(query: &Call) -> Result<Value, Refusal> {
-    let id = query.required("Id", VALIDATION)?;
-    let period = query.optional_integer("Period")?;
-    let stat = match query.structure("MetricStat")? {
-        None => Value::Null,
-        Some(stat) => {
-            let metric = stat
-                .structure("Metric")?
-                .ok_or_else(|| invalid("MetricStat needs a Metric"))?;
-            let period = stat
-                .optional_integer("Period")?
-                .ok_or_else(|| invalid("MetricStat needs a Period"))?;
-            check_period(period)?;
-            json!({
-                "Metric": {
-                    "Namespace": metric.optional_text("Namespace")?, "MetricName": metric.optional_text("MetricName")?,
-                    "Dimensions": dimensions(&metric)?,
-                },
-                "Period": period, "Stat": stat.required("Stat", VALIDATION)?, "Unit": stat.optional_text("Unit")?,
-            })
-        }
-    };
-    let expression = query.optional_text("Expression")?;
-    if expression.is_some() != stat.is_null() {
-        return Err(invalid(format!(
-            "Query {id} must have exactly one of MetricStat and Expression"
-        )));
-    }
-    Ok(json!({
-        "Id": id, "MetricStat": stat, "Expression": expression, "Label": query.optional_text("Label")?,
-        "ReturnData": query.optional_boolean("ReturnData")?.unwrap_or(true), "Period": period,
-        "AccountId": query.optional_text("AccountId")?,
-    }))
-}
-
-fn dimensions(call: &Call) -> Result<Value, Refusal> {
-    let pairs = call.structures("Dimensions")?;
-    if pairs.len() > DIMENSIONS_MAX {
-        return Err(invalid(format!(
-            "A metric has at most {DIMENSIONS_MAX} dimensions"
-        )));
-    }
-    let pair = |pair: &Call| {
-        Ok(
-            json!({ "Name": pair.required("Name", VALIDATION)?, "Value": pair.required("Value", VALIDATION)? }),
-        )
-    };
-    pairs.iter().map(pair).collect()
-}
-
-fn actions(call: &Call, member: &str) -> Result<Vec<String>, Refusal> {
-    let actions = call.optional_texts(member)?;
-    if actions.len() > ACTIONS_MAX {
-        return Err(invalid(format!(
-            "{member} has at most {ACTIONS_MAX} members"
-        )));
-    }
-    match actions.iter().find(|action| !action.starts_with("arn:")) {
-        None => Ok(actions),
-        Some(action) => Err(invalid(format!("Invalid action: {action} is not an ARN"))),
-    }
-}
-
-fn one_of(call: &Call, member: &str, words: &[&str]) -> Result<Option<String>, Refusal> {
-    let Some(word) = call.optional_text(member)? else {
-        return Ok(None);
-    };
-    if words.contains(&word) {
-        return Ok(Some(word.to_owned()));
-    }
-    Err(invalid(format!(
-        "1 validation error detected: Value '{word}' at '{member}' failed to satisfy constraint: Member must satisfy enum \
-         value set: [{}]",
-        words.join(", ")
-    )))
-}
-
-/// Percentiles and their kin: `p99`, `p99.9`, `tm95`, `tc90`, `ts90`, `wm95`, `iqm`, `PR(…)`, `TM(…)`.
-fn is_extended(statistic: &str) -> bool {
-    let number = ["p", "tm", "tc", "ts", "wm"]
-        .iter()
-        .find_map(|kind| statistic.strip_prefix(kind));
-    let percent = number.and_then(|number| number.parse::<f64>().ok());
-    percent.is_some_and(|percent| (0.0..=100.0).contains(&percent))
-        || statistic.eq_ignore_ascii_case("iqm")
-        || (statistic.contains('(') && statistic.ends_with(')'))
-}
-
-fn check_period(seconds: i64) -> Result<(), Refusal> {
-    if [10, 20, 30].contains(&seconds) || (seconds >= 60 && seconds % 60 == 0) {
-        return Ok(());
-    }
-    Err(invalid("Period must be 10, 20, 30 or a multiple of 60"))
-}
-
-/// A day in all; a week when a period is an hour or more.
-fn check_span(period_seconds: i64, periods: i64) -> Result<(), Refusal> {
-    let (span_max, words) = if period_seconds >= HOUR_SECONDS {
-        (7 * DAY_SECONDS, "604800")
-    } else {
-        (DAY_SECONDS, "86400")
-    };
-    if period_seconds.saturating_mul(periods) <= span_max {
-        return Ok(());
-    }
-    Err(invalid(format!(
-        "Metrics cannot be checked across more than the limit (EvaluationPeriods * Period must be <= {words})"
-    )))
 }

@@ -1,0 +1,191 @@
+//! The one list of settings: name, default, meaning, and whether it is secret. Documents and templates are made from it.
+
+/// One setting, as a person reads about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The environment variable.
+    pub name: &'static str,
+    /// What holds when it is absent or empty.
+    pub absent: Absent,
+    /// Whether the value must be kept secret (in AWS: an SSM SecureString).
+    pub secret: bool,
+    /// What it does, with its unit and bounds.
+    pub meaning: &'static str,
+}
+
+/// What holds when a setting is absent or empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// The process does not start.
+    Refused,
+    /// This value.
+    Default(&'static str),
+    /// A value that depends on others, in words.
+    Derived(&'static str),
+}
+
+const fn plain(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting {
+        name,
+        absent: Absent::Default(default),
+        secret: false,
+        meaning,
+    }
+}
+
+const fn derived(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting {
+        name,
+        absent: Absent::Derived(default),
+        secret: false,
+        meaning,
+    }
+}
+
+const fn secret(name: &'static str, meaning: &'static str) -> Setting {
+    Setting {
+        name,
+        absent: Absent::Refused,
+        secret: true,
+        meaning,
+    }
+}
+
+/// Every setting there is.
+pub const TABLE: &[Setting] = &[
+    plain("PORT", "3001", "TCP port to listen on (0 takes a free one)"),
+    plain("BIND_ADDRESS", "0.0.0.0", "IP address to listen on"),
+    plain("LOG_LEVEL", "info", "error, warn, info, debug or trace"),
+    Setting {
+        name: "CHAIN_ID",
+        absent: Absent::Refused,
+        secret: false,
+        meaning: "the EVM chain; every RPC endpoint must serve it",
+    },
+    derived(
+        "NETWORK_NAME",
+        "by CHAIN_ID: 1 mainnet, 11155111 sepolia, else chain-<id>",
+        "shown in tokenDetails.network",
+    ),
+    plain(
+        "CONFIRMATION_BLOCKS",
+        "2",
+        "blocks that make a result final, its own included; 1-50",
+    ),
+    plain(
+        "MODEL_SUPPLIER_ALLOCATION",
+        "2500000000000000000000000",
+        "the supplier's part of a token, in wei",
+    ),
+    plain(
+        "INVESTOR_ALLOCATION",
+        "10000000000000000000000000",
+        "the investors' part of a token, in wei",
+    ),
+    plain(
+        "TOKENS_PER_DELTA_ONE",
+        "5000000000000000000000",
+        "wei minted per point of improvement; 100 to 10000000 tokens",
+    ),
+    plain(
+        "INFRASTRUCTURE_ACCRUAL_BPS",
+        "8000",
+        "share of revenue for infrastructure, basis points; 1000-10000",
+    ),
+    plain(
+        "INITIAL_ORACLE_PRICE_PER_THOUSAND_USD",
+        "0",
+        "first oracle price as the contract reads it; at most 1000000000000",
+    ),
+    plain(
+        "LICENSE_HASH",
+        "0x0000000000000000000000000000000000000000000000000000000000000000",
+        "hash of the licence, 0x and 64 hex digits",
+    ),
+    plain(
+        "LICENSE_URI",
+        "",
+        "where the licence is; at most 2048 characters",
+    ),
+    derived(
+        "GOVERNOR_ADDRESS",
+        "the deployer's own address",
+        "who may change a token's parameters; not zero",
+    ),
+    plain(
+        "VESTING_ENABLED",
+        "true",
+        "whether the supplier's part is released over time: true or false",
+    ),
+    plain(
+        "VESTING_IMMEDIATE_UNLOCK_BPS",
+        "1000",
+        "part released at once, basis points; 0-10000",
+    ),
+    plain(
+        "VESTING_DURATION_SECONDS",
+        "31536000",
+        "until all is released, seconds; at least 1",
+    ),
+    plain(
+        "VESTING_CLIFF_SECONDS",
+        "0",
+        "before the linear release begins, seconds; at most the duration",
+    ),
+    derived(
+        "INITIAL_SUPPLY_MAX",
+        "the sum of the two allocations",
+        "the most a request may ask for, in tokens",
+    ),
+    plain(
+        "MAX_GAS_PRICE_GWEI",
+        "500",
+        "above this price nothing is signed; 1-100000",
+    ),
+    plain(
+        "RATE_LIMIT_DEPLOY_BURST",
+        "200",
+        "POSTs one API key may make at once; 1-1000000",
+    ),
+    plain(
+        "RATE_LIMIT_DEPLOY_PER_SECOND",
+        "10",
+        "POSTs regained per second; 1-1000000",
+    ),
+    plain(
+        "RATE_LIMIT_READ_BURST",
+        "500",
+        "GETs one API key may make at once; 1-1000000",
+    ),
+    plain(
+        "RATE_LIMIT_READ_PER_SECOND",
+        "100",
+        "GETs regained per second; 1-1000000",
+    ),
+    plain(
+        "CORS_ORIGINS",
+        "",
+        "origins that may call from a browser, comma-separated; empty: none; * is refused",
+    ),
+    secret(
+        "DEPLOYER_PRIVATE_KEY",
+        "the key that signs and pays, 0x and 64 hex digits",
+    ),
+    secret(
+        "TOKEN_MANAGER_ADDRESS",
+        "the TokenManager contract, 0x and 40 hex digits; not zero",
+    ),
+    secret(
+        "MODEL_REGISTRY_ADDRESS",
+        "the ModelRegistry contract, 0x and 40 hex digits; not zero",
+    ),
+    secret(
+        "RPC_URL",
+        "http(s) URLs of nodes, comma-separated, the preferred one first; at most 10",
+    ),
+    secret("REDIS_URL", "redis:// or rediss:// URL"),
+    secret(
+        "API_KEYS",
+        "name:sha256hex pairs, comma-separated, made with `contracts-api hash-key`; at most 100",
+    ),
+];

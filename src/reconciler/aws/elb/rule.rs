@@ -1,0 +1,178 @@
+//! The rules of the HTTPS listener.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action, ActionTypeEnum, HostHeaderConditionConfig, Rule, RuleCondition, RulePriorityPair, Tag,
+};
+
+use super::owners;
+use crate::reconciler::aws::{AwsError, Clients, failed, lacking};
+use crate::reconciler::observed::Found;
+use crate::reconciler::resource::{Join, ListenerRule, OWNER_TAG};
+
+/// Every rule of a listener but its default one; `ours` is the ARN of the unit's target group.
+pub async fn all(
+    aws: &Clients,
+    listener: &str,
+    ours: Option<&str>,
+) -> Result<Vec<Found<ListenerRule>>, AwsError> {
+    let operation = "elasticloadbalancing:DescribeRules";
+    let mut pages = aws
+        .elb
+        .describe_rules()
+        .listener_arn(listener)
+        .into_paginator()
+        .items()
+        .send();
+    let mut rules = Vec::new();
+    while let Some(rule) = pages.next().await {
+        let rule = rule.map_err(failed(operation))?;
+        if rule.is_default != Some(true) {
+            let arn = rule
+                .rule_arn
+                .clone()
+                .ok_or_else(|| lacking(operation, "RuleArn"))?;
+            rules.push(Found {
+                arn,
+                owner: None,
+                value: normal(&rule, ours),
+            });
+        }
+    }
+    let mut owners = owners(aws, rules.iter().map(|rule| rule.arn.clone()).collect()).await?;
+    for rule in &mut rules {
+        rule.owner = owners.remove(&rule.arn);
+    }
+    rules.sort_by(|a, b| (a.value.priority, &a.arn).cmp(&(b.value.priority, &b.arn)));
+    Ok(rules)
+}
+
+fn normal(rule: &Rule, ours: Option<&str>) -> ListenerRule {
+    let mut hosts = BTreeSet::new();
+    let mut other = BTreeSet::new();
+    for condition in rule.conditions() {
+        // AWS fills `Values` and `HostHeaderConfig` alike for a host condition.
+        match (condition.field.as_deref(), &condition.host_header_config) {
+            (Some("host-header"), Some(config)) => hosts.extend(config.values().iter().cloned()),
+            (Some("host-header"), None) => hosts.extend(condition.values().iter().cloned()),
+            (field, _) => drop(other.insert(format!("condition {}", field.unwrap_or("?")))),
+        }
+    }
+    let mut forward = Join::None;
+    for action in rule.actions() {
+        // A lone target group stands in `TargetGroupArn`, in `ForwardConfig`, or in both.
+        let groups: BTreeSet<&str> = action
+            .target_group_arn
+            .as_deref()
+            .into_iter()
+            .chain(
+                action
+                    .forward_config
+                    .iter()
+                    .flat_map(|config| config.target_groups())
+                    .filter_map(|group| group.target_group_arn.as_deref()),
+            )
+            .collect();
+        match (&action.r#type, groups.len()) {
+            (Some(ActionTypeEnum::Forward), 1) => {
+                forward = groups.first().map_or(Join::None, |arn| join(arn, ours));
+            }
+            (kind, groups) => {
+                let kind = kind.as_ref().map_or("?", |kind| kind.as_str());
+                other.insert(format!("action {kind} to {groups} target groups"));
+            }
+        }
+    }
+    let priority = rule
+        .priority
+        .as_deref()
+        .and_then(|priority| priority.parse().ok())
+        .unwrap_or_default();
+    ListenerRule {
+        hosts,
+        priority,
+        forward,
+        other,
+    }
+}
+
+/// A reference as AWS has it, seen from this unit.
+pub fn join(arn: &str, ours: Option<&str>) -> Join {
+    if Some(arn) == ours {
+        Join::Ours
+    } else {
+        Join::Other(arn.to_owned())
+    }
+}
+
+fn host_condition(rule: &ListenerRule) -> RuleCondition {
+    let hosts = HostHeaderConditionConfig::builder()
+        .set_values(Some(rule.hosts.iter().cloned().collect()))
+        .build();
+    RuleCondition::builder()
+        .field("host-header")
+        .host_header_config(hosts)
+        .build()
+}
+
+fn forward(target_group: &str) -> Action {
+    Action::builder()
+        .r#type(ActionTypeEnum::Forward)
+        .target_group_arn(target_group)
+        .build()
+}
+
+/// Makes a rule, owned from the start.
+pub async fn create(
+    aws: &Clients,
+    listener: &str,
+    rule: &ListenerRule,
+    target_group: &str,
+    unit: &str,
+) -> Result<(), AwsError> {
+    let call = aws
+        .elb
+        .create_rule()
+        .listener_arn(listener)
+        .priority(rule.priority)
+        .conditions(host_condition(rule))
+        .actions(forward(target_group))
+        .tags(Tag::builder().key(OWNER_TAG).value(unit).build());
+    call.send()
+        .await
+        .map_err(failed("elasticloadbalancing:CreateRule"))
+        .map(drop)
+}
+
+/// Replaces a rule's conditions and actions.
+pub async fn modify(
+    aws: &Clients,
+    arn: &str,
+    rule: &ListenerRule,
+    target_group: &str,
+) -> Result<(), AwsError> {
+    let call = aws
+        .elb
+        .modify_rule()
+        .rule_arn(arn)
+        .conditions(host_condition(rule))
+        .actions(forward(target_group));
+    call.send()
+        .await
+        .map_err(failed("elasticloadbalancing:ModifyRule"))
+        .map(drop)
+}
+
+/// Moves a rule.
+pub async fn set_priority(aws: &Clients, arn: &str, priority: i32) -> Result<(), AwsError> {
+    let pair = RulePriorityPair::builder()
+        .rule_arn(arn)
+        .priority(priority)
+        .build();
+    let call = aws.elb.set_rule_priorities().rule_priorities(pair);
+    call.send()
+        .await
+        .map_err(failed("elasticloadbalancing:SetRulePriorities"))
+        .map(drop)
+}
