@@ -65,32 +65,24 @@ impl ApiKeys {
     /// From `name:sha256hex` entries separated by commas.
     ///
     /// # Errors
-    /// [`KeysProblem`], of the first entry that is wrong.
-    pub fn parse(text: &str) -> Result<Self, KeysProblem> {
+    /// Every entry's [`KeysProblem`].
+    pub fn parse(text: &str) -> Result<Self, Vec<KeysProblem>> {
         let mut keys: Vec<ApiKey> = Vec::new();
-        for (index, entry) in text.split(',').enumerate() {
-            let number = index + 1;
-            let (name, digest) = entry
-                .trim()
-                .split_once(':')
-                .ok_or(KeysProblem::Entry(number))?;
-            let mut bytes = [0; 32];
-            hex::decode_to_slice(digest, &mut bytes).map_err(|_| KeysProblem::Entry(number))?;
-            if !is_name(name) {
-                return Err(KeysProblem::Name(number));
+        let mut problems = Vec::new();
+        for (number, entry) in (1..).zip(text.split(',')) {
+            if number > KEYS_MAX {
+                problems.push(KeysProblem::TooMany);
+                break;
             }
-            if keys.iter().any(|key| key.name == name) {
-                return Err(KeysProblem::Repeated(number));
+            match ApiKey::parse(number, entry.trim(), &keys) {
+                Ok(key) => keys.push(key),
+                Err(problem) => problems.push(problem),
             }
-            keys.push(ApiKey {
-                name: name.to_string(),
-                digest: bytes,
-            });
         }
-        if keys.len() > KEYS_MAX {
-            Err(KeysProblem::TooMany)
-        } else {
+        if problems.is_empty() {
             Ok(Self(keys))
+        } else {
+            Err(problems)
         }
     }
 
@@ -113,6 +105,24 @@ impl ApiKeys {
             .ok_or(Refused::Wrong)?;
         Ok(Caller {
             name: key.name.clone(),
+        })
+    }
+}
+
+impl ApiKey {
+    fn parse(number: usize, entry: &str, earlier: &[ApiKey]) -> Result<Self, KeysProblem> {
+        let (name, hex_digest) = entry.split_once(':').ok_or(KeysProblem::Entry(number))?;
+        let mut digest = [0; 32];
+        hex::decode_to_slice(hex_digest, &mut digest).map_err(|_| KeysProblem::Entry(number))?;
+        if !is_name(name) {
+            return Err(KeysProblem::Name(number));
+        }
+        if earlier.iter().any(|key| key.name == name) {
+            return Err(KeysProblem::Repeated(number));
+        }
+        Ok(ApiKey {
+            name: name.to_string(),
+            digest,
         })
     }
 }
@@ -250,7 +260,10 @@ mod tests {
                 KeysProblem::TooMany,
             ),
         ] {
-            assert_eq!(ApiKeys::parse(&text).unwrap_err(), problem);
+            assert_eq!(ApiKeys::parse(&text).unwrap_err(), [problem]);
         }
+        let both = ApiKeys::parse(&format!("plain-text-key,a:{digest},B:{digest}"));
+        let all = [KeysProblem::Entry(1), KeysProblem::Name(3)];
+        assert_eq!(both.unwrap_err(), all, "all of them at once");
     }
 }

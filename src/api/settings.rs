@@ -84,7 +84,10 @@ impl Settings {
         let rpc_urls = reader.required("RPC_URL", read::rpc_urls);
         let redis_url = reader.required("REDIS_URL", read::redis_url);
         let api_keys = reader.required("API_KEYS", |text| {
-            ApiKeys::parse(text).map_err(|problem| problem.to_string())
+            ApiKeys::parse(text).map_err(|problems| {
+                let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+                problems.join("; ")
+            })
         });
         let fee_cap_gwei = reader.number("MAX_GAS_PRICE_GWEI", 1, 100_000);
         let economics = reader.economics(deployer.as_ref());
