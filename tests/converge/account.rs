@@ -51,7 +51,9 @@ impl Account {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(spec.region.clone()))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                "test", "test", None, None, "test",
+            )))
             .http_client(InProcess::new(simulator.clone()))
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .build();
