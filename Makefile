@@ -19,6 +19,7 @@ check: ## formatting and lints
 	cargo clippy --locked --all-targets -- -D warnings
 
 test: install ## everything that is fast, the demo among it
+	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest@0.9.143
 	cargo nextest run --locked
 
 demo: install build ## the whole thing on this machine: an empty account, a converged one, a token on chain, drift healed (KEEP=1 leaves it running)
