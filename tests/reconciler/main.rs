@@ -12,6 +12,7 @@
 )]
 
 mod golden;
+mod layers;
 mod manifests;
 mod plans;
 mod program;
