@@ -44,17 +44,8 @@ const NOTHING: Vec<String> = Vec::new();
 
 #[test]
 fn the_two_programs_and_the_simulator_do_not_know_each_other() {
-    let words = ["api::", "deployment::", "simulator::"];
-    assert_eq!(
-        mentions(
-            &["reconciler"],
-            &words
-                .map(|word| ["crate::", word].concat())
-                .each_ref()
-                .map(String::as_str)
-        ),
-        NOTHING
-    );
+    let not_the_reconcilers = ["crate::api", "crate::deployment", "crate::simulator"];
+    assert_eq!(mentions(&["reconciler"], &not_the_reconcilers), NOTHING);
     assert_eq!(
         mentions(
             &["api", "deployment"],
