@@ -14,9 +14,10 @@ install: ## install what building, testing and the demo need (Redis, anvil, solc
 build: ## build the three programs
 	cargo build --locked --bins
 
-check: ## formatting and lints
+check: ## formatting, lints and the documentation's links
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --quiet
 
 test: install ## everything that is fast, the demo among it
 	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest@0.9.143

@@ -1,7 +1,7 @@
 //! The HTTP side of `contracts-api`, and the process around it.
 //!
 //! Takes [`settings::Settings`] and a listener, runs the server and the deployment worker until shutdown. Each route is one function that shows its
-//! whole flow; what holds for all of them is in [`edge`].
+//! whole flow; what holds for all of them is in `edge`.
 //!
 //! ```text
 //! wire ─ server ─ edge ─ routes ─┬─ deployments ─ auth → rate_limit → body → request → store      (202, status)
