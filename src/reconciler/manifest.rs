@@ -108,15 +108,10 @@ impl Manifest {
             );
             return Err(problem(start, what, "name the manifest's own file"));
         }
-        let located = MarkedYaml::load_from_str(text);
+        // First serde_yaml: it alone bounds what aliases may grow to.
         let root: Value = serde_yaml::from_str(text).map_err(|error| {
-            // Of a key that stands twice serde_yaml names the mapping, saphyr the second key.
-            let twice = located
-                .as_ref()
-                .err()
-                .filter(|error| error.info().contains("duplicated"));
-            let place = match (twice, error.location()) {
-                (Some(twice), _) => place(twice.marker()),
+            let place = match (second_key(text, &error), error.location()) {
+                (Some(place), _) => place,
                 (None, Some(at)) => Place {
                     line: at.line(),
                     column: at.column(),
@@ -132,7 +127,7 @@ impl Manifest {
         }
         let mut places = BTreeMap::new();
         // A text serde_yaml took and saphyr does not keeps its errors at 1:1 rather than losing them.
-        if let Ok(documents) = located
+        if let Ok(documents) = MarkedYaml::load_from_str(text)
             && let Some(document) = documents.first()
         {
             locate(document, "", &mut places);
@@ -164,6 +159,15 @@ impl Manifest {
             path = &path[..path.rfind(['.', '['])?];
         }
     }
+}
+
+/// Where a key stands a second time, if that is the error: serde_yaml names the mapping, saphyr the key.
+fn second_key(text: &str, error: &serde_yaml::Error) -> Option<Place> {
+    if !error.to_string().contains("duplicate entry") {
+        return None;
+    }
+    let twice = MarkedYaml::load_from_str(text).err()?;
+    Some(place(twice.marker()))
 }
 
 /// saphyr counts columns from 0.

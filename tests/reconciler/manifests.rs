@@ -162,6 +162,20 @@ fn a_secret_written_into_the_manifest_is_refused_and_never_repeated() {
 }
 
 #[test]
+fn aliases_that_grow_without_bound_are_refused() {
+    let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let below = format!("*a{}, ", level - 1).repeat(10);
+        text += &format!("a{level}: &a{level} [{}]\n", below.trim_end_matches(", "));
+    }
+    assert!(
+        printed(&text).contains("is not YAML: repetition limit exceeded"),
+        "{}",
+        printed(&text)
+    );
+}
+
+#[test]
 fn a_problem_in_json_has_its_file_line_and_column() {
     let problem =
         serde_json::to_value(&problems(&with("  port: 3001", "  port: nine"))[0]).unwrap();
