@@ -14,6 +14,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use crate::telemetry::chain;
+
 pub mod autoscaling;
 pub mod cloudwatch;
 pub mod discovery;
@@ -162,17 +164,6 @@ fn failed<E: ProvideErrorMetadata>(
             retryable,
         }
     }
-}
-
-/// An error and everything under it, in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 /// Whether an error is AWS saying that the thing is not there.

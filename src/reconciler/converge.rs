@@ -16,6 +16,7 @@ use super::desired::desired;
 use super::observe::observe;
 use super::plan::{Blocked, Plan, Step, Waiting, plan};
 use super::spec::Spec;
+use crate::backoff::delay;
 
 /// After a pass that changed something: AWS shows most effects within a second.
 const AFTER_STEPS: Duration = Duration::from_secs(1);
@@ -181,7 +182,7 @@ fn seen_too_often(plan: &Plan, tried: &mut BTreeMap<String, u32>) -> bool {
     *count > SAME_STEPS_MAX
 }
 
-/// 1, 2, 4 … seconds; the first failure of all is followed by 1.
+/// 1, 2, 4 … seconds; the first failure of all is followed by 1. One run needs no jitter: the whole of each delay is waited.
 fn backoff(failures: u32) -> Duration {
-    Duration::from_secs(1 << failures.saturating_sub(1).min(5)).min(BACKOFF_MAX)
+    delay(failures.saturating_sub(1), AFTER_STEPS, BACKOFF_MAX, 1.0)
 }

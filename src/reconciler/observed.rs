@@ -57,7 +57,7 @@ pub struct Observed {
     /// The service's bounds.
     pub scalable_target: Option<ScalableTarget>,
     /// Of the service, by name.
-    pub scaling_policies: BTreeMap<String, Found<ScalingPolicy>>,
+    pub scaling_policies: BTreeMap<String, ScalingPolicy>,
     /// Whose names begin with the unit's.
     pub alarms: BTreeMap<String, Found<Alarm>>,
 }

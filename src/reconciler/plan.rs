@@ -169,7 +169,7 @@ pub fn plan(spec: &Spec, desired: &Resources, observed: &Observed) -> Plan {
     needs.extend(planning.task_definition());
     let service = planning.service(needs);
     let scalable_target = planning.scalable_target(service.clone());
-    planning.scaling_policies(scalable_target.or(service.clone()));
+    planning.scaling_policies(scalable_target);
     planning.alarms(service);
     planning.plan
 }

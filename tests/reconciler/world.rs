@@ -99,10 +99,7 @@ pub fn converged(spec: &Spec) -> Observed {
         }),
         wanted: Some(REVISION.to_owned()),
         scalable_target: Some(scalable_target),
-        scaling_policies: scaling_policies
-            .into_iter()
-            .map(|(name, policy)| (name, ours(spec, "arn:policy", policy)))
-            .collect(),
+        scaling_policies,
         alarms: alarms
             .into_iter()
             .map(|(name, alarm)| (name, ours(spec, "arn:alarm", alarm)))

@@ -10,7 +10,6 @@ use aws_sdk_applicationautoscaling::types::{
 };
 
 use super::{AwsError, Clients, failed, lacking};
-use crate::reconciler::observed::Found;
 use crate::reconciler::resource::{ScalableTarget, ScalingPolicy};
 
 const DIMENSION: ScalableDimension = ScalableDimension::EcsServiceDesiredCount;
@@ -50,7 +49,7 @@ pub async fn scalable_target(
 pub async fn policies(
     aws: &Clients,
     resource: &str,
-) -> Result<BTreeMap<String, Found<ScalingPolicy>>, AwsError> {
+) -> Result<BTreeMap<String, ScalingPolicy>, AwsError> {
     let call = aws
         .autoscaling
         .describe_scaling_policies()
@@ -87,14 +86,7 @@ pub async fn policies(
                 .and_then(|tracking| tracking.disable_scale_in)
                 .unwrap_or(false),
         };
-        policies.insert(
-            policy.policy_name,
-            Found {
-                arn: policy.policy_arn,
-                owner: None,
-                value,
-            },
-        );
+        policies.insert(policy.policy_name, value);
     }
     Ok(policies)
 }

@@ -251,7 +251,7 @@ impl Planning<'_> {
         for (name, policy) in &desired.scaling_policies {
             let subject = Subject::new(Kind::ScalingPolicy, name);
             let found = observed.scaling_policies.get(name);
-            let changes = found.map(|found| diff(&found.value, policy));
+            let changes = found.map(|found| diff(found, policy));
             if changes.as_ref().is_some_and(Vec::is_empty) {
                 continue;
             }
