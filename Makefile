@@ -3,7 +3,7 @@ MANIFEST ?= manifests/development.yaml
 RECONCILER = cargo run --quiet --bin reconciler --
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check test demo bless validate plan reconcile
+.PHONY: help install build check test demo image bless validate plan reconcile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: install ## everything that is fast, the demo among it
 
 demo: install build ## the whole thing on this machine: an empty account, a converged one, a token on chain, drift healed (KEEP=1 leaves it running)
 	@scripts/demo.py $(if $(KEEP),--keep)
+
+image: ## build the container image with docker, podman or buildah, whichever is there; podman is installed where none is
+	@scripts/image/build.sh
 
 bless: ## rewrite the expected texts of the reconciler's tests; their diff is the review
 	BLESS=1 cargo nextest run --locked --test reconciler
