@@ -3,10 +3,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . scripts/image/engine.sh
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-image=${IMAGE:-localhost/hokusai/contracts:$version}
-sha=$(git rev-parse HEAD)
-[ -z "$(git status --porcelain)" ] || sha=$sha-dirty
+image=$(image_name)
 # Cargo's download goes through a TLS-inspecting proxy where the machine says so in the usual variables.
 ca=${CARGO_HTTP_CAINFO:-${SSL_CERT_FILE:-/dev/null}}
 # All times in the image are those of the commit, so that the same commit gives the same image.
@@ -19,7 +16,7 @@ esac
 scripts/image/bases.sh
 say "building $image with $ENGINE; the first time compiles everything (10 to 20 min)"
 # shellcheck disable=SC2086 # a list of words
-engine_build $same_times --secret "id=ca,src=$ca" --build-arg "VERSION=$version" --build-arg "GIT_SHA=$sha" --tag "$image" .
+engine_build $same_times --secret "id=ca,src=$ca" --build-arg "VERSION=$(version)" --build-arg "GIT_SHA=$(git_sha)" --tag "$image" .
 case $ENGINE in
 docker | podman) bytes=$(engine image inspect --format '{{.Size}}' "$image") ;;
 buildah) bytes=$(buildah images --json "$image" | sed -n 's/.*"size": "\(.*\)".*/\1/p') ;;

@@ -1,6 +1,11 @@
 # shellcheck shell=sh
-# Sourced. Gives ENGINE, which is docker, podman or buildah, whichever is there, and `engine` and `engine_build`, which call it
-# with what it needs on this machine. Installs podman by apt-get when there is none; a docker client without a daemon is none.
+# Sourced, in the project's root. Gives ENGINE, which is docker, podman or buildah, whichever is there, and `engine` and
+# `engine_build`, which call it with what it needs on this machine; and the image's name, version and commit. Installs podman
+# by apt-get when there is no engine; a docker client without a daemon is none.
+
+version() { sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1; }
+image_name() { echo "${IMAGE:-localhost/hokusai/contracts:$(version)}"; }
+git_sha() { git describe --always --abbrev=40 --exclude='*' --dirty; }
 
 say() {
     echo "image: $*" >&2
@@ -25,6 +30,14 @@ else
     install_packages podman runc
     ENGINE=podman
 fi
+
+# Buildah builds but starts no containers; podman shares its images.
+need_runner() {
+    if [ "$ENGINE" = buildah ]; then
+        install_packages podman runc
+        ENGINE=podman
+    fi
+}
 
 engine() {
     # Without systemd there is no cgroup manager to ask, and crun, podman's first choice, refuses hybrid cgroups.
