@@ -14,235 +14,26 @@ import itertools
 import json
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import time
-import urllib.request
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(ROOT, "target", "tools", "python"))
-
-from local.chain import Node  # noqa: E402
-from local.https import HOST, Frontend, Traffic  # noqa: E402
-from local.processes import Failure, NotYet, Processes, free_port, listens, until  # noqa: E402
+from local.environment import AWS_ENVIRONMENT, BINARIES, PARAMETERS, TARGET_GROUP
+from local.environment import deploy_contracts, environment, require_tools, parameter_values
+from local.environment import start_chain, start_redis, start_simulator
+from local.https import HOST, Frontend, Traffic
+from local.processes import Failure, NotYet, until
+from local.story import Stopped, run
 
 MANIFEST = "manifests/development.yaml"
-ACCOUNT = "tests/fixtures/account.yaml"
-ANVIL = "tests/contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
-BINARIES = os.environ.get("DEMO_BINARIES", "target/debug")
-REPOSITORY = "hokusai/contracts"
-REGION = "us-east-1"
-CLUSTER, SERVICE = "hokusai-development", "hokusai-contracts-development"
-LOG_GROUP = "/ecs/hokusai-contracts"
-TARGET_GROUP = "hokusai-contracts-3001"
-PARAMETERS = "/hokusai/development/contracts/"
-CHAIN_ID = 11155111
-# Anvil's first account, from its well-known test mnemonic: it holds test ether of this one chain and nothing else.
-DEPLOYER_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 # Anvil's third account, which only receives.
 RECIPIENT = "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc"
 
 
-class Stopped(Exception):
-    """A signal asked this process to end."""
-
-
-class Story:
-    """Prints steps and remembers what is up."""
-
-    def __init__(self, directory):
-        self.directory = directory
-        self.processes = Processes(directory)
-        self.begun = time.monotonic()
-        self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        self.step = "start"
-        self.simulation = None
-
-    def begin(self, step):
-        """Names what is being done, for the case that it fails."""
-        self.step = step
-
-    def say(self, result):
-        """One line: elapsed time, step, result."""
-        print(f"{self.paint('2', self.clock())}  {self.paint('1', f'{self.step:<16}')} {result}", flush=True)
-
-    def detail(self, line):
-        """A line below the step's own."""
-        print(self.paint("2", f"{'':8} {'':16} {line}"), flush=True)
-
-    def clock(self):
-        return f"{time.monotonic() - self.begun:6.1f} s"
-
-    def paint(self, code, text):
-        return f"\033[{code}m{text}\033[0m" if self.colour else text
-
-
-def environment(**more):
-    """What a child process gets: no credentials or proxies of the person who runs this."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    return {**kept, **more}
-
-
-AWS_ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "demo",
-    "AWS_SECRET_ACCESS_KEY": "demo",
-    "AWS_REGION": REGION,
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-}
-
-
-def require_tools(story):
-    story.begin("tools")
-    try:
-        import boto3
-    except ImportError:
-        raise Failure("boto3 is missing: run scripts/install.sh") from None
-    for path in [ANVIL, *(f"{BINARIES}/{name}" for name in ("simulator", "reconciler", "contracts-api"))]:
-        if not os.access(path, os.X_OK):
-            fix = "scripts/install.sh" if path == ANVIL else "cargo build"
-            raise Failure(f"{path} is missing: run {fix}")
-    if shutil.which("redis-server") is None:
-        raise Failure("redis-server is missing: run scripts/install.sh")
-
-    def version(*argv):
-        return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=True).stdout
-
-    redis = next(word[2:] for word in version("redis-server", "--version").split() if word.startswith("v="))
-    # "anvil Version: 1.7.1-…", then lines about the build.
-    anvil = version(ANVIL, "--version").splitlines()[0].split()[-1]
-    story.say(f"redis-server {redis}, anvil {anvil}, boto3 {boto3.__version__}")
-
-
-def start_redis(story):
-    story.begin("redis")
-    port = free_port()
-    argv = ["redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no",
-            "--dir", story.directory]
-    story.processes.start("redis", argv, environment())
-    story.processes.wait_for("redis", 10, lambda: listens(port))
-    story.say(f"127.0.0.1:{port}")
-    return f"redis://127.0.0.1:{port}/0"
-
-
-def start_chain(story):
-    story.begin("chain")
-    port = free_port()
-    # Interval mining, because automine loses wake-ups under load. As much history as a pruned node of the real network
-    # keeps: the service reads nonces as of the last confirmed block.
-    argv = [ANVIL, "--host", "127.0.0.1", "--port", port, "--block-time", 1, "--chain-id", CHAIN_ID,
-            "--prune-history", 128]
-    story.processes.start("anvil", argv, environment())
-    story.processes.wait_for("anvil", 20, lambda: listens(port))
-    node = Node(f"http://127.0.0.1:{port}")
-    if int(node.call("eth_chainId"), 16) != CHAIN_ID:
-        raise Failure("the chain has another id than it was started with")
-    story.say(f"anvil at {node.url}, chain {CHAIN_ID}, a block a second")
-    return node
-
-
-def deploy_contracts(story, node):
-    story.begin("contracts")
-    built = subprocess.run(["node", "tests/contracts/build.mjs"], capture_output=True, text=True, timeout=60,
-                           env=environment())
-    if built.returncode != 0:
-        raise Failure(f"the contracts do not compile\n{built.stderr.strip()}")
-    compiled = {}
-    for name in ("ModelRegistry", "TokenManager"):
-        with open(f"target/contracts/{name}.json") as file:
-            compiled[name] = json.load(file)
-    addresses = {}
-    for name, contract in compiled.items():
-        constructor = next((entry for entry in contract["abi"] if entry["type"] == "constructor"), {"inputs": []})
-        arguments = [argument(name, wanted, addresses, node) for wanted in constructor["inputs"]]
-        addresses[name] = node.deploy(contract, arguments)
-    story.say(", ".join(f"{name} {address}" for name, address in addresses.items()))
-    return addresses
-
-
-def argument(contract, wanted, addresses, node):
-    """What a test contract's constructor is given: the registry, the deployer, no fee."""
-    if wanted["type"] == "address":
-        return addresses["ModelRegistry"] if "registry" in wanted["name"].lower() else node.call("eth_accounts")[0]
-    if wanted["type"].startswith("uint"):
-        return 0
-    raise Failure(f"{contract}: no value for the constructor's {wanted['type']} {wanted['name']}")
-
-
-class Simulation:
-    """The simulated AWS, once it runs."""
-
-    def __init__(self, ready):
-        self.endpoint = ready["endpoint"]
-        host, port = ready["load_balancer"].rsplit(":", 1)
-        self.load_balancer = (host, int(port))
-        self.authority_file = ready["ca_file"]
-
-    def client(self, service):
-        import boto3
-        from botocore.config import Config
-
-        config = Config(retries={"max_attempts": 3}, connect_timeout=5, read_timeout=15)
-        return boto3.client(service, endpoint_url=self.endpoint, region_name=REGION, aws_access_key_id="demo",
-                            aws_secret_access_key="demo", config=config)
-
-    def admin(self, path, method="GET"):
-        request = urllib.request.Request(f"{self.endpoint}/_simulator/{path}", method=method)
-        with urllib.request.urlopen(request, timeout=10) as reply:
-            return json.load(reply)
-
-    def tasks(self):
-        """Tasks that run, as `id`, `pid`, `address`."""
-        return [task for task in self.admin("tasks")["tasks"] if task["status"] == "RUNNING"]
-
-    def healthy(self):
-        """Addresses of the healthy targets."""
-        elbv2 = self.client("elbv2")
-        group = elbv2.describe_target_groups(Names=[TARGET_GROUP])["TargetGroups"][0]["TargetGroupArn"]
-        described = elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
-        return sorted(one["Target"]["Id"] for one in described if one["TargetHealth"]["State"] == "healthy")
-
-
-    def task_logs(self, lines):
-        """The last lines the tasks wrote, from the simulated CloudWatch Logs."""
-        logs = self.client("logs")
-        streams = logs.describe_log_streams(logGroupName=LOG_GROUP)["logStreams"]
-        for name in (stream["logStreamName"] for stream in streams):
-            events = logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=name, limit=lines)["events"]
-            yield name, [event["message"] for event in events]
-
-
-def start_simulator(story):
-    story.begin("simulator")
-    state = os.path.join(story.directory, "simulator")
-    os.mkdir(state)
-    argv = [f"{BINARIES}/simulator", "--port", 0, "--account", ACCOUNT, "--state", state,
-            "--image", f"{REPOSITORY}={os.path.join(ROOT, BINARIES, 'contracts-api')}"]
-    story.processes.start("simulator", argv, environment())
-    ready = os.path.join(state, "ready.json")
-    story.processes.wait_for("simulator", 20, lambda: os.path.exists(ready))
-    with open(ready) as file:
-        simulation = Simulation(json.load(file))
-    story.simulation = simulation
-    address = ":".join(map(str, simulation.load_balancer))
-    story.say(f"AWS at {simulation.endpoint}, https://{HOST} at {address}")
-    return simulation
-
-
 def put_parameters(story, simulation, node, addresses, redis_url, key):
     story.begin("parameters")
-    values = {
-        "deployer_key": DEPLOYER_KEY,
-        "token_manager_address": addresses["TokenManager"],
-        "model_registry_address": addresses["ModelRegistry"],
-        "rpc_endpoint": node.url,
-        "redis_url": redis_url,
-        "api_keys": "demo:" + hashlib.sha256(key.encode()).hexdigest(),
-    }
+    values = parameter_values(node, addresses, redis_url)
+    values["api_keys"] = "demo:" + hashlib.sha256(key.encode()).hexdigest()
     ssm = simulation.client("ssm")
     for name, value in values.items():
         ssm.put_parameter(Name=PARAMETERS + name, Value=value, Type="SecureString")
@@ -521,52 +312,11 @@ def tell(story, kept):
         keep(story, simulation, node, key)
 
 
-def explain(story, failure):
-    """The ends of the logs, and below them, where it is seen, why it failed."""
-    tails = [(f"{name}.log", lines) for name, lines in story.processes.tails(15)]
-    if story.simulation:
-        try:
-            tails += story.simulation.task_logs(15)
-        except Exception as error:  # noqa: BLE001 - the simulator may be what failed
-            tails.append(("task logs", [f"cannot be read: {error}"]))
-    for name, lines in tails:
-        print(f"--- {name}", *lines, sep="\n  ", file=sys.stderr)
-    print(file=sys.stderr)
-    print(f"{story.clock()}  {story.step}: failed: {failure}", file=sys.stderr)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", action="store_true", help="leave everything running at the end, until Ctrl-C")
     arguments = parser.parse_args()
-    os.chdir(ROOT)
-    os.makedirs("target", exist_ok=True)
-
-    def stop(number, _frame):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise Stopped(number)
-
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
-    story = Story(tempfile.mkdtemp(prefix="demo-", dir=os.environ.get("DEMO_DIRECTORY", os.path.join(ROOT, "target"))))
-    status = 1
-    try:
-        tell(story, arguments.keep)
-        status = 0
-    except Stopped as stopped:
-        status = 128 + stopped.args[0]
-        print(f"{story.clock()}  {story.step}: stopped by {signal.Signals(stopped.args[0]).name}", file=sys.stderr)
-    except Exception as failure:  # noqa: BLE001 - whatever it is, the processes must not outlive it
-        reason = failure if isinstance(failure, Failure) else f"{type(failure).__name__}: {failure}"
-        explain(story, reason)
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        # The simulator gives its tasks their time to finish; a task has 30 s at most.
-        story.processes.stop({"simulator": 40})
-        shutil.rmtree(story.directory, ignore_errors=True)
-    return status
+    return run("demo", lambda story: tell(story, arguments.keep))
 
 
 if __name__ == "__main__":

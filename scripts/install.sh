@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the demo and the tests need beside cargo, npm and python3: redis-server, the node tools of
-# tests/contracts (anvil, solc) and boto3 in target/tools/python. May be run at any time; says nothing when there is
+# tests/contracts (anvil, solc), boto3 and the AWS CLI in target/tools/python. May be run at any time; says nothing when there is
 # nothing to do. Touches nothing outside this directory except by apt-get, and that only for what is missing.
 set -eu
 cd "$(dirname "$0")/.."
@@ -45,10 +45,10 @@ if ! { [ -d tests/contracts/node_modules ] && up_to_date $node_stamp; }; then
 fi
 
 if ! { [ -d target/tools/python ] && up_to_date $python_stamp; }; then
-    echo "install: boto3, by pip into target/tools/python"
+    echo "install: boto3 and the AWS CLI, by pip into target/tools/python"
     mkdir -p target/tools
     rm -rf target/tools/python
     python3 -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --root-user-action=ignore \
-        --target target/tools/python --require-hashes -r scripts/requirements.txt || fail "pip could not install boto3"
+        --target target/tools/python --require-hashes -r scripts/requirements.txt || fail "pip could not install scripts/requirements.txt"
     sha256sum scripts/requirements.txt >$python_stamp
 fi
