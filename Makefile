@@ -34,7 +34,7 @@ image-test: install image ## run the image as ECS would, with a real Redis and c
 
 demo-image: install build image ## the demo with the image's own files for the tasks and the reconciler
 	@scripts/image/unpack.sh
-	@DEMO_BINARIES=target/image/bin scripts/demo.py
+	@LOCAL_BINARIES=target/image/bin scripts/demo.py
 
 bless: ## rewrite the expected texts of the reconciler's tests; their diff is the review
 	BLESS=1 cargo nextest run --locked --test reconciler
