@@ -3,7 +3,7 @@ MANIFEST ?= manifests/development.yaml
 RECONCILER = cargo run --quiet --bin reconciler --
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check test demo image image-test demo-image bless validate plan reconcile
+.PHONY: help install build check test demo image image-test demo-image generate bless validate plan reconcile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,11 @@ image-test: install image ## run the image as ECS would, with a real Redis and c
 demo-image: install build image ## the demo with the image's own files for the tasks and the reconciler
 	@scripts/image/unpack.sh
 	@DEMO_BINARIES=target/image/bin scripts/demo.py
+
+generate: build ## rewrite what is made from the table of settings: .env.production and a part of docs/deployment.md
+	target/debug/contracts-api settings --output env >.env.production
+	target/debug/contracts-api settings --output markdown >target/settings.md
+	sed -i -e '/^<!-- settings: /,/^<!-- .settings -->/{//!d}' -e '/^<!-- settings: /r target/settings.md' docs/deployment.md
 
 bless: ## rewrite the expected texts of the reconciler's tests; their diff is the review
 	BLESS=1 cargo nextest run --locked --test reconciler
