@@ -3,10 +3,10 @@ MANIFEST ?= manifests/development.yaml
 RECONCILER = cargo run --quiet --bin reconciler --
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check test demo image image-test demo-image generate bless validate plan reconcile
+.PHONY: help install build check lint test demo image image-test demo-image generate bless validate plan reconcile
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## install what building, testing and the demo need (Redis, anvil, solc, boto3); nothing when all is there
 	@scripts/install.sh
@@ -18,6 +18,9 @@ check: ## formatting, lints and the documentation's links
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --quiet
+
+lint: ## the Dockerfile, shell scripts, YAML, Python and this file
+	@scripts/lint.sh
 
 test: install ## everything that is fast, the demo among it
 	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest@0.9.143
