@@ -1,9 +1,11 @@
 # Every target is one command; `make` alone lists them.
 MANIFEST ?= manifests/development.yaml
 RECONCILER = cargo run --quiet --bin reconciler --
+# Does nothing when these versions are there. Debug builds: they are quicker to make, and check in seconds all the same.
+CARGO_TOOLS = cargo install --quiet --locked --debug --root target/tools cargo-deny@0.20.2 cargo-machete@0.9.2
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check lint test demo image image-test demo-image generate bless validate plan reconcile
+.PHONY: help install build check lint supply-chain advisories test demo image image-test demo-image generate bless validate plan reconcile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +23,15 @@ check: ## formatting, lints and the documentation's links
 
 lint: ## the Dockerfile, shell scripts, YAML, Python and this file
 	@scripts/lint.sh
+
+supply-chain: ## licences, sources, banned, doubled and unused crates (deny.toml)
+	@$(CARGO_TOOLS)
+	target/tools/bin/cargo-deny --locked check bans licenses sources
+	target/tools/bin/cargo-machete --skip-target-dir
+
+advisories: ## known faults of the crates; fetches the RustSec database from GitHub, so .ci/run, which works without it, leaves it out
+	@$(CARGO_TOOLS)
+	target/tools/bin/cargo-deny --locked check advisories
 
 test: install ## everything that is fast, the demo among it
 	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest@0.9.143
