@@ -210,9 +210,8 @@ def check_trust(story, image, variables):
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         container = Container(image, {**variables, "RPC_URL": f"https://localhost:{port}"})
         try:
-            wanted = "UnknownIssuer"
-            until(f"its log says {wanted}", 20, lambda: wanted in engine("logs", container.name).stdout + engine(
-                "logs", container.name).stderr)
+            wanted = "certificate that is not trusted"
+            until(f"its log says {wanted}", 20, lambda: wanted in logs(container))
         finally:
             container.remove()
             server.kill()
