@@ -26,7 +26,7 @@ use crate::simulator::call::{Answer, Call, Millis, Refusal};
 use crate::simulator::world::World;
 
 /// Everything this service holds.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct State {
     load_balancers: Vec<load_balancer::LoadBalancer>,
     listeners: Vec<load_balancer::Listener>,

@@ -72,6 +72,7 @@ impl Account {
             service,
             operation: operation.to_owned(),
             input: input.as_object().unwrap().clone(),
+            principal: None,
             now,
         };
         self.simulator
@@ -119,7 +120,7 @@ async fn run_tasks(simulator: Simulator) {
     let mut addresses = BTreeMap::new();
     let mut pid = 100;
     loop {
-        for effect in simulator.with(ecs::step) {
+        for effect in simulator.step(ecs::step) {
             simulator.with(|world, now| match effect {
                 Effect::Start(start) => {
                     pid += 1;

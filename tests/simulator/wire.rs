@@ -426,6 +426,7 @@ fn the_same_calls_at_the_same_times_give_the_same_bytes() {
                 service,
                 operation: operation.to_owned(),
                 input,
+                principal: None,
                 now: NOW,
             };
             simulator.answer(&call).unwrap().to_string()

@@ -16,7 +16,7 @@ use super::task_definition::Blueprint;
 use crate::simulator::call::Millis;
 
 /// One task.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Task {
     /// Thirty-two hexadecimal digits, the end of its ARN.
     pub(super) id: String,
@@ -43,7 +43,7 @@ pub(super) struct Task {
 }
 
 /// Its elastic network interface, as attachments describe it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Interface {
     pub(super) attachment: String,
     pub(super) eni: String,
@@ -53,7 +53,7 @@ pub(super) struct Interface {
 }
 
 /// When what happened.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Times {
     pub(super) created: Millis,
     pub(super) connected: Option<Millis>,
@@ -164,7 +164,7 @@ impl LastStatus {
 }
 
 /// One container of a task.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ContainerState {
     pub(super) name: String,
     pub(super) container_id: String,

@@ -15,7 +15,7 @@ use crate::simulator::tag::Tags;
 /// (docs.aws.amazon.com/general/latest/gr/elb.html).
 const HOSTED_ZONE: &str = "Z35SXDOTRQ7X7K";
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct LoadBalancer {
     pub(super) arn: String,
     name: String,
@@ -29,7 +29,7 @@ pub(super) struct LoadBalancer {
     pub(super) tags: Tags,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Listener {
     pub(super) arn: String,
     load_balancer: String,
