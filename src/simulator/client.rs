@@ -61,7 +61,9 @@ impl HttpConnector for InProcess {
         match self.reply(request) {
             Err(error) => HttpConnectorFuture::ready(Err(error)),
             Ok(Ok(response)) => HttpConnectorFuture::ready(Ok(response)),
-            Ok(Err(Loss::Closed)) => HttpConnectorFuture::ready(Err(ConnectorError::io("the connection was closed".into()))),
+            Ok(Err(Loss::Closed)) => HttpConnectorFuture::ready(Err(ConnectorError::io(
+                "the connection was closed".into(),
+            ))),
             Ok(Err(Loss::Hung)) => HttpConnectorFuture::new(async {
                 tokio::time::sleep(HANG).await;
                 Err(ConnectorError::timeout("no reply in an hour".into()))

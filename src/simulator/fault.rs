@@ -76,7 +76,9 @@ impl Faults {
     /// What strikes `call`.
     pub(super) fn strike(&mut self, call: &Call) -> Option<Fault> {
         let random = &mut self.random;
-        self.rules.iter_mut().find_map(|rule| rule.strike(call, random))
+        self.rules
+            .iter_mut()
+            .find_map(|rule| rule.strike(call, random))
     }
 
     /// How old the stalest answer may have to be: as much of the past must be kept.
@@ -91,8 +93,13 @@ impl Faults {
 
 impl Rule {
     fn strike(&mut self, call: &Call, random: &mut fastrand::Rng) -> Option<Fault> {
-        let is = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
-        if self.left == 0 || !is(&self.service, call.service) || !is(&self.operation, &call.operation) {
+        let is = |wanted: &Option<String>, name: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == name)
+        };
+        if self.left == 0
+            || !is(&self.service, call.service)
+            || !is(&self.operation, &call.operation)
+        {
             return None;
         }
         let strikes = match &mut self.when {
@@ -140,5 +147,9 @@ fn internal(service: &str) -> Refusal {
         "sns" => "InternalError",
         _ => "InternalFailure",
     };
-    Refusal { code, message: "Internal server error.".to_owned(), status: 500 }
+    Refusal {
+        code,
+        message: "Internal server error.".to_owned(),
+        status: 500,
+    }
 }

@@ -37,13 +37,27 @@ type Route = fn(&mut World, &Call) -> Answer;
 
 impl Front {
     /// The whole way of a client's call.
-    pub(super) fn pass(&mut self, world: &mut World, call: &Call, request_id: String, route: Route) -> Result<Answer, Loss> {
+    pub(super) fn pass(
+        &mut self,
+        world: &mut World,
+        call: &Call,
+        request_id: String,
+        route: Route,
+    ) -> Result<Answer, Loss> {
         let fault = self.faults.strike(call);
-        if let Some(Fault::Lost { effect: false, loss }) = fault {
+        if let Some(Fault::Lost {
+            effect: false,
+            loss,
+        }) = fault
+        {
             self.note(call, "lost before its effect".to_owned(), request_id);
             return Err(loss);
         }
-        if let Some(Fault::Foreign { before: true, call: foreign }) = &fault {
+        if let Some(Fault::Foreign {
+            before: true,
+            call: foreign,
+        }) = &fault
+        {
             self.foreign(world, foreign, call.now, route);
         }
         let refused = fault.as_ref().and_then(|fault| fault.refusal(call));
@@ -53,18 +67,32 @@ impl Front {
             None => self.answer(world, call, fault.as_ref(), route),
         };
         if let Some(Fault::Lost { loss, .. }) = fault {
-            self.note(call, format!("{}, reply lost", outcome(&answer)), request_id);
+            self.note(
+                call,
+                format!("{}, reply lost", outcome(&answer)),
+                request_id,
+            );
             return Err(loss);
         }
         self.note(call, outcome(&answer), request_id);
-        if let Some(Fault::Foreign { before: false, call: foreign }) = &fault {
+        if let Some(Fault::Foreign {
+            before: false,
+            call: foreign,
+        }) = &fault
+        {
             self.foreign(world, foreign, call.now, route);
         }
         Ok(answer)
     }
 
     /// A call that meets neither limits nor faults nor lag, as AWS's own or the test's.
-    pub(super) fn direct(&mut self, world: &mut World, call: &Call, request_id: String, route: Route) -> Answer {
+    pub(super) fn direct(
+        &mut self,
+        world: &mut World,
+        call: &Call,
+        request_id: String,
+        route: Route,
+    ) -> Answer {
         self.lag.remember(world, call, self.past());
         let answer = route(world, call);
         self.note(call, outcome(&answer), request_id);
@@ -72,7 +100,13 @@ impl Front {
     }
 
     /// A read sees what was. A change meets what is, but for what ECS knows of roles.
-    fn answer(&mut self, world: &mut World, call: &Call, fault: Option<&Fault>, route: Route) -> Answer {
+    fn answer(
+        &mut self,
+        world: &mut World,
+        call: &Call,
+        fault: Option<&Fault>,
+        route: Route,
+    ) -> Answer {
         let age = match fault {
             Some(Fault::Stale(age)) => *age,
             _ => self.lag.age,
@@ -86,7 +120,8 @@ impl Front {
             (true, _) => "",
             (false, service) => service,
         };
-        self.lag.with_past(world, (late, call.now, age), |world| route(world, call))
+        self.lag
+            .with_past(world, (late, call.now, age), |world| route(world, call))
     }
 
     /// How much of the past may be asked for.
@@ -95,7 +130,10 @@ impl Front {
     }
 
     fn foreign(&mut self, world: &mut World, call: &Call, now: Millis, route: Route) {
-        let mut call = Call { now, ..call.clone() };
+        let mut call = Call {
+            now,
+            ..call.clone()
+        };
         // Written without the account's number, which a script need not know.
         call.principal = call.principal.map(|name| match name.starts_with("arn:") {
             true => name,
@@ -110,17 +148,24 @@ impl Front {
         if outcome != call::UNKNOWN_OPERATION {
             let name = format!("{}.{}", call.service, call.operation);
             let mutating = mutates(&call.operation);
-            self.calls.entry(name).or_insert(Calls { calls: 0, mutating }).calls += 1;
+            self.calls
+                .entry(name)
+                .or_insert(Calls { calls: 0, mutating })
+                .calls += 1;
         }
         self.journal.note(journal::entry(call, outcome, request_id));
     }
 }
 
 fn outcome(answer: &Answer) -> String {
-    answer.as_ref().map_or_else(|refusal| refusal.code.to_owned(), |_| "ok".to_owned())
+    answer
+        .as_ref()
+        .map_or_else(|refusal| refusal.code.to_owned(), |_| "ok".to_owned())
 }
 
 /// AWS names every read of these services with one of five verbs.
 pub(super) fn mutates(operation: &str) -> bool {
-    !["Describe", "List", "Get", "Discover", "Filter"].iter().any(|verb| operation.starts_with(verb))
+    !["Describe", "List", "Get", "Discover", "Filter"]
+        .iter()
+        .any(|verb| operation.starts_with(verb))
 }

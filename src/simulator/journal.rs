@@ -52,7 +52,9 @@ impl Journal {
         self.bytes += size(&entry);
         self.entries.push_back(entry);
         while self.entries.len() > ENTRIES_MAX || self.bytes > BYTES_MAX {
-            let Some(oldest) = self.entries.pop_front() else { break };
+            let Some(oldest) = self.entries.pop_front() else {
+                break;
+            };
             self.bytes -= size(&oldest);
         }
     }
@@ -86,7 +88,11 @@ pub(super) fn entry(call: &Call, outcome: String, request_id: String) -> Entry {
 fn masked(service: &str, input: &Map<String, Value>) -> Map<String, Value> {
     let member = |(name, value): (&String, &Value)| {
         let secret = SECRET.contains(&(service, name.as_str()));
-        let value = if secret { MASK.into() } else { inside(service, value) };
+        let value = if secret {
+            MASK.into()
+        } else {
+            inside(service, value)
+        };
         (name.clone(), value)
     };
     input.iter().map(member).collect()

@@ -37,7 +37,11 @@ impl Lag {
     /// Keeps what a change is about to replace, for `age` from now.
     pub(super) fn remember(&mut self, world: &World, call: &Call, age: Millis) {
         let horizon = call.now.saturating_sub(age);
-        while self.snapshots.front().is_some_and(|(until, ..)| *until <= horizon) {
+        while self
+            .snapshots
+            .front()
+            .is_some_and(|(until, ..)| *until <= horizon)
+        {
             self.snapshots.pop_front();
         }
         if age == 0 {
@@ -63,7 +67,10 @@ impl Lag {
         act: impl FnOnce(&mut World) -> T,
     ) -> T {
         let horizon = now.saturating_sub(age);
-        let past = self.snapshots.iter_mut().find(|(until, of, _)| *until > horizon && *of == service);
+        let past = self
+            .snapshots
+            .iter_mut()
+            .find(|(until, of, _)| *until > horizon && *of == service);
         let Some((_, _, past)) = past else {
             return act(world);
         };

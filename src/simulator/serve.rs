@@ -100,7 +100,11 @@ pub async fn serve(
 async fn answer(simulator: &Simulator, request: Request<Incoming>) -> io::Result<Response<Bytes>> {
     let (head, body) = request.into_parts();
     let own = head.uri.path().strip_prefix("/_simulator/");
-    let bytes_max = if own.is_some() { SCRIPT_BYTES_MAX } else { wire::BODY_BYTES_MAX };
+    let bytes_max = if own.is_some() {
+        SCRIPT_BYTES_MAX
+    } else {
+        wire::BODY_BYTES_MAX
+    };
     let read = timeout(
         Duration::from_secs(BODY_READ_SECONDS),
         Limited::new(body, bytes_max).collect(),
@@ -111,7 +115,12 @@ async fn answer(simulator: &Simulator, request: Request<Incoming>) -> io::Result
             return Ok(wire::too_large(simulator, &head));
         }
         Ok(Err(_)) => return Ok(refuse(StatusCode::BAD_REQUEST, "the body ended early")),
-        Err(_) => return Ok(refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
+        Err(_) => {
+            return Ok(refuse(
+                StatusCode::REQUEST_TIMEOUT,
+                "the body did not come in time",
+            ));
+        }
     };
     if let Some(path) = own {
         return Ok(administer(simulator, &head.method, path, &body));

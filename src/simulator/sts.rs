@@ -24,6 +24,9 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
 /// `AIDA` and seventeen capital letters or digits.
 fn user_id(name: &str) -> String {
     let letters = name.bytes().filter(u8::is_ascii_alphanumeric);
-    let letters: String = letters.map(|byte| char::from(byte.to_ascii_uppercase())).take(17).collect();
+    let letters: String = letters
+        .map(|byte| char::from(byte.to_ascii_uppercase()))
+        .take(17)
+        .collect();
     format!("AIDA{letters:0<17}")
 }

@@ -26,58 +26,144 @@ const fn limit(
     (burst, refill_thousandths): (u64, u64),
     source: &'static str,
 ) -> Limit {
-    Limit { service, operations, burst, refill_thousandths, source }
+    Limit {
+        service,
+        operations,
+        burst,
+        refill_thousandths,
+        source,
+    }
 }
 
-const ECS: &str = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html";
-const ELB: &str = "https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html";
+const ECS: &str =
+    "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html";
+const ELB: &str =
+    "https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html";
 /// A rate and no burst is documented here, so a bucket holds one second's worth; likewise for Logs and SSM.
-const CLOUDWATCH: &str = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html";
-const LOGS: &str = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html";
+const CLOUDWATCH: &str =
+    "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html";
+const LOGS: &str =
+    "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html";
 const SSM: &str = "https://docs.aws.amazon.com/general/latest/gr/ssm.html";
 const CLOUD_MAP: &str = "https://docs.aws.amazon.com/cloud-map/latest/dg/throttling.html";
-const ROUTE_53: &str = "https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html";
+const ROUTE_53: &str =
+    "https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html";
 
 /// A call draws from the first row that names it.
 pub static LIMITS: [Limit; 33] = [
-    limit("ecs", &["RegisterTaskDefinition", "DeregisterTaskDefinition"], (20, 1_000), ECS),
-    limit("ecs", &["DescribeTaskDefinition", "ListTaskDefinitions", "ListTaskDefinitionFamilies"], (50, 20_000), ECS),
+    limit(
+        "ecs",
+        &["RegisterTaskDefinition", "DeregisterTaskDefinition"],
+        (20, 1_000),
+        ECS,
+    ),
+    limit(
+        "ecs",
+        &[
+            "DescribeTaskDefinition",
+            "ListTaskDefinitions",
+            "ListTaskDefinitionFamilies",
+        ],
+        (50, 20_000),
+        ECS,
+    ),
     limit("ecs", &["DeleteTaskDefinitions"], (5, 1_000), ECS),
-    limit("ecs", &["CreateService", "UpdateService", "DeleteService"], (50, 5_000), ECS),
-    limit("ecs", &["DescribeServices", "ListServices"], (100, 20_000), ECS),
-    limit("ecs", &["DescribeServiceDeployments", "ListServiceDeployments"], (50, 20_000), ECS),
+    limit(
+        "ecs",
+        &["CreateService", "UpdateService", "DeleteService"],
+        (50, 5_000),
+        ECS,
+    ),
+    limit(
+        "ecs",
+        &["DescribeServices", "ListServices"],
+        (100, 20_000),
+        ECS,
+    ),
+    limit(
+        "ecs",
+        &["DescribeServiceDeployments", "ListServiceDeployments"],
+        (50, 20_000),
+        ECS,
+    ),
     limit("ecs", &["DescribeServiceRevisions"], (50, 20_000), ECS),
     limit("ecs", &["TagResource", "UntagResource"], (20, 10_000), ECS),
     limit("ecs", &["ListTagsForResource"], (50, 20_000), ECS),
-    limit("ecs", &["DescribeClusters", "ListClusters"], (50, 20_000), ECS),
     limit(
         "ecs",
-        &["CreateCluster", "DeleteCluster", "UpdateCluster", "UpdateClusterSettings", "PutClusterCapacityProviders"],
+        &["DescribeClusters", "ListClusters"],
+        (50, 20_000),
+        ECS,
+    ),
+    limit(
+        "ecs",
+        &[
+            "CreateCluster",
+            "DeleteCluster",
+            "UpdateCluster",
+            "UpdateClusterSettings",
+            "PutClusterCapacityProviders",
+        ],
         (20, 1_000),
         ECS,
     ),
     limit("ecs", &["DescribeTasks", "ListTasks"], (100, 20_000), ECS),
     limit("ecs", &["ListServicesByNamespace"], (10, 1_000), ECS),
     limit("elasticloadbalancing", &["Describe*"], (40, 10_000), ELB),
-    limit("elasticloadbalancing", &["RegisterTargets", "DeregisterTargets"], (20, 4_000), ELB),
-    limit("elasticloadbalancing", &["CreateLoadBalancer", "SetSubnets"], (10, 200), ELB),
+    limit(
+        "elasticloadbalancing",
+        &["RegisterTargets", "DeregisterTargets"],
+        (20, 4_000),
+        ELB,
+    ),
+    limit(
+        "elasticloadbalancing",
+        &["CreateLoadBalancer", "SetSubnets"],
+        (10, 200),
+        ELB,
+    ),
     // All that is left changes something.
     limit("elasticloadbalancing", &["*"], (20, 3_000), ELB),
     limit("monitoring", &["PutMetricAlarm"], (3, 3_000), CLOUDWATCH),
     limit("monitoring", &["PutCompositeAlarm"], (3, 3_000), CLOUDWATCH),
     limit("monitoring", &["DescribeAlarms"], (9, 9_000), CLOUDWATCH),
-    limit("monitoring", &["EnableAlarmActions"], (3, 3_000), CLOUDWATCH),
-    limit("monitoring", &["DisableAlarmActions"], (3, 3_000), CLOUDWATCH),
+    limit(
+        "monitoring",
+        &["EnableAlarmActions"],
+        (3, 3_000),
+        CLOUDWATCH,
+    ),
+    limit(
+        "monitoring",
+        &["DisableAlarmActions"],
+        (3, 3_000),
+        CLOUDWATCH,
+    ),
     limit("monitoring", &["SetAlarmState"], (3, 3_000), CLOUDWATCH),
     limit("monitoring", &["PutDashboard"], (10, 10_000), CLOUDWATCH),
     limit("monitoring", &["GetDashboard"], (10, 10_000), CLOUDWATCH),
     limit("monitoring", &["ListDashboards"], (10, 10_000), CLOUDWATCH),
-    limit("monitoring", &["ListTagsForResource"], (10, 10_000), CLOUDWATCH),
+    limit(
+        "monitoring",
+        &["ListTagsForResource"],
+        (10, 10_000),
+        CLOUDWATCH,
+    ),
     limit("monitoring", &["TagResource"], (20, 20_000), CLOUDWATCH),
     limit("logs", &["DescribeLogGroups"], (10, 10_000), LOGS),
     limit("logs", &["DescribeLogStreams"], (25, 25_000), LOGS),
-    limit("ssm", &["GetParameter", "GetParameters", "GetParametersByPath"], (40, 40_000), SSM),
-    limit("servicediscovery", &["DiscoverInstances"], (2_000, 1_000_000), CLOUD_MAP),
+    limit(
+        "ssm",
+        &["GetParameter", "GetParameters", "GetParametersByPath"],
+        (40, 40_000),
+        SSM,
+    ),
+    limit(
+        "servicediscovery",
+        &["DiscoverInstances"],
+        (2_000, 1_000_000),
+        CLOUD_MAP,
+    ),
     limit("route53", &["*"], (5, 5_000), ROUTE_53),
 ];
 
@@ -93,18 +179,26 @@ pub(super) struct Throttle {
 
 impl Throttle {
     pub(super) fn new() -> Self {
-        Throttle { buckets: [None; LIMITS.len()] }
+        Throttle {
+            buckets: [None; LIMITS.len()],
+        }
     }
 
     /// Takes a token for `call`; an empty bucket refuses, and that costs nothing.
     pub(super) fn take(&mut self, call: &Call) -> Result<(), Refusal> {
-        let drawn = LIMITS.iter().zip(&mut self.buckets).find(|(limit, _)| limit.covers(call));
+        let drawn = LIMITS
+            .iter()
+            .zip(&mut self.buckets)
+            .find(|(limit, _)| limit.covers(call));
         let Some((limit, bucket)) = drawn else {
             return Ok(());
         };
         let full = limit.burst * TOKEN;
         let (held, since) = bucket.unwrap_or((full, call.now));
-        let gained = call.now.saturating_sub(since).saturating_mul(limit.refill_thousandths);
+        let gained = call
+            .now
+            .saturating_sub(since)
+            .saturating_mul(limit.refill_thousandths);
         let held = held.saturating_add(gained).min(full);
         let left = held.checked_sub(TOKEN);
         *bucket = Some((left.unwrap_or(held), call.now.max(since)));
@@ -115,10 +209,13 @@ impl Throttle {
 impl Limit {
     fn covers(&self, call: &Call) -> bool {
         self.service == call.service
-            && self.operations.iter().any(|name| match name.strip_suffix('*') {
-                Some(start) => call.operation.starts_with(start),
-                None => *name == call.operation,
-            })
+            && self
+                .operations
+                .iter()
+                .any(|name| match name.strip_suffix('*') {
+                    Some(start) => call.operation.starts_with(start),
+                    None => *name == call.operation,
+                })
     }
 }
 
@@ -127,11 +224,19 @@ impl Limit {
 /// ELB's guide names `ThrottlingException`, but what its Query API sends, and every report of it shows, is `Throttling`.
 pub(super) fn refusal(call: &Call) -> Refusal {
     let (code, status, message) = match call.service {
-        "elasticloadbalancing" | "monitoring" | "iam" | "sts" | "sns" | "route53" => ("Throttling", 400, "Rate exceeded"),
+        "elasticloadbalancing" | "monitoring" | "iam" | "sts" | "sns" | "route53" => {
+            ("Throttling", 400, "Rate exceeded")
+        }
         "ec2" => ("RequestLimitExceeded", 503, "Request limit exceeded."),
         // botocore's model: RequestLimitExceeded, HTTP 429.
-        "servicediscovery" if call.operation.starts_with("Discover") => ("RequestLimitExceeded", 429, "Rate exceeded"),
+        "servicediscovery" if call.operation.starts_with("Discover") => {
+            ("RequestLimitExceeded", 429, "Rate exceeded")
+        }
         _ => ("ThrottlingException", 400, "Rate exceeded"),
     };
-    Refusal { code, message: message.to_owned(), status }
+    Refusal {
+        code,
+        message: message.to_owned(),
+        status,
+    }
 }

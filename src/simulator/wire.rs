@@ -179,7 +179,11 @@ fn read(
     request: &Request<Bytes>,
 ) -> Result<Call, Refusal> {
     let headers = request.headers();
-    let meant = Meant { region: simulator.region(), service: dialect.service.name, now: simulator.now() };
+    let meant = Meant {
+        region: simulator.region(),
+        service: dialect.service.name,
+        now: simulator.now(),
+    };
     let key = signature::verify(request, &meant, |id| {
         simulator.with(|world, _| world.access_keys.iter().find(|key| key.id == id).cloned())
     })?;

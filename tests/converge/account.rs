@@ -3,17 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_ecs::config::{Credentials, SharedAsyncSleep, SharedCredentialsProvider};
-use aws_smithy_async::rt::sleep::TokioSleep;
 use contracts::reconciler::aws::Aws;
 use contracts::reconciler::converge::{Outcome, Progress, converge};
 use contracts::reconciler::manifest::Manifest;
 use contracts::reconciler::spec::Spec;
-use contracts::simulator::client::InProcess;
 use contracts::simulator::ecs::{self, Effect, Signal};
 use contracts::simulator::elbv2::{self, Outcome as Probed};
-use contracts::simulator::{Call, Simulator, account};
+use contracts::simulator::{Call, Simulator, account, client};
 use serde_json::{Value, json};
 
 const DEVELOPMENT: &str = include_str!("../../manifests/development.yaml");
@@ -48,15 +44,7 @@ impl Account {
         tokio::spawn(run_tasks(simulator.clone()));
         let spec =
             Spec::believe(&Manifest::parse("development.yaml", DEVELOPMENT).unwrap()).unwrap();
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(spec.region.clone()))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-                "test", "test", None, None, "test",
-            )))
-            .http_client(InProcess::new(simulator.clone()))
-            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .build();
+        let config = client::config(&simulator);
         let aws = Aws::over(&config);
         Account {
             simulator,

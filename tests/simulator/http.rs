@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::simulator;
+use crate::simulator_now;
 
 /// A server on a free port; it ends with this.
 pub struct Server {
@@ -27,7 +27,7 @@ impl Server {
     pub async fn start() -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let simulator = simulator();
+        let simulator = simulator_now();
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async {
             // A dropped sender stops it too.

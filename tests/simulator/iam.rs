@@ -356,6 +356,6 @@ async fn the_caller_is_the_account() {
     assert_eq!(identity.account(), Some("932100697590"));
     assert_eq!(
         identity.arn(),
-        Some("arn:aws:iam::932100697590:user/simulator")
+        Some("arn:aws:iam::932100697590:user/demo")
     );
 }

@@ -104,12 +104,24 @@ pub fn parse(text: &str) -> Result<Faults, Error> {
         return Err(Error::TooMany(script.faults.len()));
     }
     let rules = script.faults.into_iter().enumerate();
-    let rules = rules.map(|(index, written)| rule(written).map_err(|reason| Error::Senseless { index, reason }));
-    Ok(Faults { rules: rules.collect::<Result<_, _>>()?, random: fastrand::Rng::with_seed(script.seed) })
+    let rules = rules
+        .map(|(index, written)| rule(written).map_err(|reason| Error::Senseless { index, reason }));
+    Ok(Faults {
+        rules: rules.collect::<Result<_, _>>()?,
+        random: fastrand::Rng::with_seed(script.seed),
+    })
 }
 
 fn rule(written: Written) -> Result<Rule, String> {
-    let Written { on, nth, probability, times, fault, seconds, call } = written;
+    let Written {
+        on,
+        nth,
+        probability,
+        times,
+        fault,
+        seconds,
+        call,
+    } = written;
     let (service, operation) = place(&on)?;
     let (when, times_default) = match (nth, probability) {
         (Some(_), Some(_)) => return Err("nth and probability exclude each other".to_owned()),
@@ -144,10 +156,19 @@ fn rule(written: Written) -> Result<Rule, String> {
         Kind::ForeignWriteBefore | Kind::ForeignWriteAfter => {
             let before = fault == Kind::ForeignWriteBefore;
             let call = call.map(foreign).transpose()?.ok_or("call is missing")?;
-            Fault::Foreign { before, call: Box::new(call) }
+            Fault::Foreign {
+                before,
+                call: Box::new(call),
+            }
         }
     };
-    Ok(Rule { service, operation, when, left: times.unwrap_or(times_default), fault })
+    Ok(Rule {
+        service,
+        operation,
+        when,
+        left: times.unwrap_or(times_default),
+        fault,
+    })
 }
 
 /// `*`, `ecs.*`, `ecs.CreateService`.
@@ -155,14 +176,21 @@ fn place(on: &str) -> Result<(Option<String>, Option<String>), String> {
     if on == "*" {
         return Ok((None, None));
     }
-    let (service, operation) = on.split_once('.').ok_or_else(|| format!("on: {on} is not service.Operation, service.* or *"))?;
+    let (service, operation) = on
+        .split_once('.')
+        .ok_or_else(|| format!("on: {on} is not service.Operation, service.* or *"))?;
     let service = known(service)?.to_owned();
     let operation = (operation != "*").then(|| operation.to_owned());
     Ok((Some(service), operation))
 }
 
 fn known(service: &str) -> Result<&'static str, String> {
-    wire::service_named(service).ok_or_else(|| format!("there is no service {service}; there are: {}", wire::service_names()))
+    wire::service_named(service).ok_or_else(|| {
+        format!(
+            "there is no service {service}; there are: {}",
+            wire::service_names()
+        )
+    })
 }
 
 fn age(seconds: u64) -> Result<Millis, String> {
@@ -173,7 +201,12 @@ fn age(seconds: u64) -> Result<Millis, String> {
 }
 
 fn foreign(written: Foreign) -> Result<Call, String> {
-    let Foreign { service, operation, input, principal } = written;
+    let Foreign {
+        service,
+        operation,
+        input,
+        principal,
+    } = written;
     Ok(Call {
         service: known(&service)?,
         operation,

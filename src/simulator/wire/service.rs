@@ -111,7 +111,11 @@ const MONITORING_SHAPES: [(&str, &str); 7] = [
 /// What the front of AWS refuses with, before any service sees the call: the Query code, the name in JSON and CBOR, and the HTTP
 /// status there; a Query refusal has its own. As recorded from DynamoDB in github.com/mhart/dynalite, `index.js`.
 const FRONT_SHAPES: [(&str, &str, u16); 7] = [
-    ("MissingAuthenticationToken", "MissingAuthenticationTokenException", 400),
+    (
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        400,
+    ),
     ("IncompleteSignature", "IncompleteSignatureException", 400),
     ("SignatureDoesNotMatch", "InvalidSignatureException", 400),
     ("InvalidClientTokenId", "UnrecognizedClientException", 400),
@@ -128,8 +132,12 @@ impl Service {
         } else {
             &[]
         };
-        let own = own.iter().map(|(code, shape)| (*code, *shape, refusal.status));
-        let renamed = own.chain(FRONT_SHAPES).find(|(code, ..)| *code == refusal.code);
+        let own = own
+            .iter()
+            .map(|(code, shape)| (*code, *shape, refusal.status));
+        let renamed = own
+            .chain(FRONT_SHAPES)
+            .find(|(code, ..)| *code == refusal.code);
         let (_, code, status) = renamed.unwrap_or(("", refusal.code, refusal.status));
         Refusal {
             code,

@@ -54,7 +54,13 @@ pub(super) fn verify(
         ));
     }
     claim.in_scope(meant)?;
-    let invalid = || refuse(403, "InvalidClientTokenId", "The security token included in the request is invalid.");
+    let invalid = || {
+        refuse(
+            403,
+            "InvalidClientTokenId",
+            "The security token included in the request is invalid.",
+        )
+    };
     let key = find(claim.key_id).ok_or_else(invalid)?;
     let canonical = canonical_request(request, claim.signed_headers);
     let expected = signature(key.secret.expose(), &claim, &canonical);
@@ -90,7 +96,8 @@ struct Claim<'a> {
 
 impl<'a> Claim<'a> {
     fn read(headers: &'a HeaderMap) -> Result<Self, Refusal> {
-        let authorization = text(headers, AUTHORIZATION.as_str()).filter(|value| value.starts_with("AWS4-"));
+        let authorization =
+            text(headers, AUTHORIZATION.as_str()).filter(|value| value.starts_with("AWS4-"));
         let authorization = authorization.ok_or_else(unsigned)?;
         let (algorithm, parameters) = authorization.split_once(' ').unwrap_or((authorization, ""));
         let parameter = |name: &str| {
@@ -100,13 +107,20 @@ impl<'a> Claim<'a> {
                 .find_map(|(key, value)| (key == name && !value.is_empty()).then_some(value))
         };
         let time = text(headers, "x-amz-date").or_else(|| text(headers, "date"));
-        let (credential, signature, signed_headers) =
-            (parameter("Credential"), parameter("Signature"), parameter("SignedHeaders"));
+        let (credential, signature, signed_headers) = (
+            parameter("Credential"),
+            parameter("Signature"),
+            parameter("SignedHeaders"),
+        );
         let (Some(credential), Some(signature), Some(signed_headers), Some(time)) =
             (credential, signature, signed_headers, time)
         else {
             let mut lacks = String::new();
-            for (name, value) in [("Credential", credential), ("Signature", signature), ("SignedHeaders", signed_headers)] {
+            for (name, value) in [
+                ("Credential", credential),
+                ("Signature", signature),
+                ("SignedHeaders", signed_headers),
+            ] {
                 if value.is_none() {
                     lacks += &format!("Authorization header requires '{name}' parameter. ");
                 }
@@ -134,7 +148,18 @@ impl<'a> Claim<'a> {
             )));
         };
         let scope = &credential[key_id.len() + 1..];
-        Ok(Claim { key_id, scope, date, region, service, terminator, signed_headers, signature, time, at })
+        Ok(Claim {
+            key_id,
+            scope,
+            date,
+            region,
+            service,
+            terminator,
+            signed_headers,
+            signature,
+            time,
+            at,
+        })
     }
 
     fn in_time(&self, now: Millis) -> Result<(), Refusal> {
@@ -158,10 +183,16 @@ impl<'a> Claim<'a> {
     fn in_scope(&self, meant: &Meant<'_>) -> Result<(), Refusal> {
         let mut wrong = Vec::new();
         if self.region != meant.region {
-            wrong.push(format!("Credential should be scoped to a valid region, not '{}'.", self.region));
+            wrong.push(format!(
+                "Credential should be scoped to a valid region, not '{}'.",
+                self.region
+            ));
         }
         if self.service != meant.service {
-            wrong.push(format!("Credential should be scoped to correct service: '{}'.", meant.service));
+            wrong.push(format!(
+                "Credential should be scoped to correct service: '{}'.",
+                meant.service
+            ));
         }
         if self.terminator != TERMINATOR {
             wrong.push(format!(
@@ -176,7 +207,11 @@ impl<'a> Claim<'a> {
                 self.date, self.time
             ));
         }
-        if wrong.is_empty() { Ok(()) } else { Err(mismatch(&wrong.join(" "))) }
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(mismatch(&wrong.join(" ")))
+        }
     }
 }
 
@@ -186,13 +221,16 @@ fn signature(secret: &str, claim: &Claim<'_>, canonical_request: &str) -> Hmac<S
     let first = format!("AWS4{secret}").into_bytes();
     let key = [claim.date, claim.region, claim.service, claim.terminator]
         .iter()
-        .fold(first, |key, part| keyed(&key, part).finalize().into_bytes().to_vec());
+        .fold(first, |key, part| {
+            keyed(&key, part).finalize().into_bytes().to_vec()
+        });
     keyed(&key, &to_sign)
 }
 
 fn keyed(key: &[u8], text: &str) -> Hmac<Sha256> {
     // A key of any length will do, so this cannot fail; the empty one never verifies anything of use.
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()));
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()));
     mac.update(text.as_bytes());
     mac
 }
@@ -206,7 +244,12 @@ fn canonical_request(request: &Request<Bytes>, signed_headers: &str) -> String {
         canonical_query(uri.query().unwrap_or_default())
     );
     for name in signed_headers.split(';') {
-        let values: Vec<String> = request.headers().get_all(name).iter().map(|value| trimmed(value.as_bytes())).collect();
+        let values: Vec<String> = request
+            .headers()
+            .get_all(name)
+            .iter()
+            .map(|value| trimmed(value.as_bytes()))
+            .collect();
         let mut value = values.join(",");
         // In process nobody has turned the address into a header yet.
         if name == HOST.as_str() && values.is_empty() {
@@ -214,7 +257,10 @@ fn canonical_request(request: &Request<Bytes>, signed_headers: &str) -> String {
         }
         canonical += &format!("{name}:{value}\n");
     }
-    canonical += &format!("\n{signed_headers}\n{}", hex::encode(Sha256::digest(request.body())));
+    canonical += &format!(
+        "\n{signed_headers}\n{}",
+        hex::encode(Sha256::digest(request.body()))
+    );
     canonical
 }
 
@@ -227,7 +273,10 @@ fn trimmed(value: &[u8]) -> String {
 /// Dots and doubled slashes resolved, then encoded once more than it came (S3 alone does neither).
 fn canonical_path(path: &str) -> String {
     let mut segments = Vec::new();
-    for segment in path.split('/').filter(|segment| !matches!(*segment, "" | ".")) {
+    for segment in path
+        .split('/')
+        .filter(|segment| !matches!(*segment, "" | "."))
+    {
         if segment == ".." {
             segments.pop();
         } else {
@@ -252,7 +301,10 @@ fn canonical_query(query: &str) -> String {
         .map(|(name, value)| (encoded(name), encoded(value)))
         .collect();
     pairs.sort();
-    let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let pairs: Vec<String> = pairs
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     pairs.join("&")
 }
 
@@ -264,10 +316,16 @@ fn instant(text: &str) -> Option<Millis> {
         return None;
     }
     let month = Month::try_from(date[4..6].parse::<u8>().ok()?).ok()?;
-    let day = Date::from_calendar_date(date[..4].parse().ok()?, month, date[6..].parse().ok()?).ok()?;
-    let [hour, minute, second] = [&time[..2], &time[2..4], &time[4..]].map(|part| part.parse().unwrap_or(u8::MAX));
-    let moment = day.with_time(Time::from_hms(hour, minute, second).ok()?).assume_utc();
-    u64::try_from(moment.unix_timestamp()).ok()?.checked_mul(1000)
+    let day =
+        Date::from_calendar_date(date[..4].parse().ok()?, month, date[6..].parse().ok()?).ok()?;
+    let [hour, minute, second] =
+        [&time[..2], &time[2..4], &time[4..]].map(|part| part.parse().unwrap_or(u8::MAX));
+    let moment = day
+        .with_time(Time::from_hms(hour, minute, second).ok()?)
+        .assume_utc();
+    u64::try_from(moment.unix_timestamp())
+        .ok()?
+        .checked_mul(1000)
 }
 
 fn basic(at: Millis) -> String {
@@ -275,12 +333,19 @@ fn basic(at: Millis) -> String {
     let moment = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let (year, month, day) = moment.to_calendar_date();
     let (hour, minute, second) = moment.to_hms();
-    format!("{year:04}{:02}{day:02}T{hour:02}{minute:02}{second:02}Z", u8::from(month))
+    format!(
+        "{year:04}{:02}{day:02}T{hour:02}{minute:02}{second:02}Z",
+        u8::from(month)
+    )
 }
 
 /// The refusal of a request nobody signed.
 pub(super) fn unsigned() -> Refusal {
-    refuse(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+    refuse(
+        403,
+        "MissingAuthenticationToken",
+        "Request is missing Authentication Token",
+    )
 }
 
 fn incomplete(message: &str) -> Refusal {
@@ -292,7 +357,11 @@ fn mismatch(message: &str) -> Refusal {
 }
 
 fn refuse(status: u16, code: &'static str, message: &str) -> Refusal {
-    Refusal { code, message: message.to_owned(), status }
+    Refusal {
+        code,
+        message: message.to_owned(),
+        status,
+    }
 }
 
 #[cfg(test)]
@@ -304,25 +373,37 @@ mod tests {
     /// AWS's own test suite, whose requests are not all ones an HTTP library would build: paths and headers are taken as they are.
     #[test]
     fn the_published_test_suite_verifies() {
-        let suite: Value = serde_json::from_str(include_str!("../../../tests/fixtures/sigv4.json")).unwrap();
+        let suite: Value =
+            serde_json::from_str(include_str!("../../../tests/fixtures/sigv4.json")).unwrap();
         let secret = suite["secret_access_key"].as_str().unwrap();
         for case in suite["cases"].as_array().unwrap() {
             let part = |name: &str| case[name].as_str().unwrap();
-            let (path, query) = part("target").split_once('?').unwrap_or((part("target"), ""));
+            let (path, query) = part("target")
+                .split_once('?')
+                .unwrap_or((part("target"), ""));
             let mut request = Request::builder().method(part("method")).uri("/");
             for header in case["headers"].as_array().unwrap() {
                 // No HTTP library folds a header over lines any more.
-                request = request.header(header[0].as_str().unwrap(), header[1].as_str().unwrap().replace('\n', " "));
+                request = request.header(
+                    header[0].as_str().unwrap(),
+                    header[1].as_str().unwrap().replace('\n', " "),
+                );
             }
             let request = request.header("authorization", part("authorization"));
-            let request = request.body(Bytes::copy_from_slice(part("body").as_bytes())).unwrap();
+            let request = request
+                .body(Bytes::copy_from_slice(part("body").as_bytes()))
+                .unwrap();
             let claim = Claim::read(request.headers()).unwrap();
             let canonical = canonical_request(&request, claim.signed_headers).replacen(
                 "\n/\n\n",
                 &format!("\n{}\n{}\n", canonical_path(path), canonical_query(query)),
                 1,
             );
-            let signature = hex::encode(signature(secret, &claim, &canonical).finalize().into_bytes());
+            let signature = hex::encode(
+                signature(secret, &claim, &canonical)
+                    .finalize()
+                    .into_bytes(),
+            );
             assert_eq!(signature, claim.signature, "{}:\n{canonical}", part("name"));
         }
     }
@@ -333,7 +414,10 @@ mod tests {
             ("/", "/"),
             ("/a/../..", "/"),
             ("//example//", "/example/"),
-            ("/2013-04-01/hostedzone/Z%2F1", "/2013-04-01/hostedzone/Z%252F1"),
+            (
+                "/2013-04-01/hostedzone/Z%2F1",
+                "/2013-04-01/hostedzone/Z%252F1",
+            ),
         ] {
             assert_eq!(canonical_path(path), expected, "{path}");
         }
@@ -343,7 +427,16 @@ mod tests {
     fn a_time_that_is_none_is_not_read() {
         assert_eq!(instant("20260801T000000Z"), Some(1_785_542_400_000));
         assert_eq!(basic(1_785_542_400_000), "20260801T000000Z");
-        for text in ["", "T", "Z", "20260801", "20261301T000000Z", "20260230T000000Z", "20260801T240000Z", "２０２６0801T000000Z"] {
+        for text in [
+            "",
+            "T",
+            "Z",
+            "20260801",
+            "20261301T000000Z",
+            "20260230T000000Z",
+            "20260801T240000Z",
+            "２０２６0801T000000Z",
+        ] {
             assert_eq!(instant(text), None, "{text}");
         }
     }
