@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::retry::ErrorKind;
 use bytes::Bytes;
 
 use super::fault::Loss;
@@ -61,8 +62,10 @@ impl HttpConnector for InProcess {
         match self.reply(request) {
             Err(error) => HttpConnectorFuture::ready(Err(error)),
             Ok(Ok(response)) => HttpConnectorFuture::ready(Ok(response)),
-            Ok(Err(Loss::Closed)) => HttpConnectorFuture::ready(Err(ConnectorError::io(
-                "the connection was closed".into(),
+            // As the SDK's own HTTP client names a connection that ends before its reply.
+            Ok(Err(Loss::Closed)) => HttpConnectorFuture::ready(Err(ConnectorError::other(
+                "the connection was closed before the reply".into(),
+                Some(ErrorKind::TransientError),
             ))),
             Ok(Err(Loss::Hung)) => HttpConnectorFuture::new(async {
                 tokio::time::sleep(HANG).await;

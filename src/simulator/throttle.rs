@@ -240,3 +240,87 @@ pub(super) fn refusal(call: &Call) -> Refusal {
         status,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+
+    use super::*;
+
+    /// Every row under calls at random times: never more than burst and refill allow, never fewer by one.
+    #[test]
+    fn each_category_follows_its_burst_and_refill_within_one_call() {
+        for (seed, limit) in LIMITS.iter().enumerate() {
+            let mut random = fastrand::Rng::with_seed(seed as u64);
+            let operation = |index: usize| {
+                let names = limit.operations;
+                names[index % names.len()]
+                    .replace('*', "DescribeAnything")
+                    .replace("DescribeDescribe", "Describe")
+            };
+            // The last row of a service catches what is left, so a reader's name would be another row's.
+            let operation = |index: usize| match (limit.service, limit.operations) {
+                ("elasticloadbalancing", ["*"]) => "CreateRule".to_owned(),
+                _ => operation(index),
+            };
+            let mut throttle = Throttle::new();
+            // What the bucket holds by exact arithmetic, in millionths.
+            let mut held = u128::from(limit.burst * TOKEN);
+            let mut now = 1_000_000;
+            let mut refused = 0;
+            for index in 0..usize::try_from(limit.burst).unwrap() * 3 + 50 {
+                let step = if index as u64 <= limit.burst {
+                    0
+                } else {
+                    random.u64(0..2_000_000 / limit.refill_thousandths)
+                };
+                now += step;
+                held = (held + u128::from(step * limit.refill_thousandths))
+                    .min(u128::from(limit.burst * TOKEN));
+                let call = Call {
+                    service: limit.service,
+                    operation: operation(index),
+                    input: Map::new(),
+                    principal: None,
+                    now,
+                };
+                let allowed = throttle.take(&call).is_ok();
+                assert_eq!(
+                    allowed,
+                    held >= u128::from(TOKEN),
+                    "call {index} of {limit:?}"
+                );
+                if allowed {
+                    held -= u128::from(TOKEN);
+                } else {
+                    refused += 1;
+                }
+                if index as u64 == limit.burst {
+                    assert!(!allowed, "the burst is larger than documented: {limit:?}");
+                }
+            }
+            assert!(refused > 1, "{limit:?}");
+        }
+    }
+
+    #[test]
+    fn one_bucket_does_not_empty_another_and_a_clock_set_back_fills_none() {
+        let mut throttle = Throttle::new();
+        let mut take = |operation: &str, now| {
+            let call = Call {
+                service: "monitoring",
+                operation: operation.to_owned(),
+                input: Map::new(),
+                principal: None,
+                now,
+            };
+            throttle.take(&call).is_ok()
+        };
+        assert_eq!((0..5).filter(|_| take("PutMetricAlarm", 10_000)).count(), 3);
+        assert!(take("DescribeAlarms", 10_000));
+        assert!(take("PutMetricData", 10_000));
+        assert!(!take("PutMetricAlarm", 9_000));
+        assert!(!take("PutMetricAlarm", 10_333));
+        assert!(take("PutMetricAlarm", 10_334));
+    }
+}

@@ -67,8 +67,18 @@ impl Server {
     }
 
     async fn admin(&self, method: &str, path: &str) -> (String, Value) {
-        let request =
-            format!("{method} /_simulator/{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        self.own(method, path, "").await
+    }
+
+    pub async fn put(&self, path: &str, body: &str) -> (String, Value) {
+        self.own("PUT", path, body).await
+    }
+
+    async fn own(&self, method: &str, path: &str, body: &str) -> (String, Value) {
+        let length = body.len();
+        let request = format!(
+            "{method} /_simulator/{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
         let reply = self.raw(request.as_bytes()).await;
         let status = reply.lines().next().unwrap().to_owned();
         let body = reply.split_once("\r\n\r\n").unwrap().1;

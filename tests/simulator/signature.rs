@@ -18,7 +18,12 @@ const REQUESTS: [(&str, &str, &str, &[u8]); 3] = [
         "",
         b"\xa0",
     ),
-    ("sts", "/", "", b"Action=GetCallerIdentity&Version=2011-06-15"),
+    (
+        "sts",
+        "/",
+        "",
+        b"Action=GetCallerIdentity&Version=2011-06-15",
+    ),
 ];
 
 fn unsigned((_, path, target, body): (&str, &str, &str, &'static [u8])) -> Request<Bytes> {
