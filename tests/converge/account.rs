@@ -70,22 +70,22 @@ impl Account {
 
     /// `reconciler reconcile`, with every step that was applied.
     pub async fn reconcile(&self) -> (Outcome, Vec<String>) {
+        self.reconcile_within(Duration::from_secs(1800)).await
+    }
+
+    /// The same with another deadline.
+    pub async fn reconcile_within(&self, deadline: Duration) -> (Outcome, Vec<String>) {
         let mut steps = Vec::new();
-        let outcome = converge(
-            &self.aws,
-            &self.spec,
-            Duration::from_secs(1800),
-            |progress| {
-                if let Progress::Applied { step, error } = progress {
-                    steps.push(format!(
-                        "{} {}{}",
-                        step.call.operation(),
-                        step.subject.name,
-                        error.clone().unwrap_or_default()
-                    ));
-                }
-            },
-        );
+        let outcome = converge(&self.aws, &self.spec, deadline, |progress| {
+            if let Progress::Applied { step, error } = progress {
+                steps.push(format!(
+                    "{} {}{}",
+                    step.call.operation(),
+                    step.subject.name,
+                    error.clone().unwrap_or_default()
+                ));
+            }
+        });
         let outcome = outcome.await;
         (outcome, steps)
     }
