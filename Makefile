@@ -3,7 +3,7 @@ MANIFEST ?= manifests/development.yaml
 RECONCILER = cargo run --quiet --bin reconciler --
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check test demo bless validate plan reconcile
+.PHONY: help install build check test demo image image-test demo-image bless validate plan reconcile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,16 @@ test: install ## everything that is fast, the demo among it
 
 demo: install build ## the whole thing on this machine: an empty account, a converged one, a token on chain, drift healed (KEEP=1 leaves it running)
 	@scripts/demo.py $(if $(KEEP),--keep)
+
+image: ## build the container image with docker, podman or buildah, whichever is there; podman is installed where none is
+	@scripts/image/build.sh
+
+image-test: install image ## run the image as ECS would, with a real Redis and chain; prints size, start time and memory, writes the SBOM
+	@scripts/image/test.py
+
+demo-image: install build image ## the demo with the image's own files for the tasks and the reconciler
+	@scripts/image/unpack.sh
+	@DEMO_BINARIES=target/image/bin scripts/demo.py
 
 bless: ## rewrite the expected texts of the reconciler's tests; their diff is the review
 	BLESS=1 cargo nextest run --locked --test reconciler
