@@ -1,6 +1,6 @@
 # Every target is one command; `make` alone lists them.
 MANIFEST ?= manifests/development.yaml
-RECONCILER = cargo run --quiet --bin reconciler --
+RECONCILER ?= cargo run --quiet --bin reconciler --
 
 .DEFAULT_GOAL := help
 .PHONY: help install build check test demo image image-test demo-image bless validate plan reconcile
