@@ -3,7 +3,7 @@ MANIFEST ?= manifests/development.yaml
 RECONCILER ?= cargo run --quiet --bin reconciler --
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check test demo image image-test demo-image bless validate plan reconcile
+.PHONY: help install build check test demo image image-test demo-image docs-test diagram bless validate plan reconcile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ image-test: install image ## run the image as ECS would, with a real Redis and c
 demo-image: install build image ## the demo with the image's own files for the tasks and the reconciler
 	@scripts/image/unpack.sh
 	@DEMO_BINARIES=target/image/bin scripts/demo.py
+
+docs-test: install build ## run every command of README.md and docs/ against the simulated AWS, a real Redis and a real chain
+	@scripts/docs.py
+
+diagram: ## draw docs/*.mmd as the .svg beside them (needs Debian's chromium)
+	@scripts/diagram/render.sh
 
 bless: ## rewrite the expected texts of the reconciler's tests; their diff is the review
 	BLESS=1 cargo nextest run --locked --test reconciler
