@@ -1,14 +1,16 @@
 # Every target is one command; `make` alone lists them.
 MANIFEST ?= manifests/development.yaml
 RECONCILER ?= cargo run --quiet --bin reconciler --
+# Does nothing when these versions are there. Debug builds: they are quicker to make, and check in seconds all the same.
+CARGO_TOOLS = cargo install --quiet --locked --debug --root target/tools cargo-deny@0.20.2 cargo-machete@0.9.2
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check test demo image image-test demo-image docs-test diagram bless validate plan reconcile
+.PHONY: help install build check lint supply-chain advisories test demo image image-test demo-image generate docs-test diagram bless validate plan reconcile
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: ## install what building, testing and the demo need (Redis, anvil, solc, boto3); nothing when all is there
+install: ## install what building, testing and the demo need (Redis, anvil, solc, boto3, AWS CLI); nothing when all is there
 	@scripts/install.sh
 
 build: ## build the three programs
@@ -18,6 +20,18 @@ check: ## formatting, lints and the documentation's links
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --quiet
+
+lint: ## the Dockerfile, shell scripts, YAML, Python and this file
+	@scripts/lint.sh
+
+supply-chain: ## licences, sources, banned, doubled and unused crates (deny.toml)
+	@$(CARGO_TOOLS)
+	target/tools/bin/cargo-deny --locked check bans licenses sources
+	target/tools/bin/cargo-machete --skip-target-dir
+
+advisories: ## known faults of the crates; fetches the RustSec database from GitHub, so .ci/run, which works without it, leaves it out
+	@$(CARGO_TOOLS)
+	target/tools/bin/cargo-deny --locked check advisories
 
 test: install ## everything that is fast, the demo among it
 	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest@0.9.143
@@ -34,7 +48,12 @@ image-test: install image ## run the image as ECS would, with a real Redis and c
 
 demo-image: install build image ## the demo with the image's own files for the tasks and the reconciler
 	@scripts/image/unpack.sh
-	@DEMO_BINARIES=target/image/bin scripts/demo.py
+	@LOCAL_BINARIES=target/image/bin scripts/demo.py
+
+generate: build ## rewrite what is made from the table of settings: .env.production and a part of docs/deployment.md
+	target/debug/contracts-api settings --output env >.env.production
+	target/debug/contracts-api settings --output markdown >target/settings.md
+	sed -i -e '/^<!-- settings: /,/^<!-- .settings -->/{//!d}' -e '/^<!-- settings: /r target/settings.md' docs/deployment.md
 
 docs-test: install build ## run every command of README.md and docs/ against the simulated AWS, a real Redis and a real chain
 	@scripts/docs.py

@@ -18,16 +18,17 @@ import urllib.error
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path[:0] = [os.path.join(ROOT, "scripts"), os.path.join(ROOT, "target", "tools", "sbom"),
-                os.path.join(ROOT, "target", "tools", "python")]
-os.chdir(ROOT)
+sys.path[:0] = [os.path.join(ROOT, "scripts"), os.path.join(ROOT, "target", "tools", "sbom")]
 
-import demo  # noqa: E402
 from layers import Image  # noqa: E402
+from local import story as told  # noqa: E402
+from local.environment import deploy_contracts, parameter_values, start_chain, start_redis, CHAIN_ID  # noqa: E402
 from local.processes import Failure, free_port, until  # noqa: E402
 from sbom import bill  # noqa: E402
 
 MEGABYTE = 1_000_000
+# Anvil's third account, which only receives.
+RECIPIENT = "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc"
 SIZE_MAX, SIZE_WANTED = 200 * MEGABYTE, 30 * MEGABYTE
 # The task definition's stopTimeout: what comes after it is SIGKILL.
 STOP_SECONDS = 30
@@ -182,7 +183,7 @@ def check_service(story, container, node, key):
     engine("exec", container.name, *test)
     until("it is ready", 20, lambda: container.get("/health/ready")[0] == 200)
     model, keyed = f"image-{secrets.token_hex(4)}", {"x-api-key": key}
-    status, reply = container.get("/api/deployments", {"modelId": model, "userAddress": demo.RECIPIENT}, keyed)
+    status, reply = container.get("/api/deployments", {"modelId": model, "userAddress": RECIPIENT}, keyed)
     held(status == 202, f"POST /api/deployments: {status} {reply}")
     identifier = reply["data"]["requestId"]
 
@@ -209,9 +210,8 @@ def check_trust(story, image, variables):
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         container = Container(image, {**variables, "RPC_URL": f"https://localhost:{port}"})
         try:
-            wanted = "UnknownIssuer"
-            until(f"its log says {wanted}", 20, lambda: wanted in engine("logs", container.name).stdout + engine(
-                "logs", container.name).stderr)
+            wanted = "certificate that is not trusted"
+            until(f"its log says {wanted}", 20, lambda: wanted in logs(container))
         finally:
             container.remove()
             server.kill()
@@ -222,7 +222,7 @@ def check_trust(story, image, variables):
 def check_end(story, container, key):
     """SIGTERM with an idle connection, a half-sent request, and one whose rest comes after the signal."""
     story.begin("end")
-    body = json.dumps({"modelId": f"late-{secrets.token_hex(4)}", "userAddress": demo.RECIPIENT}).encode()
+    body = json.dumps({"modelId": f"late-{secrets.token_hex(4)}", "userAddress": RECIPIENT}).encode()
     head = (f"POST /api/deployments HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n").encode()
     address = ("127.0.0.1", container.port)
@@ -255,17 +255,17 @@ def tell(story, image):
     write_bill(story, saved, sha)
     check_help(story, image)
 
-    redis_url = demo.start_redis(story)
-    node = demo.start_chain(story)
-    addresses = demo.deploy_contracts(story, node)
+    redis_url = start_redis(story)
+    node = start_chain(story)
+    values = parameter_values(node, deploy_contracts(story, node), redis_url)
     key = secrets.token_urlsafe(24)
     variables = {
-        "CHAIN_ID": str(demo.CHAIN_ID),
-        "DEPLOYER_PRIVATE_KEY": demo.DEPLOYER_KEY,
-        "TOKEN_MANAGER_ADDRESS": addresses["TokenManager"],
-        "MODEL_REGISTRY_ADDRESS": addresses["ModelRegistry"],
-        "RPC_URL": node.url,
-        "REDIS_URL": redis_url,
+        "CHAIN_ID": str(CHAIN_ID),
+        "DEPLOYER_PRIVATE_KEY": values["deployer_key"],
+        "TOKEN_MANAGER_ADDRESS": values["token_manager_address"],
+        "MODEL_REGISTRY_ADDRESS": values["model_registry_address"],
+        "RPC_URL": values["rpc_endpoint"],
+        "REDIS_URL": values["redis_url"],
         "API_KEYS": "image-test:" + hashlib.sha256(key.encode()).hexdigest(),
     }
     check_trust(story, image, variables)
@@ -293,26 +293,11 @@ def tell(story, image):
         story.say(f"{figure} (target {target}: {'met' if met else 'MISSED'})")
 
 
-def main():
-    image = engine_image()
-    os.makedirs("target", exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="image-test-", dir="target") as directory:
-        story = demo.Story(os.path.abspath(directory))
-        try:
-            tell(story, image)
-            return 0
-        except Failure as failure:
-            print(f"{story.clock()}  {story.step}: failed: {failure}", file=sys.stderr)
-            return 1
-        finally:
-            story.processes.stop({})
-
-
-def engine_image():
-    script = ". scripts/image/engine.sh; need_runner; image_name"
-    return subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, check=True,
+def image_name():
+    script = ". scripts/image/engine.sh; image_name"
+    return subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, check=True, cwd=ROOT,
                           timeout=300).stdout.strip()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told.run("image-test", lambda story: tell(story, image_name())))

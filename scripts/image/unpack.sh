@@ -1,7 +1,7 @@
 #!/bin/sh
 # Unpacks the image into target/image/root and makes target/image/bin, whose programs run from there with the image's own
 # loader and libraries; the simulator, which is no part of the image, is linked from target/debug. So
-# `DEMO_BINARIES=target/image/bin scripts/demo.py` runs what the image holds without an engine.
+# `LOCAL_BINARIES=target/image/bin scripts/demo.py` runs what the image holds without an engine.
 set -eu
 cd "$(dirname "$0")/../.."
 . scripts/image/engine.sh

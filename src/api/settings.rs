@@ -5,6 +5,7 @@
 //! and a mistake is often a secret in the wrong place.
 
 mod read;
+pub mod render;
 pub mod table;
 
 use super::auth::ApiKeys;

@@ -2,8 +2,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use clap::{Parser, Subcommand};
-use contracts::api::settings::{Absent, Settings, TABLE, environment, listen_address};
+use clap::{Parser, Subcommand, ValueEnum};
+use contracts::api::settings::{Settings, environment, listen_address, render};
 use contracts::api::{self, auth};
 use contracts::{shutdown, telemetry};
 use std::io::Read as _;
@@ -43,7 +43,18 @@ enum Command {
         name: String,
     },
     /// Print every setting: name, default, whether it is secret, meaning
-    Settings,
+    Settings {
+        /// For reading, as an environment file to fill in, or as a table for documents
+        #[arg(long, default_value = "text")]
+        output: Output,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Output {
+    Text,
+    Env,
+    Markdown,
 }
 
 fn main() -> ExitCode {
@@ -60,8 +71,12 @@ fn main() -> ExitCode {
         None | Some(Command::Serve) => in_runtime(serve()),
         Some(Command::Healthcheck) => in_runtime(healthcheck()),
         Some(Command::HashKey { name }) => hash_key(&name),
-        Some(Command::Settings) => {
-            print_settings();
+        Some(Command::Settings { output }) => {
+            match output {
+                Output::Text => print!("{}", render::text()),
+                Output::Env => print!("{}", render::environment()),
+                Output::Markdown => print!("{}", render::markdown()),
+            }
             ExitCode::SUCCESS
         }
     }
@@ -217,20 +232,4 @@ fn hash_key(name: &str) -> ExitCode {
     };
     key.zeroize();
     code
-}
-
-fn print_settings() {
-    for setting in TABLE {
-        let default = match setting.absent {
-            Absent::Refused => "required".to_string(),
-            Absent::Default("") => "default: empty".to_string(),
-            Absent::Default(value) => format!("default: {value}"),
-            Absent::Derived(rule) => format!("default: {rule}"),
-        };
-        let secret = if setting.secret { ", secret" } else { "" };
-        println!(
-            "{} ({default}{secret})\n    {}",
-            setting.name, setting.meaning
-        );
-    }
 }

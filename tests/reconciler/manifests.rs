@@ -1,6 +1,7 @@
 //! Manifests → problems: where they are, what they say, and that they come all at once.
 
-use contracts::api::settings::{Absent, TABLE};
+use contracts::api::settings::{Settings, TABLE};
+use contracts::reconciler::desired::desired;
 use contracts::reconciler::manifest::{Manifest, Problem};
 use contracts::reconciler::spec::Spec;
 
@@ -32,21 +33,28 @@ fn with(line: &str, replacement: &str) -> String {
     DEVELOPMENT.replace(line, replacement)
 }
 
-#[test]
-fn every_committed_manifest_is_believed() {
+/// Name and text of every manifest the product is deployed from.
+fn committed() -> Vec<(String, String)> {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests");
-    let files: Vec<_> = std::fs::read_dir(directory)
+    let paths = std::fs::read_dir(directory)
         .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .map(|entry| entry.unwrap().path());
+    let files: Vec<_> = paths
+        .map(|path| {
+            (
+                path.display().to_string(),
+                std::fs::read_to_string(&path).unwrap(),
+            )
+        })
         .collect();
     assert!(!files.is_empty());
-    for file in files {
-        assert_eq!(
-            printed(&std::fs::read_to_string(&file).unwrap()),
-            "",
-            "{}",
-            file.display()
-        );
+    files
+}
+
+#[test]
+fn every_committed_manifest_is_believed() {
+    for (file, text) in committed() {
+        assert_eq!(printed(&text), "", "{file}");
     }
 }
 
@@ -187,43 +195,58 @@ fn a_problem_in_json_has_its_file_line_and_column() {
 
 /// The two programs share no code; what ECS injects and what the API reads must agree all the same.
 #[test]
-fn every_variable_of_the_manifest_is_a_setting_of_the_api_and_none_it_needs_is_missing() {
-    let spec = crate::world::spec();
-    let setting = |name: &String| TABLE.iter().find(|setting| setting.name == name);
-    for name in spec.task.environment.keys() {
-        assert!(
-            setting(name).is_some_and(|setting| !setting.secret),
-            "{name} is a plain setting"
+fn what_every_manifest_gives_the_container_starts_the_api_where_the_balancer_looks_for_it() {
+    for (file, text) in committed() {
+        let spec = Spec::believe(&Manifest::parse(&file, &text).unwrap()).unwrap();
+        let resources = desired(&spec);
+        let container = resources.task_definition.container;
+        for name in container.environment.keys() {
+            assert!(
+                TABLE.iter().any(|s| s.name == name && !s.secret),
+                "{file}: {name} is a plain setting"
+            );
+        }
+        for name in container.secrets.keys() {
+            assert!(
+                TABLE.iter().any(|s| s.name == name),
+                "{file}: {name} is a setting"
+            );
+        }
+        for setting in TABLE.iter().filter(|setting| setting.secret) {
+            let name = setting.name;
+            assert!(
+                container.secrets.contains_key(name),
+                "{file}: {name} is given as a secret"
+            );
+        }
+        let settings = Settings::read(|name| {
+            let secret = || container.secrets.get(name).map(|_| secret_value(name));
+            let value = container.environment.get(name).cloned().or_else(secret);
+            value.map(Ok)
+        })
+        .unwrap_or_else(|problems| panic!("{file}: {problems:?}"));
+        let listen = settings.listen;
+        assert!(listen.ip().is_unspecified(), "{file}: {listen}");
+        let ports = [container.port, resources.target_group.port];
+        assert_eq!(ports, [i32::from(listen.port()); 2], "{file}");
+        let path = resources.target_group.health_check.path;
+        assert_eq!(path, "/health", "{file}: the API's route for balancers");
+        assert_eq!(
+            container.health_command,
+            ["contracts-api", "healthcheck"],
+            "{file}"
         );
     }
-    for name in spec.task.secrets.keys() {
-        assert!(setting(name).is_some(), "{name} is a setting");
+}
+
+/// A valid value for a secret whose real one only AWS has.
+fn secret_value(name: &str) -> String {
+    match name {
+        "DEPLOYER_PRIVATE_KEY" => format!("0x{}", "1".repeat(64)),
+        "TOKEN_MANAGER_ADDRESS" | "MODEL_REGISTRY_ADDRESS" => format!("0x{}", "1".repeat(40)),
+        "RPC_URL" => "https://node.example/key".into(),
+        "REDIS_URL" => "rediss://cache.example:6379".into(),
+        "API_KEYS" => format!("web:{}", "a".repeat(64)),
+        other => panic!("no example of {other}"),
     }
-    for setting in TABLE {
-        let (plain, secret) = (
-            spec.task.environment.contains_key(setting.name),
-            spec.task.secrets.contains_key(setting.name),
-        );
-        assert!(
-            !setting.secret || secret,
-            "{} is given as a secret",
-            setting.name
-        );
-        assert!(
-            setting.absent != Absent::Refused || plain || secret,
-            "{} is given",
-            setting.name
-        );
-    }
-    let port = TABLE
-        .iter()
-        .find(|setting| setting.name == "PORT")
-        .unwrap()
-        .absent;
-    assert_eq!(
-        port,
-        Absent::Default("3001"),
-        "the image's own port is the manifest's"
-    );
-    assert_eq!((spec.port, spec.health.path.as_str()), (3001, "/health"));
 }

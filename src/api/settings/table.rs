@@ -1,4 +1,4 @@
-//! The one list of settings: name, default, meaning, and whether it is secret. Documents and templates are made from it.
+//! The one list of settings: name, default, meaning, and whether it is secret. Documents and templates are made from it, by [`render`](super::render).
 
 /// One setting, as a person reads about it.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +64,7 @@ pub const TABLE: &[Setting] = &[
     },
     derived(
         "NETWORK_NAME",
-        "by CHAIN_ID: 1 mainnet, 11155111 sepolia, else chain-<id>",
+        "by CHAIN_ID: 1 mainnet, 11155111 sepolia, else chain- and the id",
         "shown in tokenDetails.network",
     ),
     plain(

@@ -83,6 +83,9 @@ pub enum Fault {
     /// No connection.
     #[error("could not be reached")]
     Unreachable,
+    /// A certificate that no known authority signed, or for another name: a proxy between, or a wrong URL.
+    #[error("presented a certificate that is not trusted")]
+    Untrusted,
     /// An HTTP status instead of an answer.
     #[error("answered with HTTP status {0}")]
     Status(u16),
@@ -249,9 +252,31 @@ fn fault_of(error: &reqwest::Error) -> Fault {
         Fault::TimedOut
     } else if error.is_decode() || error.is_body() {
         Fault::Garbled
+    } else if causes(error).any(|cause| {
+        matches!(
+            cause.downcast_ref(),
+            Some(rustls::Error::InvalidCertificate(_))
+        )
+    }) {
+        Fault::Untrusted
     } else {
         Fault::Unreachable
     }
+}
+
+/// The sources of an error; an `io::Error` gives what it wraps and not that error's source.
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        match error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+        {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        }
+    })
 }
 
 /// The beginning of a node's message, on one line, without any part of the endpoint's URL that could be a key.
@@ -282,7 +307,38 @@ fn read<T: DeserializeOwned>(method: &'static str, reply: Reply) -> Result<T, Rp
 
 #[cfg(test)]
 mod tests {
-    use super::presentable;
+    use super::*;
+    use std::sync::Arc;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn a_certificate_nobody_knows_is_told_from_a_node_that_is_away() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["localhost".to_string()]).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let server = rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let accepting = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let _ = acceptor.accept(stream).await;
+        });
+        let url = Secret::new(format!("https://localhost:{port}"));
+        let rpc = Rpc::new(vec![url], 1).unwrap();
+        let ask = async || rpc.request::<Value>("eth_blockNumber", json!([])).await;
+        let fault = |answer| match answer {
+            Err(RpcError::Unanswered { fault, .. }) => fault,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(fault(ask().await), Fault::Untrusted);
+        accepting.await.unwrap();
+        assert_eq!(fault(ask().await), Fault::Unreachable);
+    }
 
     #[test]
     fn a_nodes_message_is_shown_without_the_key_in_its_url() {
