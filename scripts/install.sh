@@ -3,6 +3,7 @@
 # tests/contracts (anvil, solc), boto3 and the AWS CLI in target/tools/python; as `install.sh lint` only the linters, in
 # target/tools/lint. May be run at any time; says nothing when there is nothing to do. Touches nothing outside this
 # directory except by apt-get, and that only for what is missing.
+set -eu
 cd "$(dirname "$0")/.."
 
 fail() {
