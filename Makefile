@@ -44,6 +44,7 @@ image: ## build the container image with docker, podman or buildah, whichever is
 	@scripts/image/build.sh
 
 image-test: install image ## run the image as ECS would, with a real Redis and chain; prints size, start time and memory, writes the SBOM
+	@scripts/install.sh sbom
 	@scripts/image/test.py
 
 demo-image: install build image ## the demo with the image's own files for the tasks and the reconciler
@@ -58,7 +59,7 @@ generate: build ## rewrite what is made from the table of settings: .env.product
 docs-test: install build ## run every command of README.md and docs/ against the simulated AWS, a real Redis and a real chain
 	@scripts/docs.py
 
-diagram: ## draw docs/*.mmd as the .svg beside them (needs Debian's chromium)
+diagram: ## draw docs/*.mmd as the .svg beside them, with Mermaid in Debian's Chromium
 	@scripts/diagram/render.sh
 
 bless: ## rewrite the expected texts of the reconciler's tests; their diff is the review
