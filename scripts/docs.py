@@ -94,7 +94,8 @@ def command(block, directory):
         file.write("\n" * (block.line - 1) + "\n".join(block.lines) + "\n")
     kept = f"{directory}/{block.file}.variables"
     each = 'touch "$0"; . "$0"; '
-    run_it = 'exec node "$1"' if block.language == "js" else 'set -a; . "$1"; export -p >"$0"'
+    told = """set -E; trap 'echo "line $LINENO ended with $?: $BASH_COMMAND"' ERR; """
+    run_it = 'exec node "$1"' if block.language == "js" else told + 'set -a; . "$1"; export -p >"$0"'
     return ["bash", "-euo", "pipefail", "-c", each + run_it, kept, source]
 
 
@@ -106,17 +107,21 @@ def run_block(block, directory, work, variables):
                              start_new_session=True)
     try:
         printed, _ = child.communicate(timeout=BLOCK_SECONDS_MAX)
+        problem = f"ended with status {child.returncode}" if child.returncode else None
     except subprocess.TimeoutExpired:
-        raise Failure(f"{place}: not done after {BLOCK_SECONDS_MAX} s") from None
+        os.killpg(child.pid, signal.SIGKILL)
+        printed, _ = child.communicate()
+        problem = f"not done after {BLOCK_SECONDS_MAX} s"
     finally:
+        # Also what a block left running, and what runs when this process is told to end.
         try:
             os.killpg(child.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
         child.wait()
     shown = "\n".join(["", *block.lines, "--- printed", printed.rstrip()]).replace("\n", "\n    ")
-    if child.returncode != 0:
-        raise Failure(f"{place}: ended with status {child.returncode}{shown}")
+    if problem:
+        raise Failure(f"{place}: {problem}{shown}")
     absent = blocks.missing(block.expected or [], printed)
     if absent is not None:
         raise Failure(f"{place}: did not print {absent!r} where the document shows it{shown}")

@@ -1,6 +1,6 @@
 //! What the documents list, compared in both directions with the source.
 
-use crate::{between, prose, read, sources};
+use crate::{between, prose, read, sources, spans};
 use contracts::reconciler::desired::desired;
 use contracts::reconciler::manifest::Manifest;
 use contracts::reconciler::spec::Spec;
@@ -22,10 +22,6 @@ fn rows(text: &str) -> Vec<Vec<String>> {
         cells.map(|cell| cell.trim().to_owned()).collect()
     })
     .collect()
-}
-
-fn spans(text: &str) -> impl Iterator<Item = &str> {
-    text.split('`').skip(1).step_by(2)
 }
 
 fn is_code(text: &str) -> bool {

@@ -67,6 +67,11 @@ fn between<'t>(text: &'t str, start: &str, end: &str) -> Vec<&'t str> {
         .collect()
 }
 
+/// What stands between backticks.
+fn spans(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
 /// All Rust files under a directory, as one text.
 fn sources(directory: &str) -> String {
     let mut left = vec![root().join(directory)];

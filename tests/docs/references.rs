@@ -1,6 +1,6 @@
 //! What the documents point at: links, anchors, files, targets of the Makefile.
 
-use crate::{between, documents, files, prose, read, root, target};
+use crate::{between, documents, files, prose, read, root, spans, target};
 use std::collections::BTreeSet;
 
 /// GitHub's anchor of a heading.
@@ -113,22 +113,12 @@ fn targets_of_make_are_there() {
     assert!(named.len() > 5, "{named:?}");
 }
 
-/// Code spans, and lines of command blocks that do not run.
+/// Code spans, and lines of command blocks whether they run or not.
 fn code(text: &str) -> Vec<String> {
-    let spans = prose(text);
-    let mut code: Vec<String> = between_pairs(&spans);
-    for block in between(text, "```sh", "\n```") {
-        code.extend(block.lines().skip(1).map(str::to_owned));
-    }
-    code
-}
-
-fn between_pairs(text: &str) -> Vec<String> {
-    text.split('`')
-        .skip(1)
-        .step_by(2)
-        .map(str::to_owned)
-        .collect()
+    let prose = prose(text);
+    let blocks = between(text, "```sh", "\n```");
+    let lines = blocks.into_iter().flat_map(|block| block.lines().skip(1));
+    spans(&prose).chain(lines).map(str::to_owned).collect()
 }
 
 #[test]
