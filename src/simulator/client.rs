@@ -85,10 +85,10 @@ impl HttpClient for InProcess {
     }
 }
 
-/// The simulation's clock, for a client's signatures: on another one they would be too old or too new.
+/// The clock a client in process signs by: on another one its signatures would be too old or too new.
 impl TimeSource for Simulator {
     fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(Simulator::now(self))
+        UNIX_EPOCH + Duration::from_millis(self.client_now())
     }
 }
 

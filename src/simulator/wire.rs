@@ -182,7 +182,7 @@ fn read(
     let meant = Meant {
         region: simulator.region(),
         service: dialect.service.name,
-        now: simulator.now(),
+        now: simulator.client_now(),
     };
     let key = signature::verify(request, &meant, |id| {
         simulator.with(|world, _| world.access_keys.iter().find(|key| key.id == id).cloned())
@@ -220,7 +220,7 @@ fn read(
         operation,
         input,
         principal: Some(key.principal),
-        now: meant.now,
+        now: simulator.now(),
     })
 }
 

@@ -308,3 +308,11 @@ impl aws_smithy_async::time::TimeSource for Epoch {
         SystemTime::UNIX_EPOCH
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_fast_simulation_believes_clients_on_a_usual_clock() {
+    let simulator = crate::at_speed(60);
+    let sts = aws_sdk_sts::Client::new(&in_process(&simulator));
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    sts.get_caller_identity().send().await.unwrap();
+}
