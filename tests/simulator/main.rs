@@ -17,6 +17,7 @@ mod ecr;
 mod faults;
 mod http;
 mod iam;
+mod journal;
 mod lag;
 mod limits;
 mod logs;
