@@ -252,7 +252,8 @@ fn elements(value: &Value) -> Option<&[Value]> {
     }
 }
 
-fn mismatch(member: &str, value: &Value, expected: &str) -> Refusal {
+/// The refusal of a value that is not of its member's type.
+pub(super) fn mismatch(member: &str, value: &Value, expected: &str) -> Refusal {
     let found = match value {
         Value::Null => "NULL_VALUE",
         Value::Bool(true) => "TRUE_VALUE",

@@ -12,6 +12,7 @@ mod cbor;
 mod json;
 mod query;
 mod service;
+mod shape;
 mod signature;
 mod xml;
 
@@ -215,6 +216,8 @@ fn read(
             "The request names no operation.",
         ));
     }
+    let text = matches!(dialect.protocol, Protocol::Query);
+    shape::check(dialect.service.name, &operation, &input, text)?;
     Ok(Call {
         service: dialect.service.name,
         operation,
