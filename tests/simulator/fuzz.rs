@@ -261,3 +261,284 @@ fn a_member_of_a_wrong_type_is_refused_as_such() {
         accepted[..accepted.len().min(30)].join("\n")
     );
 }
+
+/// A request that was valid once: any operation, any service, right types.
+fn valid(models: &[Model], random: &mut Rng) -> (&'static str, Request<Bytes>) {
+    let model = pick(random, models);
+    let operations = model.operations();
+    let operation = pick(random, &operations);
+    let protocol = *pick(random, &model.protocols());
+    let input = model
+        .input(operation)
+        .map_or(json!({}), |shape| model.random(shape, random, 0));
+    (model.signing, model.request(protocol, operation, &input))
+}
+
+/// Bytes changed, lost, doubled, or replaced by some that mean something to a parser.
+fn mutated(body: &[u8], random: &mut Rng) -> Vec<u8> {
+    let pieces: [&[u8]; 20] = [
+        b"",
+        b"{",
+        b"}",
+        b"[",
+        b"\"",
+        b"\\ud800",
+        b"\0",
+        b"\xff\xfe",
+        b"\xef\xbb\xbf",
+        b"1e999",
+        b"-",
+        b"null",
+        b"&",
+        b"=",
+        b"%",
+        b"%ff",
+        b".member.4294967295",
+        b".member.0",
+        b"\xbf",
+        b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
+    ];
+    let mut bytes = body.to_vec();
+    for _ in 0..random.usize(1..5) {
+        let from = random.usize(0..=bytes.len());
+        let to = (from + random.usize(0..12)).min(bytes.len());
+        match random.u8(0..4) {
+            0 if from < bytes.len() => bytes[from] = random.u8(..),
+            1 => drop(bytes.drain(from..to)),
+            2 => bytes.extend_from_within(from..to),
+            _ => drop(bytes.splice(from..from, pick(random, &pieces).iter().copied())),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn mutated_bodies_and_mixed_protocols_are_refused() {
+    let base = number("FUZZ_SEED", 1);
+    let models: Vec<Model> = Model::all().collect();
+    let names = [
+        "x-amz-target",
+        "content-type",
+        "content-encoding",
+        "smithy-protocol",
+        "host",
+        "x-amz-date",
+        "authorization",
+    ];
+    for seed in base..base + number("FUZZ_ROUNDS", 4) {
+        let mut random = Rng::with_seed(seed);
+        let simulator = simulator();
+        for _ in 0..500 {
+            let (service, mut request) = valid(&models, &mut random);
+            if random.u8(0..3) > 0 {
+                *request.body_mut() = mutated(request.body(), &mut random).into();
+            }
+            if random.u8(0..4) == 0 {
+                // The head of one protocol, the body of another.
+                *request.body_mut() = valid(&models, &mut random).1.into_body();
+            }
+            if random.u8(0..6) == 0 {
+                let paths = [
+                    "//",
+                    "/service/",
+                    "/service/x/operation/",
+                    "/service/Logs_20140328/operation/x/y",
+                    "/2013-04-01/hostedzone",
+                ];
+                *request.uri_mut() = pick(&mut random, &paths).parse().unwrap();
+            }
+            if random.u8(0..6) == 0 {
+                *request.method_mut() = pick(
+                    &mut random,
+                    &[Method::GET, Method::PUT, Method::DELETE, Method::HEAD],
+                )
+                .clone();
+            }
+            let other = valid(&models, &mut random).0;
+            let mut request = signed(
+                &simulator,
+                if random.u8(0..8) == 0 { other } else { service },
+                request,
+            );
+            if random.u8(0..4) == 0 {
+                let name: HeaderName = pick(&mut random, &names).parse().unwrap();
+                let old = request
+                    .headers()
+                    .get(&name)
+                    .map_or(Vec::new(), |value| value.as_bytes().to_vec());
+                if let Ok(value) = HeaderValue::from_bytes(&mutated(&old, &mut random)) {
+                    request.headers_mut().insert(name, value);
+                }
+            }
+            answered(&simulator, &request, &format!("seed {seed}"));
+        }
+    }
+}
+
+#[test]
+fn depth_size_and_odd_text_are_refused_by_name() {
+    let nested =
+        |open: &str, close: &str, depth| format!("{}{}", open.repeat(depth), close.repeat(depth));
+    let digits = "9".repeat(10_000);
+    let cases: [(&str, Protocol, Vec<u8>, &str); 16] = [
+        (
+            "ssm",
+            Protocol::Json,
+            format!("{{\"Name\":{}}}", nested("[", "]", 100_000)).into(),
+            "SerializationException",
+        ),
+        (
+            "ssm",
+            Protocol::Json,
+            nested("{\"Name\":", "}", 100_000).into(),
+            "SerializationException",
+        ),
+        (
+            "ssm",
+            Protocol::Json,
+            format!("{{\"MaxResults\":{digits}}}").into(),
+            "SerializationException",
+        ),
+        (
+            "ssm",
+            Protocol::Json,
+            b"{\"MaxResults\":1e999}".to_vec(),
+            "SerializationException",
+        ),
+        (
+            "ssm",
+            Protocol::Json,
+            b"{\"Name\":\"\xff\"}".to_vec(),
+            "SerializationException",
+        ),
+        (
+            "ssm",
+            Protocol::Json,
+            b"\xef\xbb\xbf{}".to_vec(),
+            "SerializationException",
+        ),
+        (
+            "monitoring",
+            Protocol::Cbor,
+            [&[0x81; 100_000][..], &[0]].concat(),
+            "SerializationException",
+        ),
+        (
+            "monitoring",
+            Protocol::Cbor,
+            b"\xa1\x61x\x9b\xff\xff\xff\xff\xff\xff\xff\xff".to_vec(),
+            "SerializationException",
+        ),
+        (
+            "monitoring",
+            Protocol::Cbor,
+            b"\x7b\xff\xff\xff\xff\xff\xff\xff\xff".to_vec(),
+            "SerializationException",
+        ),
+        // An integer past what JSON's 64 bits hold, a big number, not a number, bytes that are no UTF-8.
+        (
+            "monitoring",
+            Protocol::Cbor,
+            b"\xa1\x61x\x1b\xff\xff\xff\xff\xff\xff\xff\xff".to_vec(),
+            "SerializationException",
+        ),
+        (
+            "monitoring",
+            Protocol::Cbor,
+            b"\xa1\x61x\xc2\x49\x01\0\0\0\0\0\0\0\0".to_vec(),
+            "SerializationException",
+        ),
+        (
+            "monitoring",
+            Protocol::Cbor,
+            b"\xa1\x61x\xf9\x7e\x00".to_vec(),
+            "SerializationException",
+        ),
+        (
+            "monitoring",
+            Protocol::Cbor,
+            b"\xa1\x61x\x61\xff".to_vec(),
+            "SerializationException",
+        ),
+        (
+            "iam",
+            Protocol::Query,
+            format!("{}=1", nested("a.", "", 50_000)).into(),
+            "MalformedQueryString",
+        ),
+        (
+            "iam",
+            Protocol::Query,
+            b"Tags.member.99999999999=1".to_vec(),
+            "MalformedInput",
+        ),
+        (
+            "monitoring",
+            Protocol::Query,
+            b"MaxRecords=99999999999999999999".to_vec(),
+            "MalformedInput",
+        ),
+    ];
+    for (service, protocol, body, expected) in cases {
+        let model = Model::all().find(|model| model.signing == service).unwrap();
+        let operation = match service {
+            "ssm" => "DescribeParameters",
+            "monitoring" => "DescribeAlarms",
+            _ => "TagRole",
+        };
+        let simulator = simulator();
+        let mut request = model.request(protocol, operation, &json!({}));
+        let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+        *request.body_mut() = match protocol {
+            Protocol::Query => [request.body(), b"&RoleName=r&".as_slice(), &body]
+                .concat()
+                .into(),
+            _ => body.into(),
+        };
+        let reply = answered(&simulator, &signed(&simulator, service, request), &shown);
+        assert_eq!(
+            code(&reply),
+            expected,
+            "{service} {shown}: {}",
+            String::from_utf8_lossy(reply.body())
+        );
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_http_do_not_take_the_server_down() {
+    let seed = number("FUZZ_SEED", 1);
+    let mut random = Rng::with_seed(seed);
+    let server = Server::start().await;
+    let starts: [&[u8]; 8] = [
+        b"", b"\x16\x03\x01", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"POST / HTTP/1.1\r\n", b"GET /", b"POST /_simulator/faults HTTP/1.1\r\n",
+        b"PUT /_simulator/faults HTTP/1.1\r\ncontent-length: 9\r\n\r\n\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+    ];
+    for round in 0..200 {
+        let mut bytes = pick(&mut random, &starts).to_vec();
+        let noise = random.usize(0..300);
+        bytes.extend((0..noise).map(|_| random.u8(..)));
+        bytes.extend_from_slice(b"\r\n\r\n");
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        // The server may have closed already.
+        let _ = stream.write_all(&bytes).await;
+        let _ = stream.shutdown().await;
+        let mut reply = Vec::new();
+        let read = tokio::time::timeout(SLOW, stream.read_to_end(&mut reply)).await;
+        assert!(
+            read.is_ok(),
+            "seed {seed}, round {round}: no end to {bytes:x?}"
+        );
+        assert!(
+            reply.is_empty() || reply.starts_with(b"HTTP/1.1 4"),
+            "{}",
+            String::from_utf8_lossy(&reply)
+        );
+    }
+    assert_eq!(
+        server.admin("GET", "ready").await.1,
+        json!({ "ready": true })
+    );
+    server.stop().await;
+}

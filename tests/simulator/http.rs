@@ -42,7 +42,7 @@ impl Server {
         }
     }
 
-    fn address(&self) -> &str {
+    pub fn address(&self) -> &str {
         self.endpoint.trim_start_matches("http://")
     }
 
