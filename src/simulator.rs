@@ -12,6 +12,7 @@
 //! a named function of the owner (`elbv2::register_target`), never through its fields.
 
 pub mod account;
+pub mod acm;
 pub mod address;
 pub mod autoscaling;
 pub mod balancer;
@@ -19,6 +20,7 @@ pub mod call;
 pub mod certificate;
 pub mod client;
 pub mod cloudwatch;
+pub mod ec2;
 pub mod ecr;
 pub mod ecs;
 pub mod elbv2;
@@ -26,8 +28,11 @@ pub mod iam;
 pub mod live;
 pub mod logs;
 pub mod process;
+pub mod route53;
+pub mod secretsmanager;
 pub mod serve;
 pub mod servicediscovery;
+pub mod sns;
 pub mod ssm;
 pub mod sts;
 pub mod tag;
@@ -117,6 +122,11 @@ impl Simulator {
             "iam" => iam::answer(world, call),
             "sts" => sts::answer(world, call),
             "ecr" => ecr::answer(world, call),
+            "secretsmanager" => secretsmanager::answer(world, call),
+            "sns" => sns::answer(world, call),
+            "ec2" => ec2::answer(world, call),
+            "route53" => route53::answer(world, call),
+            "acm" => acm::answer(world, call),
             _ => Err(call.unknown_operation()),
         });
         let known = !matches!(
@@ -181,9 +191,9 @@ impl std::fmt::Debug for Simulator {
     }
 }
 
-/// AWS names every read of these services with one of five verbs.
+/// AWS names every read of these services with one of six verbs.
 fn mutates(operation: &str) -> bool {
-    !["Describe", "List", "Get", "Discover", "Filter"]
+    !["Describe", "List", "Get", "BatchGet", "Discover", "Filter"]
         .iter()
         .any(|verb| operation.starts_with(verb))
 }

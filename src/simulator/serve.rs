@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use super::{Simulator, ecs, elbv2, wire};
+use super::{Simulator, ecs, elbv2, sns, wire};
 
 /// An SDK client keeps about ten connections; a full demo has fewer than ten clients.
 const CONNECTIONS_MAX: usize = 256;
@@ -121,13 +121,14 @@ fn administer(simulator: &Simulator, method: &Method, path: &str) -> Response<By
         ("GET", "calls") => json!(simulator.calls()),
         ("GET", "tasks") => simulator.with(|world, _| ecs::tasks_report(world)),
         ("GET", "balancer") => simulator.with(|world, _| elbv2::balancer_report(world)),
+        ("GET", "messages") => simulator.with(|world, _| sns::messages_report(world)),
         ("DELETE", "calls") => {
             simulator.clear_calls();
             json!({})
         }
         _ => {
             let error = format!(
-                "no {method} /_simulator/{path}; there are GET ready, calls, tasks, balancer and DELETE calls"
+                "no {method} /_simulator/{path}; there are GET ready, calls, tasks, balancer, messages and DELETE calls"
             );
             return plain(StatusCode::NOT_FOUND, &json!({ "error": error }));
         }

@@ -11,6 +11,7 @@
 mod cbor;
 mod json;
 mod query;
+mod rest;
 mod service;
 mod xml;
 
@@ -24,7 +25,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::{Map, Value};
 
-use self::service::Service;
+use self::service::{Service, Style};
 use super::Simulator;
 use super::call::{Answer, Call, Refusal, SERIALIZATION, UNKNOWN_OPERATION};
 
@@ -67,7 +68,7 @@ enum Protocol {
     },
     /// The operation is in the path, the input in a CBOR body (Smithy RPC v2).
     Cbor { operation: String },
-    /// Operation and input are form fields; the reply is XML.
+    /// Operation and input are form fields, or (REST-XML) method and path; the reply is XML.
     Query,
 }
 
@@ -186,7 +187,8 @@ fn read(
             status: 403,
         });
     }
-    if request.method() != Method::POST {
+    let rest = dialect.service.style() == Some(Style::Rest);
+    if request.method() != Method::POST && !rest {
         let message = format!(
             "{} is not a method of this endpoint: use POST.",
             request.method()
@@ -202,6 +204,7 @@ fn read(
     let (operation, input): (String, Map<String, Value>) = match &dialect.protocol {
         Protocol::Json { operation, .. } => (operation.clone(), json::input(body)?),
         Protocol::Cbor { operation } => (operation.clone(), cbor::input(body)?),
+        Protocol::Query if rest => rest::input(request.method(), request.uri())?,
         Protocol::Query => query::input(body, dialect.service)?,
     };
     let is_name = !operation.is_empty()
