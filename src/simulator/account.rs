@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::call::Millis;
 use super::world::World;
-use super::{ecr, ecs, elbv2, iam, servicediscovery};
+use super::{acm, ecr, ecs, elbv2, iam, route53, servicediscovery};
 
 /// Why a fixture was refused.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,8 @@ pub struct Account {
     pub repositories: Vec<Repository>,
     /// Cloud Map private DNS namespaces.
     pub namespaces: Vec<Namespace>,
+    /// Public DNS zones.
+    pub hosted_zones: Vec<HostedZone>,
     /// Roles AWS itself made when a service was first used.
     pub service_linked_roles: Vec<ServiceLinkedRole>,
 }
@@ -66,7 +68,7 @@ pub struct Vpc {
     pub cidr: String,
     /// At least one per availability zone in use.
     pub subnets: Vec<Subnet>,
-    /// Security groups; their rules are not simulated.
+    /// Security groups. Their rules are described and hold nothing back: everything runs on loopback.
     pub security_groups: Vec<SecurityGroup>,
 }
 
@@ -90,6 +92,45 @@ pub struct SecurityGroup {
     pub id: String,
     /// Its name within the network.
     pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// What may come in.
+    pub ingress: Vec<Rule>,
+    /// What may go out.
+    pub egress: Vec<Rule>,
+}
+
+/// One rule of a security group.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// `sgr-…`.
+    pub id: String,
+    /// `tcp`, `udp`, `icmp`, or `-1` for all.
+    pub protocol: String,
+    /// First and last port; absent with protocol `-1`.
+    pub ports: Option<(u16, u16)>,
+    /// The other side: a security group of the file, or a range of addresses.
+    pub peer: String,
+    /// What it is for.
+    pub description: Option<String>,
+}
+
+impl Rule {
+    /// The peer, if it is a security group.
+    pub fn group(&self) -> Option<&str> {
+        Some(self.peer.as_str()).filter(|peer| peer.starts_with("sg-"))
+    }
+
+    /// The peer, if it is a range of IPv4 addresses.
+    pub fn cidr_v4(&self) -> Option<&str> {
+        Some(self.peer.as_str()).filter(|peer| self.group().is_none() && !peer.contains(':'))
+    }
+
+    /// The peer, if it is a range of IPv6 addresses.
+    pub fn cidr_v6(&self) -> Option<&str> {
+        Some(self.peer.as_str()).filter(|peer| peer.contains(':'))
+    }
 }
 
 /// An application load balancer (`active`, ipv4).
@@ -196,10 +237,10 @@ pub struct Repository {
 pub struct Image {
     /// Tags that point at it.
     pub tags: Vec<String>,
-    /// `sha256:` and 64 hexadecimal digits.
+    /// `sha256:` and the SHA-256 of the manifest; said here for readers, checked against it.
     pub digest: String,
-    /// Compressed size.
-    pub size_bytes: u64,
+    /// The manifest or image index, JSON, to the byte.
+    pub manifest: String,
 }
 
 /// A Cloud Map private DNS namespace.
@@ -214,6 +255,48 @@ pub struct Namespace {
     pub vpc: String,
     /// The Route 53 zone behind it.
     pub hosted_zone: String,
+}
+
+/// A public hosted zone of Route 53. AWS's own NS and SOA records are not listed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostedZone {
+    /// Its domain.
+    pub name: String,
+    /// `Z…`.
+    pub id: String,
+    /// What it is for.
+    pub comment: String,
+    /// What is in it.
+    pub records: Vec<Record>,
+}
+
+/// One record set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Its name, whole.
+    pub name: String,
+    /// Such as `A`.
+    pub kind: String,
+    /// What it points at.
+    #[serde(with = "serde_yaml::with::singleton_map")]
+    pub target: RecordTarget,
+}
+
+/// What a record set points at.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum RecordTarget {
+    /// An alias of a load balancer of the file.
+    LoadBalancer(String),
+    /// Plain values.
+    Values {
+        /// Seconds they may be kept.
+        ttl: u32,
+        /// As a zone file has them.
+        values: Vec<String>,
+    },
 }
 
 /// A service-linked role.
@@ -249,6 +332,49 @@ pub fn parse(text: &str) -> Result<Account, Error> {
             )?;
         }
     }
+    for group in account.vpcs.iter().flat_map(|vpc| &vpc.security_groups) {
+        let known = |id: &str| {
+            let mut groups = account.vpcs.iter().flat_map(|vpc| &vpc.security_groups);
+            groups.any(|group| group.id == id)
+        };
+        let place = || format!("security_groups.{}", group.name);
+        for peer in [&group.ingress, &group.egress]
+            .into_iter()
+            .flatten()
+            .filter_map(Rule::group)
+        {
+            named(known(peer), place, "security group", peer)?;
+        }
+    }
+    for repository in &account.repositories {
+        for image in &repository.images {
+            let place = || format!("repositories.{}", repository.name);
+            let digest = ecr::digest(&image.manifest);
+            named(
+                digest == image.digest,
+                place,
+                "manifest with digest",
+                &image.digest,
+            )?;
+        }
+    }
+    for zone in &account.hosted_zones {
+        for record in &zone.records {
+            let RecordTarget::LoadBalancer(name) = &record.target else {
+                continue;
+            };
+            let known = account
+                .load_balancers
+                .iter()
+                .any(|balancer| balancer.name == *name);
+            named(
+                known,
+                || format!("hosted_zones.{}", zone.name),
+                "load balancer",
+                name,
+            )?;
+        }
+    }
     for namespace in &account.namespaces {
         account.vpc(&namespace.vpc, || format!("namespaces.{}", namespace.name))?;
     }
@@ -274,6 +400,7 @@ impl Account {
             load_balancers,
             repositories,
             namespaces,
+            hosted_zones,
             service_linked_roles,
         } = self;
         let mut world = World::new(account, region, seed);
@@ -292,6 +419,12 @@ impl Account {
         }
         for balancer in &load_balancers {
             elbv2::add_load_balancer(&mut world, balancer, now);
+            for listener in &balancer.listeners {
+                acm::add_certificate(&mut world, &listener.certificate, now);
+            }
+        }
+        for zone in &hosted_zones {
+            route53::add_zone(&mut world, zone);
         }
         world
     }

@@ -147,10 +147,7 @@ fn create_secret(world: &mut World, call: &Call) -> Answer {
     if let Some(content) = content {
         secret.add(token, content, &[CURRENT.to_owned()], call.now)?;
     }
-    world
-        .secretsmanager
-        .secrets
-        .insert(name.clone(), secret);
+    world.secretsmanager.secrets.insert(name.clone(), secret);
     Ok(json!({ "ARN": arn, "Name": name, "VersionId": version_id }))
 }
 
@@ -165,13 +162,16 @@ fn delete_secret(world: &mut World, call: &Call) -> Answer {
         ));
     }
     let days = window.unwrap_or(30);
-    let days = u64::try_from(days).ok().filter(|days| (7..=30).contains(days));
+    let days = u64::try_from(days)
+        .ok()
+        .filter(|days| (7..=30).contains(days));
     let days = days.ok_or_else(|| {
         invalid("RecoveryWindowInDays value must be between 7 and 30 days (inclusive).")
     })?;
     let (name, secret) = any_secret(world, call)?;
     if force {
-        let output = json!({ "ARN": secret.arn, "Name": name, "DeletionDate": timestamp(call.now) });
+        let output =
+            json!({ "ARN": secret.arn, "Name": name, "DeletionDate": timestamp(call.now) });
         world.secretsmanager.secrets.remove(&name);
         return Ok(output);
     }
@@ -212,7 +212,12 @@ fn token(call: &Call) -> Result<String, Refusal> {
 /// The value in a request, if there is one.
 fn content(call: &Call) -> Result<Option<Content>, Refusal> {
     let string = text(call, "SecretString", 1, VALUE_CHARACTERS_MAX)?;
-    let binary = text(call, "SecretBinary", 1, VALUE_CHARACTERS_MAX.div_ceil(3) * 4)?;
+    let binary = text(
+        call,
+        "SecretBinary",
+        1,
+        VALUE_CHARACTERS_MAX.div_ceil(3) * 4,
+    )?;
     match (string, binary) {
         (Some(_), Some(_)) => Err(invalid(
             "You can't specify both a binary secret value and a string secret value in the same secret.",
@@ -245,10 +250,7 @@ fn text(call: &Call, member: &str, min: usize, max: usize) -> Result<Option<Stri
 }
 
 /// The secret a `SecretId` names: by name, by ARN, by ARN without the six characters AWS added.
-fn any_secret<'a>(
-    world: &'a mut World,
-    call: &Call,
-) -> Result<(String, &'a mut Secret), Refusal> {
+fn any_secret<'a>(world: &'a mut World, call: &Call) -> Result<(String, &'a mut Secret), Refusal> {
     let id = call.required("SecretId", VALIDATION)?;
     let name = find(world, id).ok_or_else(|| missing("."))?.to_owned();
     let secret = world.secretsmanager.secrets.get_mut(&name);

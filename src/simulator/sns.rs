@@ -111,7 +111,10 @@ fn arn<'a>(call: &'a Call, member: &str) -> Result<&'a str, Refusal> {
     if text.starts_with("arn:aws:sns:") {
         Ok(text)
     } else {
-        Err(Refusal::new(INVALID, format!("Invalid parameter: {member}")))
+        Err(Refusal::new(
+            INVALID,
+            format!("Invalid parameter: {member}"),
+        ))
     }
 }
 

@@ -47,11 +47,15 @@ pub(super) fn list_secrets(world: &mut World, call: &Call) -> Answer {
     let order = |name: &str, secret: &Secret| match call.text("SortBy") {
         Some("name") => Ok(name.to_owned()),
         Some("last-changed-date") => Ok(format!("{:020} {name}", secret.changed)),
-        Some("last-accessed-date") => {
-            Ok(format!("{:020} {name}", secret.accessed.unwrap_or_default()))
-        }
+        Some("last-accessed-date") => Ok(format!(
+            "{:020} {name}",
+            secret.accessed.unwrap_or_default()
+        )),
         None | Some("created-date") => Ok(format!("{:020} {name}", secret.created)),
-        Some(other) => Err(Refusal::new(VALIDATION, format!("{other} is not a sort key"))),
+        Some(other) => Err(Refusal::new(
+            VALIDATION,
+            format!("{other} is not a sort key"),
+        )),
     };
     let mut entries = world
         .secretsmanager

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{
-    CURRENT, Content, EXISTS, PREVIOUS, REQUEST, Secret, Version, any_secret, content,
-    day, find, invalid, marked, missing, secret, stages, text, token,
+    CURRENT, Content, EXISTS, PREVIOUS, REQUEST, Secret, Version, any_secret, content, day, find,
+    invalid, marked, missing, secret, stages, text, token,
 };
 use crate::simulator::call::{Answer, Call, Millis, Refusal, timestamp};
 use crate::simulator::world::World;
@@ -27,14 +27,21 @@ impl Secret {
         match self.versions.iter().find(|version| version.id == token) {
             Some(version) if version.content == content => {}
             Some(_) => {
-                let message = "You can't modify an existing version, you can only create a new version.";
+                let message =
+                    "You can't modify an existing version, you can only create a new version.";
                 return Err(Refusal::new(EXISTS, message));
             }
             None => {
                 if self.versions.len() >= VERSIONS_MAX {
-                    let unlabelled = self.versions.iter().position(|version| version.stages.is_empty());
+                    let unlabelled = self
+                        .versions
+                        .iter()
+                        .position(|version| version.stages.is_empty());
                     let unlabelled = unlabelled.ok_or_else(|| {
-                        Refusal::new("LimitExceededException", "You've reached the limit of versions of a secret.")
+                        Refusal::new(
+                            "LimitExceededException",
+                            "You've reached the limit of versions of a secret.",
+                        )
                     })?;
                     self.versions.remove(unlabelled);
                 }
@@ -59,7 +66,10 @@ impl Secret {
 
     /// Moves a label to a version; the one that was current becomes the previous one.
     fn attach(&mut self, label: &str, id: &str) {
-        let holder = self.versions.iter().find(|version| version.stages.contains(label));
+        let holder = self
+            .versions
+            .iter()
+            .find(|version| version.stages.contains(label));
         let holder = holder.map(|version| version.id.clone());
         if holder.as_deref() == Some(id) {
             return;
@@ -87,7 +97,8 @@ impl Secret {
             None => missing(&format!(" value for staging label: {wanted}")),
         })?;
         if stage.is_some_and(|stage| !found.stages.contains(stage)) {
-            let message = "You provided a VersionStage that is not associated to the provided VersionId.";
+            let message =
+                "You provided a VersionStage that is not associated to the provided VersionId.";
             return Err(Refusal::new(REQUEST, message));
         }
         Ok(found)
@@ -116,7 +127,10 @@ pub(super) fn get_secret_value(world: &mut World, call: &Call) -> Answer {
 pub(super) fn put_secret_value(world: &mut World, call: &Call) -> Answer {
     let token = token(call)?;
     let content = content(call)?.ok_or_else(|| {
-        Refusal::new(REQUEST, "You must provide either SecretString or SecretBinary.")
+        Refusal::new(
+            REQUEST,
+            "You must provide either SecretString or SecretBinary.",
+        )
     })?;
     let labels = match call.get("VersionStages") {
         None => vec![CURRENT.to_owned()],
@@ -158,7 +172,13 @@ pub(super) fn list_secret_version_ids(world: &mut World, call: &Call) -> Answer 
         .enumerate()
         .filter(|(_, version)| deprecated || !version.stages.is_empty())
         .map(|(number, version)| {
-            let Version { id, stages: _, content: _, created, accessed } = version;
+            let Version {
+                id,
+                stages: _,
+                content: _,
+                created,
+                accessed,
+            } = version;
             let stages = (!version.stages.is_empty()).then(|| stages(version));
             let entry = json!({
                 "VersionId": id, "VersionStages": stages, "CreatedDate": timestamp(*created),
@@ -178,7 +198,9 @@ pub(super) fn list_secret_version_ids(world: &mut World, call: &Call) -> Answer 
 pub fn injected(world: &World, reference: &str) -> Result<String, String> {
     let [arn, key, stage, id] = reference_parts(reference);
     let not_found = |why: &str| {
-        format!("failed to fetch secret {arn} from secrets manager: ResourceNotFoundException: {why}")
+        format!(
+            "failed to fetch secret {arn} from secrets manager: ResourceNotFoundException: {why}"
+        )
     };
     let name = find(world, &arn).ok_or_else(|| not_found(&missing(".").message))?;
     let secret = world.secretsmanager.secrets.get(name);
@@ -201,7 +223,9 @@ pub fn injected(world: &World, reference: &str) -> Result<String, String> {
         not_found(&missing(&format!(" value for staging label: {stage}")).message)
     })?;
     let Content::Text(text) = &version.content else {
-        return Err(format!("secret {arn} has a binary value, which cannot be a variable"));
+        return Err(format!(
+            "secret {arn} has a binary value, which cannot be a variable"
+        ));
     };
     if key.is_empty() {
         return Ok(text.clone());
@@ -211,7 +235,9 @@ pub fn injected(world: &World, reference: &str) -> Result<String, String> {
     match members.get(&key) {
         Some(Value::String(text)) => Ok(text.clone()),
         Some(other) => Ok(other.to_string()),
-        None => Err(format!("retrieved secret from Secrets Manager did not contain json key {key}")),
+        None => Err(format!(
+            "retrieved secret from Secrets Manager did not contain json key {key}"
+        )),
     }
 }
 

@@ -24,7 +24,10 @@ const SUBJECT_CHARACTERS_MAX: usize = 100;
 /// The Publish operation.
 pub(super) fn publish_call(world: &mut World, call: &Call) -> Answer {
     let wrong = |message: &str| Refusal::new(INVALID, format!("Invalid parameter: {message}"));
-    let topic = match (call.optional_text("TopicArn")?, call.optional_text("TargetArn")?) {
+    let topic = match (
+        call.optional_text("TopicArn")?,
+        call.optional_text("TargetArn")?,
+    ) {
         (Some(arn), None) | (None, Some(arn)) => arn,
         (None, None) => {
             let reason = "TopicArn or TargetArn Reason: no value for required parameter";
@@ -53,11 +56,12 @@ pub(super) fn publish_call(world: &mut World, call: &Call) -> Answer {
     match call.optional_text("MessageStructure")? {
         None | Some("") => {}
         Some("json") => {
-            let parsed: Value = serde_json::from_str(body).map_err(|_| {
-                wrong("Message Structure - JSON message body failed to parse")
-            })?;
+            let parsed: Value = serde_json::from_str(body)
+                .map_err(|_| wrong("Message Structure - JSON message body failed to parse"))?;
             if parsed.get("default").and_then(Value::as_str).is_none() {
-                return Err(wrong("Message Structure - No default entry in JSON message body"));
+                return Err(wrong(
+                    "Message Structure - No default entry in JSON message body",
+                ));
             }
         }
         Some(_) => return Err(wrong("MessageStructure")),
@@ -98,7 +102,13 @@ pub fn publish(
 /// The last messages and the confirmations under way, for `/_simulator/messages`: what no AWS call says.
 pub fn messages_report(world: &World) -> Value {
     let messages = world.sns.messages.iter().map(|message| {
-        let Message { id, topic, subject, body, at } = message;
+        let Message {
+            id,
+            topic,
+            subject,
+            body,
+            at,
+        } = message;
         json!({ "id": id, "topic": topic, "subject": subject, "message": body, "at": at })
     });
     let messages: Vec<Value> = messages.collect();

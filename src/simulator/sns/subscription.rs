@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::topic::effective;
-use super::{Attributes, INVALID, arn, attributes, invalid, is_document, listed, not_found, required, topic};
+use super::{
+    Attributes, INVALID, arn, attributes, invalid, is_document, listed, not_found, required, topic,
+};
 use crate::simulator::call::{Answer, Call, Refusal, map};
 use crate::simulator::world::World;
 
@@ -47,7 +49,9 @@ pub(super) fn subscribe(world: &mut World, call: &Call) -> Answer {
     for (name, value) in &attributes {
         check_attribute(name, value)?;
     }
-    let by_arn = call.optional_boolean("ReturnSubscriptionArn")?.unwrap_or(false);
+    let by_arn = call
+        .optional_boolean("ReturnSubscriptionArn")?
+        .unwrap_or(false);
     let existing = world.sns.subscriptions.iter().find(|(_, known)| {
         known.topic == topic_arn && known.protocol == protocol && known.endpoint == endpoint
     });
@@ -97,7 +101,12 @@ pub(super) fn subscribe(world: &mut World, call: &Call) -> Answer {
 const TOKEN_CHARACTERS: usize = 256;
 
 fn check_endpoint(protocol: &str, endpoint: &str) -> Result<(), Refusal> {
-    let wrong = |message: String| Err(Refusal::new(INVALID, format!("Invalid parameter: {message}")));
+    let wrong = |message: String| {
+        Err(Refusal::new(
+            INVALID,
+            format!("Invalid parameter: {message}"),
+        ))
+    };
     if !PROTOCOLS.contains(&protocol) {
         return wrong(format!(
             "Amazon SNS does not support this protocol string: {protocol}"
@@ -108,13 +117,19 @@ fn check_endpoint(protocol: &str, endpoint: &str) -> Result<(), Refusal> {
         "http" | "https" if !begins(&format!("{protocol}://")) => {
             wrong("Endpoint must match the specified protocol".to_owned())
         }
-        "email" | "email-json" if !endpoint.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()) => {
+        "email" | "email-json"
+            if !endpoint
+                .split_once('@')
+                .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()) =>
+        {
             wrong("Email address".to_owned())
         }
         "sqs" if !begins("arn:aws:sqs:") => wrong("SQS endpoint ARN".to_owned()),
         "lambda" if !begins("arn:aws:lambda:") => wrong("Lambda endpoint ARN".to_owned()),
         "firehose" if !begins("arn:aws:firehose:") => wrong("Firehose endpoint ARN".to_owned()),
-        "application" if !begins("arn:aws:sns:") => wrong("Application endpoint arn invalid".to_owned()),
+        "application" if !begins("arn:aws:sns:") => {
+            wrong("Application endpoint arn invalid".to_owned())
+        }
         _ => Ok(()),
     }
 }
@@ -240,7 +255,12 @@ pub(super) fn set_attributes(world: &mut World, call: &Call) -> Answer {
 
 /// docs.aws.amazon.com/sns/latest/api/API_SetSubscriptionAttributes.html; an empty value takes an attribute away.
 fn check_attribute(name: &str, value: &str) -> Result<(), Refusal> {
-    let wrong = |message: &str| Err(Refusal::new(INVALID, format!("Invalid parameter: {message}")));
+    let wrong = |message: &str| {
+        Err(Refusal::new(
+            INVALID,
+            format!("Invalid parameter: {message}"),
+        ))
+    };
     match name {
         "FilterPolicy" if !value.is_empty() && !is_document(value) => {
             wrong("FilterPolicy: failed to parse JSON.")
@@ -256,8 +276,12 @@ fn check_attribute(name: &str, value: &str) -> Result<(), Refusal> {
                 "Attributes Reason: RawMessageDelivery: Invalid value [{value}]. Must be true or false."
             ))
         }
-        "FilterPolicy" | "FilterPolicyScope" | "DeliveryPolicy" | "RedrivePolicy"
-        | "RawMessageDelivery" | "SubscriptionRoleArn" => Ok(()),
+        "FilterPolicy"
+        | "FilterPolicyScope"
+        | "DeliveryPolicy"
+        | "RedrivePolicy"
+        | "RawMessageDelivery"
+        | "SubscriptionRoleArn" => Ok(()),
         _ => wrong("AttributeName"),
     }
 }

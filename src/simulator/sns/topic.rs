@@ -42,13 +42,19 @@ pub(super) fn create_topic(world: &mut World, call: &Call) -> Answer {
     let full = world.sns.topics.len() >= TOPICS_MAX;
     if let Some(topic) = world.sns.topics.get(&arn) {
         let now = topic.shown(&arn, &account);
-        if wanted.iter().any(|(key, value)| now.get(key) != Some(value)) {
+        if wanted
+            .iter()
+            .any(|(key, value)| now.get(key) != Some(value))
+        {
             return Err(invalid(
                 "Attributes",
                 "Topic already exists with different attributes",
             ));
         }
-        if tags.iter().any(|(key, value)| topic.tags.get(key) != Some(value)) {
+        if tags
+            .iter()
+            .any(|(key, value)| topic.tags.get(key) != Some(value))
+        {
             return Err(invalid("Tags", "Topic already exists with different tags"));
         }
         return Ok(json!({ "TopicArn": arn }));
@@ -115,9 +121,7 @@ pub(super) fn set_topic_attributes(world: &mut World, call: &Call) -> Answer {
 
 /// docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html; an empty value takes an attribute away.
 fn check(name: &str, value: &str) -> Result<(), Refusal> {
-    let wrong = |detail: &str| {
-        Refusal::new(INVALID, format!("Invalid parameter: {name}{detail}"))
-    };
+    let wrong = |detail: &str| Refusal::new(INVALID, format!("Invalid parameter: {name}{detail}"));
     let feedback = ["HTTP", "Firehose", "Lambda", "Application", "SQS"]
         .iter()
         .find_map(|service| name.strip_prefix(service));

@@ -125,7 +125,12 @@ mod tests {
                 json!({ "HostedZoneId": "Z1", "StartRecordName": "\\052.a.", "StartRecordType": "A" })
             ))
         );
-        for wrong in ["/", "/2013-04-01/", "/2012-01-01/hostedzone", "/2013-04-01/hostedzone/Z1/x"] {
+        for wrong in [
+            "/",
+            "/2013-04-01/",
+            "/2012-01-01/hostedzone",
+            "/2013-04-01/hostedzone/Z1/x",
+        ] {
             assert_eq!(read(wrong), Err(UNKNOWN_OPERATION), "{wrong}");
         }
         assert!(input(&Method::POST, &"/2013-04-01/hostedzone".parse().unwrap()).is_err());
