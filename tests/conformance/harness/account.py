@@ -32,6 +32,7 @@ def simulated():
         "namespace": space["id"],
         "namespace_name": space["name"],
         "hosted_zone": space["hosted_zone"],
+        "zone": account["hosted_zones"][0]["id"],
         "repository": repository["name"],
         "image_digest": repository["images"][0]["digest"],
     }
