@@ -58,9 +58,9 @@ def drive(t):
     read = client.describe_security_group_rules(Filters=by(group_id=tasks))["SecurityGroupRules"]
     kinds = sorted((one["IsEgress"], one["IpProtocol"], one["FromPort"], one["ToPort"]) for one in read)
     t.same("rules, one each, and -1 for no port", kinds, [(False, "tcp", 3001, 3001), (True, "-1", -1, -1)])
-    ingress = next(one for one in read if not one["IsEgress"])
-    t.same("a rule's other side", ingress["ReferencedGroupInfo"]["GroupId"], balancer)
-    again = client.describe_security_group_rules(SecurityGroupRuleIds=[ingress["SecurityGroupRuleId"]])
+    ingress = [one for one in read if not one["IsEgress"]]
+    t.same("a rule's other side", [one["ReferencedGroupInfo"]["GroupId"] for one in ingress], [balancer])
+    again = client.describe_security_group_rules(SecurityGroupRuleIds=[one["SecurityGroupRuleId"] for one in ingress])
     t.same("a rule by its id", [one["GroupId"] for one in again["SecurityGroupRules"]], [tasks])
     t.refused("no such rule", "InvalidSecurityGroupRuleId.NotFound", client.describe_security_group_rules,
               SecurityGroupRuleIds=["sgr-00000000000000000"])

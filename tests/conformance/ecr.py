@@ -141,8 +141,9 @@ def images(t, client, name):
     t.refused("images of nothing", "RepositoryNotFoundException", client.batch_get_image, repositoryName="absent",
               imageIds=[{"imageTag": "one"}])
     untagged = client.describe_images(repositoryName=name, filter={"tagStatus": "UNTAGGED"})["imageDetails"]
-    t.same("an image without a tag", [(one["imageDigest"], "imageTags" in one, one["imageSizeInBytes"])
-                                      for one in untagged], [(digest(manifest(2)), False, 1000)])
+    t.same("an image without a tag", [(one["imageDigest"], "imageTags" in one) for one in untagged],
+           [(digest(manifest(2)), False)])
+    t.same("its size is its layers'", [one.get("imageSizeInBytes") for one in untagged], [1000])
     t.refused("no such image", "ImageNotFoundException", client.describe_images, repositoryName=name,
               imageIds=[{"imageTag": "absent"}])
     ids = client.list_images(repositoryName=name)["imageIds"]
@@ -157,7 +158,7 @@ def images(t, client, name):
            [{"imageDigest": digest(manifest(3)), "imageTag": "three"}, {"imageDigest": digest(manifest(2))}])
     t.same("what was not there", [one["failureCode"] for one in gone["failures"]], ["ImageNotFound"])
     left = client.list_images(repositoryName=name)["imageIds"]
-    t.same("what is left", sorted(one["imageTag"] for one in left), ["one", "two"])
+    t.same("what is left", sorted(one.get("imageTag", "") for one in left), ["one", "two"])
     index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [
         {"mediaType": IMAGE, "digest": digest(manifest(3)), "size": len(manifest(3)),
          "platform": {"os": "linux", "architecture": "amd64"}}]})

@@ -9,8 +9,8 @@ def drive(t):
 
     # Zones.
     listed = client.list_hosted_zones()
-    mine = next(one for one in listed["HostedZones"] if one["Id"] == f"/hostedzone/{zone}")
-    t.same("a zone", (mine["Name"], mine["Config"]["PrivateZone"]), ("hokus.ai.", False))
+    t.same("a zone", [(one["Name"], one["Config"]["PrivateZone"]) for one in listed["HostedZones"]
+                      if one["Id"] == f"/hostedzone/{zone}"], [("hokus.ai.", False)])
     t.same("the page", (listed["IsTruncated"], listed["MaxItems"]), (False, "100"))
     t.refused("a page of no size", "InvalidInput", client.list_hosted_zones, http=400, MaxItems="none")
     named = client.list_hosted_zones_by_name(DNSName="hokus.ai", MaxItems="1")
@@ -20,7 +20,7 @@ def drive(t):
     read = client.get_hosted_zone(Id=zone)
     t.same("four name servers", len(read["DelegationSet"]["NameServers"]), 4)
     t.same("the records are counted", read["HostedZone"]["ResourceRecordSetCount"], 4)
-    t.same("the id as lists give it", client.get_hosted_zone(Id=mine["Id"])["HostedZone"]["Name"], "hokus.ai.")
+    t.same("the id as lists give it", client.get_hosted_zone(Id=f"/hostedzone/{zone}")["HostedZone"]["Name"], "hokus.ai.")
     t.refused("no such zone", "NoSuchHostedZone", client.get_hosted_zone, http=404, Id="ZABSENT")
 
     # Records.
