@@ -50,10 +50,10 @@ def held(t, client):
     platforms = [(one["platform"]["os"], one["platform"]["architecture"]) for one in index.get("manifests", [])]
     t.same("one platform", (read["imageManifestMediaType"], platforms), (INDEX, [("linux", "amd64")]))
     children = [{"imageDigest": one["digest"]} for one in index.get("manifests", [])] or [read["imageId"]]
-    child = client.batch_get_image(repositoryName=name, imageIds=children)["images"][0]
-    layers = sum(layer["size"] for layer in json.loads(child["imageManifest"])["layers"])
+    images = client.batch_get_image(repositoryName=name, imageIds=children)["images"]
+    layers = sum(layer["size"] for one in images for layer in json.loads(one["imageManifest"])["layers"])
     detail = client.describe_images(repositoryName=name, imageIds=[{"imageTag": "0.1.0"}])["imageDetails"][0]
-    t.same("an index is as large as its image", detail["imageSizeInBytes"], layers)
+    t.same("an index is as large as its image", (detail.get("imageSizeInBytes"), layers), (12_163_481, 12_163_481))
     t.same("described", (detail["imageTags"], detail["imageManifestMediaType"], detail["registryId"]),
            (["0.1.0"], INDEX, t.account["id"]))
 
