@@ -4,6 +4,11 @@
 //! the reconciler runs and is referenced but never made by it: network, cluster, load balancer, images, namespace.
 //! Never reads a file and never invents a value: an unknown or missing key is an error at its line and column.
 
+mod dns;
+mod network;
+
+pub use dns::{HostedZone, Record, RecordTarget};
+pub use network::{Rule, SecurityGroup, Subnet, Vpc};
 use serde::Deserialize;
 
 use super::call::Millis;
@@ -56,81 +61,6 @@ pub struct Account {
 pub struct Cluster {
     /// Its name, the last part of its ARN.
     pub name: String,
-}
-
-/// A network with its parts.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Vpc {
-    /// `vpc-…`.
-    pub id: String,
-    /// Its address range.
-    pub cidr: String,
-    /// At least one per availability zone in use.
-    pub subnets: Vec<Subnet>,
-    /// Security groups. Their rules are described and hold nothing back: everything runs on loopback.
-    pub security_groups: Vec<SecurityGroup>,
-}
-
-/// One subnet.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Subnet {
-    /// `subnet-…`.
-    pub id: String,
-    /// Such as `us-east-1a`.
-    pub availability_zone: String,
-    /// Its address range. Simulated tasks live on loopback addresses instead.
-    pub cidr: String,
-}
-
-/// One security group.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SecurityGroup {
-    /// `sg-…`.
-    pub id: String,
-    /// Its name within the network.
-    pub name: String,
-    /// What it is for.
-    pub description: String,
-    /// What may come in.
-    pub ingress: Vec<Rule>,
-    /// What may go out.
-    pub egress: Vec<Rule>,
-}
-
-/// One rule of a security group.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
-    /// `sgr-…`.
-    pub id: String,
-    /// `tcp`, `udp`, `icmp`, or `-1` for all.
-    pub protocol: String,
-    /// First and last port; absent with protocol `-1`.
-    pub ports: Option<(u16, u16)>,
-    /// The other side: a security group of the file, or a range of addresses.
-    pub peer: String,
-    /// What it is for.
-    pub description: Option<String>,
-}
-
-impl Rule {
-    /// The peer, if it is a security group.
-    pub fn group(&self) -> Option<&str> {
-        Some(self.peer.as_str()).filter(|peer| peer.starts_with("sg-"))
-    }
-
-    /// The peer, if it is a range of IPv4 addresses.
-    pub fn cidr_v4(&self) -> Option<&str> {
-        Some(self.peer.as_str()).filter(|peer| self.group().is_none() && !peer.contains(':'))
-    }
-
-    /// The peer, if it is a range of IPv6 addresses.
-    pub fn cidr_v6(&self) -> Option<&str> {
-        Some(self.peer.as_str()).filter(|peer| peer.contains(':'))
-    }
 }
 
 /// An application load balancer (`active`, ipv4).
@@ -255,48 +185,6 @@ pub struct Namespace {
     pub vpc: String,
     /// The Route 53 zone behind it.
     pub hosted_zone: String,
-}
-
-/// A public hosted zone of Route 53. AWS's own NS and SOA records are not listed.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HostedZone {
-    /// Its domain.
-    pub name: String,
-    /// `Z…`.
-    pub id: String,
-    /// What it is for.
-    pub comment: String,
-    /// What is in it.
-    pub records: Vec<Record>,
-}
-
-/// One record set.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Record {
-    /// Its name, whole.
-    pub name: String,
-    /// Such as `A`.
-    pub kind: String,
-    /// What it points at.
-    #[serde(with = "serde_yaml::with::singleton_map")]
-    pub target: RecordTarget,
-}
-
-/// What a record set points at.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
-pub enum RecordTarget {
-    /// An alias of a load balancer of the file.
-    LoadBalancer(String),
-    /// Plain values.
-    Values {
-        /// Seconds they may be kept.
-        ttl: u32,
-        /// As a zone file has them.
-        values: Vec<String>,
-    },
 }
 
 /// A service-linked role.

@@ -71,7 +71,7 @@ pub fn issue(domains: &[String]) -> Result<Issued, Error> {
     serial
         .iter_mut()
         .take(1)
-        .for_each(|byte| *byte = *byte & 0x3f | 0x40);
+        .for_each(|byte| *byte = (*byte & 0x3f) | 0x40);
     params.serial_number = Some(serial.clone().into());
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

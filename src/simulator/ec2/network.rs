@@ -159,12 +159,14 @@ fn addresses(cidr: &str) -> u64 {
 fn zone_id(zone: &str) -> String {
     let mut parts = zone.split('-');
     let area = parts.next().unwrap_or_default();
-    let side = parts.next().and_then(|side| side.chars().next());
+    let side: String = parts.next().unwrap_or_default().chars().take(1).collect();
     let last = parts.next().unwrap_or_default();
-    let (number, letter) = last.split_at(last.len().saturating_sub(1));
-    let place = letter.bytes().next().unwrap_or(b'a').saturating_sub(b'a') + 1;
-    let side = side.map(String::from).unwrap_or_default();
-    format!("{area}{side}{number}-az{place}")
+    let number = last.trim_end_matches(|letter: char| letter.is_ascii_lowercase());
+    let letter = last.bytes().last().unwrap_or(b'a');
+    format!(
+        "{area}{side}{number}-az{}",
+        letter.saturating_sub(b'a').saturating_add(1)
+    )
 }
 
 /// The zones that subnets are in.

@@ -195,13 +195,17 @@ impl Service {
         }
     }
 
-    /// The refusal under the name that Query clients know.
-    pub(super) fn query_code_of(&self, refusal: &Refusal) -> &'static str {
+    /// The code and HTTP status that XML clients know a refusal by. EC2's front has words of its own
+    /// (docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html).
+    pub(super) fn xml_refusal(&self, refusal: &Refusal) -> (&'static str, u16) {
+        let ec2 = self.style() == Some(Style::Ec2);
         match refusal.code {
-            UNKNOWN_OPERATION => "InvalidAction",
-            SERIALIZATION => "MalformedInput",
-            "RequestEntityTooLargeException" => "RequestEntityTooLarge",
-            code => code,
+            "SignatureDoesNotMatch" | "InvalidClientTokenId" if ec2 => ("AuthFailure", 401),
+            "Throttling" if ec2 => ("RequestLimitExceeded", 503),
+            UNKNOWN_OPERATION => ("InvalidAction", refusal.status),
+            SERIALIZATION => ("MalformedInput", refusal.status),
+            "RequestEntityTooLargeException" => ("RequestEntityTooLarge", refusal.status),
+            code => (code, refusal.status),
         }
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn refuse(service: &Service, refusal: &Refusal, request_id: &str) -> 
     } else {
         "Receiver"
     };
-    let code = service.query_code_of(refusal);
+    let (code, http_status) = service.xml_refusal(refusal);
     let mut message = String::new();
     escape(&mut message, &refusal.message);
     let document = match style(service) {
@@ -58,12 +58,7 @@ pub(super) fn refuse(service: &Service, refusal: &Refusal, request_id: &str) -> 
             namespace(service)
         ),
     };
-    super::response(
-        refusal.status,
-        CONTENT_TYPE,
-        request_id,
-        document.into_bytes(),
-    )
+    super::response(http_status, CONTENT_TYPE, request_id, document.into_bytes())
 }
 
 /// A service that speaks no XML still has to refuse a Query request in XML.
