@@ -168,6 +168,7 @@ fn a_running_task_has_a_network_interface_in_its_services_security_groups() {
         found[0]["groupSet"][0]["groupName"],
         "hokusai-development-tasks"
     );
+    assert_eq!(found[0]["requesterManaged"], true);
     let by_other = json!([{ "Name": "group-id", "Value": ["sg-0e5f60718293a4b5c"] }]);
     assert_eq!(interfaces(&mut world, by_other), json!([]));
     let subnet = json!({ "SubnetId": [found[0]["subnetId"]] });

@@ -211,6 +211,10 @@ pub(super) fn zones(world: &World, call: &Call) -> Answer {
     listed(call, &ZONES, entries.collect())
 }
 
+/// AWS makes the interface and owns the machine it is attached to: as recorded of a Fargate task in
+/// the tests of cfn-fargate-dns-registrator.
+const FARGATE_ACCOUNT: &str = "628676013162";
+
 /// Those of tasks; a load balancer's own are not modelled.
 pub(super) fn interfaces(world: &World, call: &Call) -> Answer {
     let entries = ecs::interfaces(world)
@@ -260,11 +264,11 @@ fn interface_entry(world: &World, interface: &Interface) -> Option<Entry> {
         value: json!({
             "networkInterfaceId": id, "subnetId": subnet, "vpcId": vpc.id,
             "availabilityZone": place.availability_zone, "availabilityZoneId": zone_id(&place.availability_zone),
-            "description": description, "ownerId": world.account, "requesterId": world.account,
-            "requesterManaged": false, "status": "in-use", "macAddress": mac, "privateIpAddress": address,
+            "description": description, "ownerId": world.account, "requesterId": FARGATE_ACCOUNT,
+            "requesterManaged": true, "status": "in-use", "macAddress": mac, "privateIpAddress": address,
             "privateDnsName": dns, "sourceDestCheck": true, "interfaceType": "interface", "groupSet": groups,
             "attachment": {
-                "attachmentId": attachment_id(id), "instanceOwnerId": "amazon-aws", "deviceIndex": 1,
+                "attachmentId": attachment_id(id), "instanceOwnerId": FARGATE_ACCOUNT, "deviceIndex": 1,
                 "status": "attached", "attachTime": timestamp(*attached), "deleteOnTermination": false,
             },
             "tagSet": [], "ipv6AddressesSet": [],
@@ -275,5 +279,5 @@ fn interface_entry(world: &World, interface: &Interface) -> Option<Entry> {
 
 /// Fargate's own instance holds the interface under an id of this shape.
 fn attachment_id(interface: &str) -> String {
-    interface.replacen("eni-", "ela-attach-", 1)
+    interface.replacen("eni-", "eni-attach-", 1)
 }
