@@ -21,7 +21,7 @@ def drive(t):
     # Subnets.
     read = client.describe_subnets(SubnetIds=subnets)["Subnets"]
     t.same("subnets", sorted((one["SubnetId"], one["CidrBlock"], one["AvailabilityZone"]) for one in read),
-           sorted(zip(subnets, ["10.0.2.0/24", "10.0.3.0/24"], ["us-east-1a", "us-east-1b"])))
+           sorted(zip(subnets, ["10.0.2.0/24", "10.0.3.0/24"], ["us-east-1a", "us-east-1b"], strict=True)))
     t.same("AWS keeps five addresses of a subnet", {one["AvailableIpAddressCount"] for one in read}, {251})
     t.same("a subnet's ARN", read[0]["SubnetArn"],
            f"arn:aws:ec2:us-east-1:{t.account['id']}:subnet/{read[0]['SubnetId']}")

@@ -58,10 +58,10 @@ fn mistakes_in_the_account_file_are_located() {
             "hosted_zones.hokus.ai: the file has no load balancer other",
         ),
         (
-            "digest: sha256:31b7",
-            "digest: sha256:41b7",
+            "digest: sha256:e3b2",
+            "digest: sha256:f3b2",
             "repositories.hokusai/contracts: the file has no manifest with digest \
-             sha256:41b70fe5cce92498d5f316de19a6d55984fd8ee1f722bc22e1ff0a430871107d",
+             sha256:f3b2f48cedcca91bff24a873b4150e5fe486cf72581f8830d727d3333ea4a282",
         ),
     ] {
         assert_eq!(refused(from, to), expected);

@@ -6,7 +6,7 @@ use crate::simulator;
 
 #[test]
 fn an_image_exists_by_a_tag_or_digest_of_this_registry_only() {
-    let digest = "sha256:31b70fe5cce92498d5f316de19a6d55984fd8ee1f722bc22e1ff0a430871107d";
+    let digest = "sha256:e3b2f48cedcca91bff24a873b4150e5fe486cf72581f8830d727d3333ea4a282";
     let registry = "932100697590.dkr.ecr.us-east-1.amazonaws.com";
     let simulator = simulator();
     for (image, expected) in [

@@ -1,8 +1,8 @@
 """What the account under test holds before a script runs: `t.account`.
 
 Gives plain names and ids: id, region, cluster, vpc, subnets, security_groups, load_balancer and listener (ARNs), namespace,
-namespace_name, hosted_zone (Cloud Map's), zone (public), repository, image_digest. Of the simulator they are those of its account file; elsewhere
-`furnish` makes the like of them through the API.
+namespace_name, hosted_zone (Cloud Map's), zone (the public one), repository, image_digest. Of the simulator they are those of its
+account file; elsewhere `furnish` makes the like of them through the API.
 """
 
 import yaml
