@@ -20,7 +20,7 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 pub use health::{Failure, Health, Outcome, Probe, REGISTRATION_MILLIS, probed, step};
-pub use load_balancer::{add_load_balancer, certificate_domains};
+pub use load_balancer::{add_load_balancer, certificate, certificate_users, dns_name};
 
 use crate::simulator::call::{Answer, Call, Millis, Refusal};
 use crate::simulator::world::World;

@@ -11,6 +11,7 @@
 mod cbor;
 mod json;
 mod query;
+mod rest;
 mod service;
 mod shape;
 mod signature;
@@ -26,7 +27,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::{Map, Value};
 
-use self::service::Service;
+use self::service::{Service, Style};
 use self::signature::Meant;
 use super::Simulator;
 use super::call::{Answer, Call, Refusal, SERIALIZATION, UNKNOWN_OPERATION};
@@ -98,7 +99,7 @@ enum Protocol {
     },
     /// The operation is in the path, the input in a CBOR body (Smithy RPC v2).
     Cbor { operation: String },
-    /// Operation and input are form fields; the reply is XML.
+    /// Operation and input are form fields, or (REST-XML) method and path; the reply is XML.
     Query,
 }
 
@@ -181,14 +182,15 @@ fn read(
 ) -> Result<Call, Refusal> {
     let headers = request.headers();
     let meant = Meant {
-        region: simulator.region(),
+        region: dialect.service.region().unwrap_or(simulator.region()),
         service: dialect.service.name,
         now: simulator.client_now(),
     };
     let key = signature::verify(request, &meant, |id| {
         simulator.with(|world, _| world.access_keys.iter().find(|key| key.id == id).cloned())
     })?;
-    if request.method() != Method::POST {
+    let rest = dialect.service.style() == Some(Style::Rest);
+    if request.method() != Method::POST && !rest {
         let message = format!(
             "{} is not a method of this endpoint: use POST.",
             request.method()
@@ -204,6 +206,7 @@ fn read(
     let (operation, input): (String, Map<String, Value>) = match &dialect.protocol {
         Protocol::Json { operation, .. } => (operation.clone(), json::input(body)?),
         Protocol::Cbor { operation } => (operation.clone(), cbor::input(body)?),
+        Protocol::Query if rest => rest::input(request.method(), request.uri())?,
         Protocol::Query => query::input(body, dialect.service)?,
     };
     let is_name = !operation.is_empty()

@@ -40,7 +40,7 @@ macro_rules! scripts {
 }
 
 scripts! {
-    sts,
+    acm, ec2, ecr, route53, secretsmanager, sns, sts,
 }
 
 #[test]

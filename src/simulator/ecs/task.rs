@@ -8,7 +8,7 @@ mod api;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-pub(super) use api::{describe, list, report, stop};
+pub(super) use api::{describe, interfaces, list, report, stop};
 
 use super::health::Checking;
 use super::tags::Tags;
@@ -49,6 +49,7 @@ pub(super) struct Interface {
     pub(super) eni: String,
     pub(super) mac: String,
     pub(super) subnet: String,
+    pub(super) security_groups: Vec<String>,
     pub(super) availability_zone: String,
 }
 

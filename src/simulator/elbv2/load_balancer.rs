@@ -119,14 +119,32 @@ pub fn add_load_balancer(world: &mut World, balancer: &account::LoadBalancer, no
     });
 }
 
-/// The domains the certificate of the listener on `port` is good for; `None` without such a listener.
-pub fn certificate_domains(world: &World, port: u16) -> Option<Vec<String>> {
+/// The load balancer's host name and Route 53's zone of it.
+pub fn dns_name(world: &World, name: &str) -> Option<(String, &'static str)> {
+    let mut balancers = world.elbv2.load_balancers.iter();
+    let balancer = balancers.find(|balancer| balancer.name == name)?;
+    Some((balancer.dns_name.clone(), HOSTED_ZONE))
+}
+
+/// ARNs of the load balancers with a listener that has the certificate of that ARN.
+pub fn certificate_users(world: &World, arn: &str) -> Vec<String> {
+    let listeners = world.elbv2.listeners.iter();
+    let mut users: Vec<String> = listeners
+        .filter(|listener| listener.certificate.arn == arn)
+        .map(|listener| listener.load_balancer.clone())
+        .collect();
+    users.dedup();
+    users
+}
+
+/// The certificate of the listener on `port`; `None` without such a listener.
+pub fn certificate(world: &World, port: u16) -> Option<account::Certificate> {
     let listener = world
         .elbv2
         .listeners
         .iter()
         .find(|listener| listener.port == port)?;
-    Some(listener.certificate.domains.clone())
+    Some(listener.certificate.clone())
 }
 
 /// The load balancer a listener belongs to.
