@@ -15,6 +15,7 @@
 //! cluster, history   reading it back
 //! ```
 
+mod account_setting;
 mod agent;
 mod cluster;
 mod decide;
@@ -61,6 +62,8 @@ pub struct State {
     network: Ipv4Addr,
     /// The host number given out last.
     last_host: u8,
+    /// Account settings that differ from AWS's defaults.
+    settings: BTreeMap<String, String>,
 }
 
 impl Default for State {
@@ -74,12 +77,14 @@ impl Default for State {
             // Without live processes an address is only a name; this is the one of the documentation network.
             network: Ipv4Addr::new(192, 0, 2, 0),
             last_host: 0,
+            settings: BTreeMap::new(),
         }
     }
 }
 
 /// The answer to one ECS call.
 pub fn answer(world: &mut World, call: &Call) -> Answer {
+    task_definition::forget_deleted(world, call.now);
     match call.operation.as_str() {
         "CreateCluster" => cluster::create(world, call),
         "DescribeClusters" => cluster::describe(world, call),
@@ -91,6 +96,7 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
         "DescribeCapacityProviders" => cluster::providers::describe(world, call),
         "RegisterTaskDefinition" => task_definition::register(world, call),
         "DescribeTaskDefinition" => task_definition::describe(world, call),
+        "DeleteTaskDefinitions" => task_definition::delete(world, call),
         "DeregisterTaskDefinition" => task_definition::deregister(world, call),
         "ListTaskDefinitions" => task_definition::list(world, call),
         "ListTaskDefinitionFamilies" => task_definition::list_families(world, call),
@@ -99,6 +105,7 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
         "DeleteService" => service::delete(world, call),
         "DescribeServices" => service::describe(world, call),
         "ListServices" => service::list(world, call),
+        "ListServicesByNamespace" => service::list_by_namespace(world, call),
         "RunTask" => run::run(world, call),
         "ListTasks" => task::list(world, call),
         "DescribeTasks" => task::describe(world, call),
@@ -107,6 +114,10 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
         "DescribeServiceDeployments" => history::describe(world, call),
         "DescribeServiceRevisions" => history::describe_revisions(world, call),
         "StopServiceDeployment" => history::stop(world, call),
+        "ContinueServiceDeployment" => history::resume(world, call),
+        "PutAccountSetting" | "PutAccountSettingDefault" => account_setting::put(world, call),
+        "ListAccountSettings" => account_setting::list(world, call),
+        "DeleteAccountSetting" => account_setting::delete(world, call),
         "TagResource" => tags::tag(world, call),
         "UntagResource" => tags::untag(world, call),
         "ListTagsForResource" => tags::list(world, call),

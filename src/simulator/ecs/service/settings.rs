@@ -34,6 +34,17 @@ pub(in super::super) struct LoadBalancer {
     pub(in super::super) target_group_arn: String,
     pub(in super::super) container_name: String,
     pub(in super::super) container_port: u16,
+    pub(in super::super) advanced_configuration: Option<Advanced>,
+}
+
+/// What shifts traffic between two target groups; kept for the strategies that do.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in super::super) struct Advanced {
+    pub(super) alternate_target_group_arn: String,
+    pub(super) production_listener_rule: String,
+    pub(super) test_listener_rule: Option<String>,
+    pub(super) role_arn: String,
 }
 
 /// One entry of `serviceRegistries`.
@@ -221,12 +232,17 @@ impl Settings {
                      target_group_arn,
                      container_name,
                      container_port,
+                     advanced_configuration,
                  }| {
-                    json!({
+                    let mut value = json!({
                         "targetGroupArn": target_group_arn,
                         "containerName": container_name,
                         "containerPort": container_port,
-                    })
+                    });
+                    if let Some(advanced) = advanced_configuration {
+                        value["advancedConfiguration"] = advanced.to_value();
+                    }
+                    value
                 },
             )
             .collect()
@@ -262,6 +278,26 @@ impl Settings {
                 },
             )
             .collect()
+    }
+}
+
+impl Advanced {
+    fn to_value(&self) -> Value {
+        let Advanced {
+            alternate_target_group_arn,
+            production_listener_rule,
+            test_listener_rule,
+            role_arn,
+        } = self;
+        let mut value = json!({
+            "alternateTargetGroupArn": alternate_target_group_arn,
+            "productionListenerRule": production_listener_rule,
+            "roleArn": role_arn,
+        });
+        if let Some(rule) = test_listener_rule {
+            value["testListenerRule"] = json!(rule);
+        }
+        value
     }
 }
 
