@@ -1,6 +1,6 @@
 """Application Auto Scaling of an ECS service: targets, policies of both kinds, scheduled actions, activities, tags."""
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 DIMENSION = "ecs:service:DesiredCount"
 CPU = {"TargetValue": 70.0, "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}}
@@ -36,15 +36,18 @@ def ecs_service(t):
 
 
 def targets(t, scaling, of, service):
-    t.refused("a minimum above the maximum", "ValidationException", scaling.register_scalable_target, **of, MinCapacity=3, MaxCapacity=2)
+    t.refused("a minimum above the maximum", "ValidationException", scaling.register_scalable_target, **of, MinCapacity=3,
+              MaxCapacity=2)
     t.refused("a target that is no service", "ValidationException", scaling.register_scalable_target,
               **{**of, "ResourceId": of["ResourceId"] + "-absent"}, MinCapacity=0, MaxCapacity=2)
     t.refused("a new target without a maximum", "ValidationException", scaling.register_scalable_target, **of, MinCapacity=0)
     arn = scaling.register_scalable_target(**of, MinCapacity=0, MaxCapacity=2, Tags={"a": "b"},
                                            RoleARN="arn:aws:iam::000000000000:role/mine")["ScalableTargetARN"]
     target = scaling.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=[of["ResourceId"]])["ScalableTargets"][0]
-    t.same("a target reads back", (target["MinCapacity"], target["MaxCapacity"], target["ScalableTargetARN"], target["SuspendedState"]),
-           (0, 2, arn, {"DynamicScalingInSuspended": False, "DynamicScalingOutSuspended": False, "ScheduledScalingSuspended": False}))
+    t.same("a target reads back",
+           (target["MinCapacity"], target["MaxCapacity"], target["ScalableTargetARN"], target["SuspendedState"]),
+           (0, 2, arn, {"DynamicScalingInSuspended": False, "DynamicScalingOutSuspended": False,
+                        "ScheduledScalingSuspended": False}))
     t.same("its role is the service-linked one, whatever was asked", target["RoleARN"].split("/", 1)[1],
            "aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService")
     t.same("its tags", scaling.list_tags_for_resource(ResourceARN=arn)["Tags"], {"a": "b"})
@@ -52,7 +55,8 @@ def targets(t, scaling, of, service):
     scaling.tag_resource(ResourceARN=arn, Tags={"c": "d"})
     scaling.untag_resource(ResourceARN=arn, TagKeys=["a"])
     t.same("tags are set and taken away", scaling.list_tags_for_resource(ResourceARN=arn)["Tags"], {"c": "d"})
-    for name, call, more in (("tags of", scaling.list_tags_for_resource, {}), ("tagging", scaling.tag_resource, {"Tags": {"c": "d"}}),
+    for name, call, more in (("tags of", scaling.list_tags_for_resource, {}),
+                             ("tagging", scaling.tag_resource, {"Tags": {"c": "d"}}),
                              ("untagging", scaling.untag_resource, {"TagKeys": ["c"]})):
         t.refused(f"{name} no target", "ResourceNotFoundException", call, ResourceARN=arn + "0", **more)
 
@@ -67,7 +71,8 @@ def tracking(t, scaling, of):
     put = {**of, "PolicyName": "cpu", "PolicyType": "TargetTrackingScaling"}
     cloudwatch = t.client("cloudwatch")
     reply = scaling.put_scaling_policy(**put, TargetTrackingScalingPolicyConfiguration=CPU)
-    t.same("a tracking policy makes two alarms", sorted(alarm["AlarmName"].split("-Alarm")[1].split("-")[0] for alarm in reply["Alarms"]),
+    t.same("a tracking policy makes two alarms",
+           sorted(alarm["AlarmName"].split("-Alarm")[1].split("-")[0] for alarm in reply["Alarms"]),
            ["High", "Low"])
     names = [alarm["AlarmName"] for alarm in reply["Alarms"]]
     t.same("they are CloudWatch's", len(cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]), 2)
@@ -81,7 +86,8 @@ def tracking(t, scaling, of):
               TargetTrackingScalingPolicyConfiguration={"TargetValue": 70.0})
     t.refused("a metric of another service", "ValidationException", scaling.put_scaling_policy, **put,
               TargetTrackingScalingPolicyConfiguration={
-                  "TargetValue": 70.0, "PredefinedMetricSpecification": {"PredefinedMetricType": "DynamoDBReadCapacityUtilization"}})
+                  "TargetValue": 70.0,
+                  "PredefinedMetricSpecification": {"PredefinedMetricType": "DynamoDBReadCapacityUtilization"}})
     t.refused("policies by a dimension alone", "ValidationException", scaling.describe_scaling_policies, ServiceNamespace="ecs",
               ScalableDimension=DIMENSION)
     scaling.delete_scaling_policy(**of, PolicyName="cpu")
@@ -117,12 +123,14 @@ def stepping(t, scaling, of):
 def scheduled(t, scaling, of):
     night = {**of, "ScheduledActionName": "night"}
     scaling.put_scheduled_action(**night, Schedule="cron(0 22 * * ? *)", Timezone="Europe/Berlin",
-                                 StartTime=datetime(2030, 1, 1, tzinfo=timezone.utc), ScalableTargetAction={"MinCapacity": 0, "MaxCapacity": 1})
+                                 StartTime=datetime(2030, 1, 1, tzinfo=UTC),
+                                 ScalableTargetAction={"MinCapacity": 0, "MaxCapacity": 1})
     read = scaling.describe_scheduled_actions(**of)["ScheduledActions"][0]
     t.same("a scheduled action reads back",
            (read["Schedule"], read["Timezone"], read["ScalableTargetAction"], read["StartTime"], "EndTime" in read),
-           ("cron(0 22 * * ? *)", "Europe/Berlin", {"MinCapacity": 0, "MaxCapacity": 1}, datetime(2030, 1, 1, tzinfo=timezone.utc), False))
-    t.same("a scheduled action's ARN", read["ScheduledActionARN"].endswith(f":resource/ecs/{of['ResourceId']}:scheduledActionName/night"), True)
+           ("cron(0 22 * * ? *)", "Europe/Berlin", {"MinCapacity": 0, "MaxCapacity": 1}, datetime(2030, 1, 1, tzinfo=UTC), False))
+    t.same("a scheduled action's ARN",
+           read["ScheduledActionARN"].endswith(f":resource/ecs/{of['ResourceId']}:scheduledActionName/night"), True)
     scaling.put_scheduled_action(**night, ScalableTargetAction={"MaxCapacity": 2})
     again = scaling.describe_scheduled_actions(ServiceNamespace="ecs", ScheduledActionNames=["night"])["ScheduledActions"][0]
     t.same("an update keeps what it leaves out, but for the times",
@@ -138,7 +146,8 @@ def scheduled(t, scaling, of):
         "a schedule that is none": {"Schedule": "every day", **bounds},
         "a time zone that is none": {"Schedule": "rate(1 day)", "Timezone": "mars", **bounds},
         "an action that does nothing": {"Schedule": "rate(1 day)", "ScalableTargetAction": {}},
-        "an action with its bounds crossed": {"Schedule": "rate(1 day)", "ScalableTargetAction": {"MinCapacity": 2, "MaxCapacity": 1}},
+        "an action with its bounds crossed": {"Schedule": "rate(1 day)",
+                                              "ScalableTargetAction": {"MinCapacity": 2, "MaxCapacity": 1}},
         "a new action without a schedule": bounds,
     }.items():
         t.refused(name, "ValidationException", scaling.put_scheduled_action, **of, ScheduledActionName="other", **arguments)
@@ -146,7 +155,8 @@ def scheduled(t, scaling, of):
         scaling.put_scheduled_action(**of, ScheduledActionName=f"rate-{minute}", Schedule=f"rate({minute + 1} hours)", **bounds)
     pages = scaling.get_paginator("describe_scheduled_actions").paginate(ServiceNamespace="ecs", PaginationConfig={"PageSize": 3})
     t.same("scheduled actions come in pages", [len(page["ScheduledActions"]) for page in pages], [3, 1])
-    t.refused("a page that is none", "InvalidNextTokenException", scaling.describe_scheduled_actions, ServiceNamespace="ecs", NextToken="x")
+    t.refused("a page that is none", "InvalidNextTokenException", scaling.describe_scheduled_actions, ServiceNamespace="ecs",
+              NextToken="x")
     scaling.delete_scheduled_action(**night)
     t.refused("deleting a scheduled action again", "ObjectNotFoundException", scaling.delete_scheduled_action, **night)
 
@@ -160,7 +170,8 @@ def activities(t, scaling, of):
     found = scaling.describe_scaling_activities(ServiceNamespace="ecs", ResourceId=of["ResourceId"], MaxResults=1)
     t.same("so is a lowered maximum, newest first", (found["ScalingActivities"][0]["Cause"], "NextToken" in found),
            ("maximum capacity was set to 0", True))
-    t.refused("activities by a dimension alone", "ValidationException", scaling.describe_scaling_activities, ServiceNamespace="ecs",
+    t.refused("activities by a dimension alone", "ValidationException", scaling.describe_scaling_activities,
+              ServiceNamespace="ecs",
               ScalableDimension=DIMENSION)
 
 

@@ -36,8 +36,10 @@ def account_settings(t, ecs):
     ecs.put_account_setting_default(name="tagResourceAuthorization", value="on")
     t.same("settings are listed", sorted(one["name"] for one in ecs.list_account_settings()["settings"]),
            ["containerInsights", "tagResourceAuthorization"])
-    t.refused("a setting of a bad value", "InvalidParameterException", ecs.put_account_setting, name="containerInsights", value="much")
-    t.refused("a default of an unknown setting", "InvalidParameterException", ecs.put_account_setting_default, name="x", value="on")
+    t.refused("a setting of a bad value", "InvalidParameterException", ecs.put_account_setting, name="containerInsights",
+              value="much")
+    t.refused("a default of an unknown setting", "InvalidParameterException", ecs.put_account_setting_default, name="x",
+              value="on")
     t.refused("listing an unknown setting", "InvalidParameterException", ecs.list_account_settings, name="x")
     t.refused("deleting an unknown setting", "InvalidParameterException", ecs.delete_account_setting, name="x")
 
@@ -56,9 +58,11 @@ def clusters(t, ecs):
     read = ecs.describe_clusters(clusters=[made["clusterArn"]], include=["TAGS", "SETTINGS", "STATISTICS"])["clusters"][0]
     t.same("included they do", (read["tags"], read["settings"], len(read["statistics"])), (want["tags"], want["settings"], 3))
     failures = ecs.describe_clusters(clusters=["absent"])["failures"]
-    t.same("an unknown cluster is a failure", [(one["arn"].rsplit("/")[-1], one["reason"]) for one in failures], [("absent", "MISSING")])
+    t.same("an unknown cluster is a failure", [(one["arn"].rsplit("/")[-1], one["reason"]) for one in failures],
+           [("absent", "MISSING")])
     t.refused("too many clusters", "InvalidParameterException", ecs.describe_clusters, clusters=["x"] * 101)
-    t.same("a cluster that is there comes back", ecs.create_cluster(clusterName=name)["cluster"]["clusterArn"], made["clusterArn"])
+    t.same("a cluster that is there comes back", ecs.create_cluster(clusterName=name)["cluster"]["clusterArn"],
+           made["clusterArn"])
     t.refused("but not one made otherwise", "InvalidParameterException", ecs.create_cluster, clusterName=name,
               tags=[{"key": "a", "value": "c"}])
     t.refused("a cluster of a bad name", "InvalidParameterException", ecs.create_cluster, clusterName="a b")
@@ -93,7 +97,8 @@ def providers(t, ecs, cluster):
         t.refused(what, "InvalidParameterException", ecs.put_cluster_capacity_providers, cluster=cluster, **arguments)
     reply = ecs.describe_capacity_providers(capacityProviders=["FARGATE", "mine"])
     t.same("Fargate's providers are everybody's", ([(one["name"], one["status"]) for one in reply["capacityProviders"]],
-                                                   [one["reason"] for one in reply["failures"]]), ([("FARGATE", "ACTIVE")], ["MISSING"]))
+                                                   [one["reason"] for one in reply["failures"]]),
+                                                   ([("FARGATE", "ACTIVE")], ["MISSING"]))
     t.refused("providers of an unknown cluster", "ClusterNotFoundException", ecs.describe_capacity_providers, cluster="absent")
 
 
@@ -147,7 +152,8 @@ def services(t, ecs, cluster, family):
     made = ecs.create_service(**request)["service"]
     want = {"serviceName": name, "status": "ACTIVE", "desiredCount": 0, "launchType": "FARGATE", "platformVersion": "LATEST",
             "platformFamily": "Linux", "schedulingStrategy": "REPLICA", "deploymentController": {"type": "ECS"},
-            "healthCheckGracePeriodSeconds": 0, "enableECSManagedTags": False, "enableExecuteCommand": False, "propagateTags": "NONE",
+            "healthCheckGracePeriodSeconds": 0, "enableECSManagedTags": False, "enableExecuteCommand": False,
+            "propagateTags": "NONE",
             "availabilityZoneRebalancing": "ENABLED", "placementConstraints": [], "placementStrategy": [], "loadBalancers": [],
             "serviceRegistries": [], "tags": [{"key": "a", "value": "b"}],
             "deploymentConfiguration": {
@@ -158,8 +164,10 @@ def services(t, ecs, cluster, family):
     t.same("a service has AWS's defaults", {key: made.get(key) for key in want}, want)
     t.same("its role is the service-linked one", made["roleArn"].rsplit("/")[-1], "AWSServiceRoleForECS")
     t.same("it asks for no public address", made["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"], "DISABLED")
-    t.same("the same request again gives the same service", ecs.create_service(**request)["service"]["serviceArn"], made["serviceArn"])
-    t.refused("a service of that name, otherwise", "InvalidParameterException", ecs.create_service, **{**request, "desiredCount": 1})
+    t.same("the same request again gives the same service", ecs.create_service(**request)["service"]["serviceArn"],
+           made["serviceArn"])
+    t.refused("a service of that name, otherwise", "InvalidParameterException", ecs.create_service,
+              **{**request, "desiredCount": 1})
     other = {**request, "serviceName": "other", "clientToken": "token-2"}
     for what, code, change in (
         ("in no cluster", "ClusterNotFoundException", {"cluster": "absent"}),
@@ -167,9 +175,11 @@ def services(t, ecs, cluster, family):
         ("of a bad name", "InvalidParameterException", {"serviceName": "a b"}),
         ("of a bad scheduling strategy", "InvalidParameterException", {"schedulingStrategy": "SOMETIMES"}),
         ("without a network", "InvalidParameterException", {"networkConfiguration": None}),
-        ("in no subnet", "InvalidParameterException", {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0"]}}}),
+        ("in no subnet", "InvalidParameterException",
+         {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0"]}}}),
         ("of a bad platform", "PlatformUnknownException", {"platformVersion": "0.1"}),
-        ("with launch type and strategy", "InvalidParameterException", {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}),
+        ("with launch type and strategy", "InvalidParameterException",
+         {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}),
         ("for a container that is not there", "InvalidParameterException", {
             "loadBalancers": [{"targetGroupArn": t.account["load_balancer"], "containerName": "x", "containerPort": 3001}]}),
         ("for a target group that is not there", "InvalidParameterException", {
@@ -181,19 +191,23 @@ def services(t, ecs, cluster, family):
 
     spot = ecs.create_service(**{key: value for key, value in service_request(t, cluster, family, t.unique("service")).items()
                                  if key != "launchType"})["service"]
-    t.same("without a launch type it takes the cluster's strategy", ("launchType" in spot, len(spot["capacityProviderStrategy"])), (False, 2))
+    t.same("without a launch type it takes the cluster's strategy", ("launchType" in spot, len(spot["capacityProviderStrategy"])),
+           (False, 2))
     t.refused("a provider in use", "ResourceInUseException", ecs.put_cluster_capacity_providers, cluster=cluster,
               capacityProviders=["FARGATE"], defaultCapacityProviderStrategy=[])
 
     described = ecs.describe_services(cluster=cluster, services=[made["serviceArn"], "absent"])
     t.same("tags of a service read back when included only", "tags" in described["services"][0], False)
     t.same("an unknown service is a failure", [one["reason"] for one in described["failures"]], ["MISSING"])
-    t.refused("services of an unknown cluster", "ClusterNotFoundException", ecs.describe_services, cluster="absent", services=[name])
+    t.refused("services of an unknown cluster", "ClusterNotFoundException", ecs.describe_services, cluster="absent",
+              services=[name])
     t.refused("eleven services at once", "InvalidParameterException", ecs.describe_services, cluster=cluster, services=["x"] * 11)
-    t.same("services are listed", sorted(ecs.list_services(cluster=cluster)["serviceArns"]), sorted([made["serviceArn"], spot["serviceArn"]]))
+    t.same("services are listed", sorted(ecs.list_services(cluster=cluster)["serviceArns"]),
+           sorted([made["serviceArn"], spot["serviceArn"]]))
     t.refused("listing services of an unknown cluster", "ClusterNotFoundException", ecs.list_services, cluster="absent")
     t.same("none uses a namespace", ecs.list_services_by_namespace(namespace=t.account["namespace_name"])["serviceArns"], [])
-    t.refused("services of an unknown namespace", "NamespaceNotFoundException", ecs.list_services_by_namespace, namespace="absent")
+    t.refused("services of an unknown namespace", "NamespaceNotFoundException", ecs.list_services_by_namespace,
+              namespace="absent")
 
     updated = ecs.update_service(cluster=cluster, service=name, healthCheckGracePeriodSeconds=30, enableExecuteCommand=True,
                                  availabilityZoneRebalancing="DISABLED", propagateTags="SERVICE")["service"]
@@ -202,7 +216,8 @@ def services(t, ecs, cluster, family):
            [30, True, "DISABLED", "SERVICE"])
     t.refused("an update to no task definition", "ClientException", ecs.update_service, cluster=cluster, service=name,
               taskDefinition="absent")
-    t.refused("an update of an unknown service", "ServiceNotFoundException", ecs.update_service, cluster=cluster, service="absent")
+    t.refused("an update of an unknown service", "ServiceNotFoundException", ecs.update_service, cluster=cluster,
+              service="absent")
 
     ecs.tag_resource(resourceArn=made["serviceArn"], tags=[{"key": "c", "value": "d"}])
     ecs.untag_resource(resourceArn=made["serviceArn"], tagKeys=["a"])
@@ -213,7 +228,8 @@ def services(t, ecs, cluster, family):
     t.refused("a tag of AWS's own", "InvalidParameterException", ecs.tag_resource, resourceArn=made["serviceArn"],
               tags=[{"key": "aws:x", "value": "y"}])
     t.refused("tags of nothing", "InvalidParameterException", ecs.list_tags_for_resource, resourceArn=made["serviceArn"] + "0")
-    t.refused("untagging nothing", "InvalidParameterException", ecs.untag_resource, resourceArn=made["serviceArn"] + "0", tagKeys=["a"])
+    t.refused("untagging nothing", "InvalidParameterException", ecs.untag_resource, resourceArn=made["serviceArn"] + "0",
+              tagKeys=["a"])
 
     ecs.update_service(cluster=cluster, service=spot["serviceName"], desiredCount=1, taskDefinition=family)
     t.refused("a service that wants tasks is not deleted", "InvalidParameterException", ecs.delete_service, cluster=cluster,
@@ -240,7 +256,8 @@ def deployment_configurations(t, ecs, cluster, family):
                                      "thresholdConfiguration": {"type": "COUNT", "value": 4}},
         "earlySuccessCriteria": {"enable": True, "healthyPercent": 80, "sourceServiceRevisionCleanup": "DEFERRED"}})["service"]
     read = made["deploymentConfiguration"]
-    t.same("a rolling configuration reads back", (read["maximumPercent"], read["minimumHealthyPercent"], read["deploymentCircuitBreaker"],
+    t.same("a rolling configuration reads back",
+           (read["maximumPercent"], read["minimumHealthyPercent"], read["deploymentCircuitBreaker"],
                                                   read["earlySuccessCriteria"]),
            (150, 50, {"enable": True, "rollback": True, "resetOnHealthyTask": False,
                       "thresholdConfiguration": {"type": "COUNT", "value": 4}},
@@ -252,7 +269,8 @@ def deployment_configurations(t, ecs, cluster, family):
 
     off = {"earlySuccessCriteria": {"enable": False}}
     pause = {"targetType": "PAUSE", "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"]}
-    function = {"hookTargetArn": "arn:aws:lambda:us-east-1:000000000000:function:f", "roleArn": "arn:aws:iam::000000000000:role/r",
+    function = {"hookTargetArn": "arn:aws:lambda:us-east-1:000000000000:function:f",
+                "roleArn": "arn:aws:iam::000000000000:role/r",
                 "lifecycleStages": ["PRE_SCALE_UP"], "hookDetails": {"a": 1}}
     read = updated(strategy="BLUE_GREEN", bakeTimeInMinutes=5, lifecycleHooks=[pause, function], **off)
     t.same("a blue/green configuration reads back", (read["strategy"], read["bakeTimeInMinutes"], read["lifecycleHooks"]),
@@ -300,7 +318,8 @@ def deployments(t, ecs, cluster, family):
     revision = ecs.describe_service_revisions(serviceRevisionArns=[first["targetServiceRevision"]["arn"]])["serviceRevisions"][0]
     t.same("its revision", (revision["launchType"], revision["taskDefinition"].rsplit("/")[-1]), ("FARGATE", f"{family}:2"))
     t.same("with its image", revision["containerImages"], [{"containerName": "api", "image": image(t)}])
-    t.refused("stopping what is over", "ConflictException", ecs.stop_service_deployment, serviceDeploymentArn=first["serviceDeploymentArn"])
+    t.refused("stopping what is over", "ConflictException", ecs.stop_service_deployment,
+              serviceDeploymentArn=first["serviceDeploymentArn"])
 
     broken = ecs.register_task_definition(**definition(t, t.unique("broken"), containerDefinitions=[
         {"name": "api", "image": image(t, "absent")}]))["taskDefinition"]["taskDefinitionArn"]
@@ -309,14 +328,16 @@ def deployments(t, ecs, cluster, family):
     deployment = newest(ecs, cluster, name)["serviceDeploymentArn"]
     listed = ecs.list_service_deployments(cluster=cluster, service=name, status=["IN_PROGRESS"])["serviceDeployments"]
     t.same("deployments are listed by status", [one["serviceDeploymentArn"] for one in listed], [deployment])
-    t.refused("no hook waits", "InvalidParameterException", ecs.continue_service_deployment, serviceDeploymentArn=deployment, hookId="x")
+    t.refused("no hook waits", "InvalidParameterException", ecs.continue_service_deployment, serviceDeploymentArn=deployment,
+              hookId="x")
     t.refused("continuing an unknown deployment", "ServiceDeploymentNotFoundException", ecs.continue_service_deployment,
               serviceDeploymentArn=deployment + "0", hookId="x")
     ecs.stop_service_deployment(serviceDeploymentArn=deployment, stopType="ROLLBACK")
     ecs.update_service(cluster=cluster, service=name, desiredCount=0)
     t.until("stopped it rolls back", lambda: newest(ecs, cluster, name)["status"], "ROLLBACK_SUCCESSFUL")
     t.same("to where it came from", newest(ecs, cluster, name)["rollback"]["serviceRevisionArn"], revision["serviceRevisionArn"])
-    t.refused("an unknown service's deployments", "ServiceNotFoundException", ecs.list_service_deployments, cluster=cluster, service="absent")
+    t.refused("an unknown service's deployments", "ServiceNotFoundException", ecs.list_service_deployments, cluster=cluster,
+              service="absent")
     t.refused("no deployment named", "InvalidParameterException", ecs.describe_service_deployments, serviceDeploymentArns=[])
     t.refused("no revision named", "InvalidParameterException", ecs.describe_service_revisions, serviceRevisionArns=[])
     ecs.delete_service(cluster=cluster, service=name, force=True)
@@ -329,12 +350,14 @@ def load_balanced(t, ecs, cluster, family):
               ["TargetGroups"][0]["TargetGroupArn"] for _ in range(2)]
     balancer = {"targetGroupArn": groups[0], "containerName": "api", "containerPort": 3001}
     request = service_request(t, cluster, family, t.unique("balanced"))
-    t.refused("a target group that no listener uses", "InvalidParameterException", ecs.create_service, **request, loadBalancers=[balancer])
+    t.refused("a target group that no listener uses", "InvalidParameterException", ecs.create_service, **request,
+              loadBalancers=[balancer])
     rule = elb.create_rule(
         ListenerArn=t.account["listener"], Priority=77, Conditions=[{"Field": "path-pattern", "Values": ["/conformance/*"]}],
         Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": [
             {"TargetGroupArn": groups[0], "Weight": 100}, {"TargetGroupArn": groups[1], "Weight": 0}]}}])["Rules"][0]["RuleArn"]
-    advanced = {"alternateTargetGroupArn": groups[1], "productionListenerRule": rule, "roleArn": f"arn:aws:iam::{t.account['id']}:role/r"}
+    advanced = {"alternateTargetGroupArn": groups[1], "productionListenerRule": rule,
+                "roleArn": f"arn:aws:iam::{t.account['id']}:role/r"}
     t.refused("a rule that is not there", "InvalidParameterException", ecs.create_service, **request,
               loadBalancers=[{**balancer, "advancedConfiguration": {**advanced, "testListenerRule": rule + "0"}}])
     made = ecs.create_service(**request, loadBalancers=[{**balancer, "advancedConfiguration": advanced}],
@@ -358,7 +381,8 @@ def standalone(t, ecs, cluster, family):
     t.same("its overrides", task["overrides"]["containerOverrides"], override["containerOverrides"])
     again = ecs.run_task(**request, count=2, startedBy="conformance", clientToken="token-3", overrides=override,
                          tags=[{"key": "a", "value": "b"}])
-    t.same("the same token runs nothing more", [one["taskArn"] for one in again["tasks"]], [one["taskArn"] for one in reply["tasks"]])
+    t.same("the same token runs nothing more", [one["taskArn"] for one in again["tasks"]],
+           [one["taskArn"] for one in reply["tasks"]])
     t.refused("nor another request with it", "ConflictException", ecs.run_task, **request, clientToken="token-3")
 
     def read():
@@ -381,7 +405,8 @@ def standalone(t, ecs, cluster, family):
         ("with an override for nobody", "InvalidParameterException", {"overrides": {"containerOverrides": [{"name": "x"}]}}),
         ("in a service's group", "InvalidParameterException", {"group": "service:x"}),
     ):
-        t.refused(f"running {what}", code, ecs.run_task, **{key: value for key, value in {**request, **change}.items() if value is not None})
+        t.refused(f"running {what}", code, ecs.run_task,
+                  **{key: value for key, value in {**request, **change}.items() if value is not None})
     doomed = ecs.run_task(**request)["tasks"][0]["taskArn"]
     stopped = ecs.stop_task(cluster=cluster, task=doomed, reason="enough")["task"]
     t.same("a task is stopped", (stopped["desiredStatus"], stopped["stopCode"], stopped["stoppedReason"]),

@@ -40,6 +40,10 @@ macro_rules! scripts {
 }
 
 scripts! {
+    application_autoscaling,
+    ecs,
+    elbv2,
+    servicediscovery,
     sts,
 }
 

@@ -25,7 +25,8 @@ def made(t, cloudmap, what, reply):
 
 def namespaces(t, cloudmap):
     name = t.unique("conformance") + ".local"
-    reply = cloudmap.create_private_dns_namespace(Name=name, Vpc=t.account["vpc"], Description="one", CreatorRequestId="request-1",
+    reply = cloudmap.create_private_dns_namespace(Name=name, Vpc=t.account["vpc"], Description="one",
+                                                  CreatorRequestId="request-1",
                                                   Tags=[{"Key": "a", "Value": "b"}])
     t.same("a namespace takes a moment", status(cloudmap, reply["OperationId"]), "PENDING")
     t.refused("a namespace under way, asked for again", "DuplicateRequest", cloudmap.create_private_dns_namespace, Name=name,
@@ -35,7 +36,8 @@ def namespaces(t, cloudmap):
     private = operation["Targets"]["NAMESPACE"]
     space = cloudmap.get_namespace(Id=private)["Namespace"]
     t.same("a private DNS namespace reads back",
-           (space["Name"], space["Type"], space["Description"], space["ServiceCount"], space["Properties"]["DnsProperties"]["SOA"],
+           (space["Name"], space["Type"], space["Description"], space["ServiceCount"],
+            space["Properties"]["DnsProperties"]["SOA"],
             space["Properties"]["HttpProperties"]), (name, "DNS_PRIVATE", "one", 0, {"TTL": 15}, {"HttpName": name}))
     t.same("its zone has an id", space["Properties"]["DnsProperties"]["HostedZoneId"].startswith("Z"), True)
     t.same("its tags", cloudmap.list_tags_for_resource(ResourceARN=space["Arn"])["Tags"], [{"Key": "a", "Value": "b"}])
@@ -73,13 +75,17 @@ def namespaces(t, cloudmap):
     t.same("namespaces are listed in pages", [len(page) for page in listed], [1, 1, 1])
     t.refused("a page of no size", "InvalidInput", cloudmap.list_namespaces, MaxResults=0)
     operations = cloudmap.list_operations(Filters=[
-        {"Name": "NAMESPACE_ID", "Values": [http]}, {"Name": "TYPE", "Values": ["CREATE_NAMESPACE", "UPDATE_NAMESPACE"], "Condition": "IN"}])
-    t.same("operations are listed by namespace and type", [one["Status"] for one in operations["Operations"]], ["SUCCESS", "SUCCESS"])
-    t.refused("operations by an unknown filter", "InvalidInput", cloudmap.list_operations, Filters=[{"Name": "X", "Values": ["y"]}])
+        {"Name": "NAMESPACE_ID", "Values": [http]},
+        {"Name": "TYPE", "Values": ["CREATE_NAMESPACE", "UPDATE_NAMESPACE"], "Condition": "IN"}])
+    t.same("operations are listed by namespace and type", [one["Status"] for one in operations["Operations"]],
+           ["SUCCESS", "SUCCESS"])
+    t.refused("operations by an unknown filter", "InvalidInput", cloudmap.list_operations,
+              Filters=[{"Name": "X", "Values": ["y"]}])
     t.refused("an unknown operation", "OperationNotFound", cloudmap.get_operation, OperationId="operation-absent")
 
     for one in (private, http):
-        made(t, cloudmap, f"DeleteNamespace {one[:3]} {'private' if one == private else 'http'}", cloudmap.delete_namespace(Id=one))
+        made(t, cloudmap, f"DeleteNamespace {one[:3]} {'private' if one == private else 'http'}",
+             cloudmap.delete_namespace(Id=one))
     t.refused("a deleted namespace", "NamespaceNotFound", cloudmap.get_namespace, Id=private)
     t.refused("deleting it again", "NamespaceNotFound", cloudmap.delete_namespace, Id=private)
 
@@ -111,8 +117,10 @@ def services(t, cloudmap, space):
     made(t, cloudmap, "UpdateService", cloudmap.update_service(
         Id=service["Id"], Service={"Description": "two", "DnsConfig": {"DnsRecords": [{"Type": "A", "TTL": 20}]}}))
     read = cloudmap.get_service(Id=service["Id"])["Service"]
-    t.same("an updated service reads back", (read["Description"], read["DnsConfig"]["DnsRecords"]), ("two", [{"Type": "A", "TTL": 20}]))
-    t.refused("updating an unknown service", "ServiceNotFound", cloudmap.update_service, Id="srv-absent", Service={"Description": "x"})
+    t.same("an updated service reads back", (read["Description"], read["DnsConfig"]["DnsRecords"]),
+           ("two", [{"Type": "A", "TTL": 20}]))
+    t.refused("updating an unknown service", "ServiceNotFound", cloudmap.update_service, Id="srv-absent",
+              Service={"Description": "x"})
     return read
 
 
@@ -121,9 +129,11 @@ def instances(t, cloudmap, service):
     attributes = {"AWS_INSTANCE_IPV4": "10.0.2.7", "AWS_INSTANCE_PORT": "3001", "stage": "blue"}
     operation = made(t, cloudmap, "RegisterInstance", cloudmap.register_instance(**known, Attributes=attributes))
     t.same("its operation's targets", operation["Targets"], {"SERVICE": service["Id"], "INSTANCE": "i-1"})
-    t.refused("an A record needs an address", "InvalidInput", cloudmap.register_instance, ServiceId=service["Id"], InstanceId="i-2",
+    t.refused("an A record needs an address", "InvalidInput", cloudmap.register_instance, ServiceId=service["Id"],
+              InstanceId="i-2",
               Attributes={"x": "y"})
-    t.refused("an instance of no service", "ServiceNotFound", cloudmap.register_instance, ServiceId="srv-absent", InstanceId="i-2",
+    t.refused("an instance of no service", "ServiceNotFound", cloudmap.register_instance, ServiceId="srv-absent",
+              InstanceId="i-2",
               Attributes=attributes)
     cloudmap.register_instance(ServiceId=service["Id"], InstanceId="i-2", Attributes={"AWS_INSTANCE_IPV4": "10.0.3.7"})
     t.same("an instance reads back", cloudmap.get_instance(**known)["Instance"]["Attributes"], attributes)
@@ -178,6 +188,7 @@ def in_use(t, cloudmap, space, service):
     t.refused("a service with instances", "ResourceInUse", cloudmap.delete_service, Id=service["Id"])
     for number in (1, 2, 3):
         cloudmap.deregister_instance(ServiceId=service["Id"], InstanceId=f"i-{number}")
-    t.refused("an instance that is gone", "InstanceNotFound", cloudmap.deregister_instance, ServiceId=service["Id"], InstanceId="i-1")
+    t.refused("an instance that is gone", "InstanceNotFound", cloudmap.deregister_instance, ServiceId=service["Id"],
+              InstanceId="i-1")
     cloudmap.delete_service(Id=service["Id"])
     t.refused("a service that is gone", "ServiceNotFound", cloudmap.get_service, Id=service["Id"])
