@@ -4,13 +4,14 @@
 //! answers and [`Effect`]s to carry out. Pure: `live` owns the processes and the clock.
 //!
 //! Modelled is Fargate with the ECS rolling update: percentages, circuit breaker with rollback, service deployments and
-//! revisions, load balancer and container health, restart throttling, draining. Not modelled, and refused where a call
-//! asks for it: blue/green and its kin, container instances, standalone tasks, Service Connect, volumes that hold
-//! anything. Deployment alarms are read back but do not end a rollout.
+//! revisions, load balancer and container health, restart throttling, draining. Other strategies, lifecycle hooks, early
+//! success and deployment alarms are checked, kept and read back, but roll like any other. Not modelled, and refused where
+//! a call asks for it: container instances, daemons, Service Connect, volumes that hold anything.
 //!
 //! ```text
 //! input, tags        what callers send            task, lifecycle, agent   one task through its life
 //! task_definition    what tasks are made from     health, decide           is it well; how many to start and stop
+//! run                a task without a service     account_setting          what new resources get
 //! service, rollout   what is wanted, how far      scheduler, effect        the whole step; what it asks of processes
 //! cluster, history   reading it back
 //! ```
