@@ -40,7 +40,7 @@ macro_rules! scripts {
 }
 
 scripts! {
-    acm, ec2, ecr, route53, secretsmanager, sns, sts,
+    acm, application_autoscaling, ec2, ecr, ecs, elbv2, route53, secretsmanager, servicediscovery, sns, sts,
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::cluster;
+use super::super::cluster::{self, providers::ProviderItem};
 use super::super::input::{invalid, parse};
 use super::super::rollout::Ids;
 use super::super::tags::{Tag, Tags};
@@ -46,7 +46,7 @@ struct Create {
     service_registries: Option<Vec<Registry>>,
     network_configuration: Option<settings::NetworkConfiguration>,
     launch_type: Option<String>,
-    capacity_provider_strategy: Option<Vec<settings::ProviderItem>>,
+    capacity_provider_strategy: Option<Vec<ProviderItem>>,
     platform_version: Option<String>,
     role: Option<String>,
     placement_constraints: Option<Vec<Value>>,
@@ -114,6 +114,7 @@ pub(in super::super) fn create(world: &mut World, call: &Call) -> Answer {
         task_definition.ok_or_else(|| invalid("TaskDefinition cannot be empty."))?;
     let settings = Settings::new(
         world,
+        &cluster,
         settings::Given {
             task_definition: &task_definition,
             load_balancers: load_balancers.unwrap_or_default(),

@@ -10,9 +10,9 @@ use super::invalid;
 use crate::simulator::call::{self, Call, Refusal};
 
 /// AWS's quota of target groups in one action.
-const ACTION_TARGET_GROUPS_MAX: usize = 5;
+pub(in crate::simulator::elbv2) const ACTION_TARGET_GROUPS_MAX: usize = 5;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::simulator::elbv2) enum Action {
     /// Target group ARNs with weights.
     Forward(Vec<(String, u32)>),
@@ -20,7 +20,7 @@ pub(in crate::simulator::elbv2) enum Action {
 }
 
 /// A reply the load balancer gives by itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::simulator::elbv2) struct Reply {
     pub(in crate::simulator::elbv2) status: u16,
     pub(in crate::simulator::elbv2) content_type: Option<String>,
@@ -149,8 +149,12 @@ impl Action {
     }
 
     /// The one action of a list; AWS allows more only to authenticate first, which is not modelled.
-    pub(super) fn parse_list(state: &State, call: &Call) -> Result<(Action, Option<i64>), Refusal> {
-        match call.list("Actions") {
+    pub(in crate::simulator::elbv2) fn parse_list(
+        state: &State,
+        call: &Call,
+        member: &str,
+    ) -> Result<(Action, Option<i64>), Refusal> {
+        match call.list(member) {
             [] => Err(invalid("At least one action must be specified")),
             [action] => Ok((
                 Action::parse(state, action)?,
