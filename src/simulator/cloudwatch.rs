@@ -110,7 +110,9 @@ fn bounded(call: &Call, member: &str, default: usize, max: usize) -> Result<usiz
     let Some(size) = call.optional_integer(member)? else {
         return Ok(default);
     };
-    let size = usize::try_from(size).ok().filter(|size| (1..=max).contains(size));
+    let size = usize::try_from(size)
+        .ok()
+        .filter(|size| (1..=max).contains(size));
     size.ok_or_else(|| {
         invalid(format!(
             "1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must have value \

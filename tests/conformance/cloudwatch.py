@@ -102,6 +102,14 @@ def metric_alarms(t, client):
               StateReason="r", StateReasonData="{")
     t.refused("tags of no alarm", "ResourceNotFoundException", client.list_tags_for_resource, http=404,
               ResourceARN=arn + "x")
+    t.refused("tag no alarm", "ResourceNotFoundException", client.tag_resource, http=404, ResourceARN=arn + "x",
+              Tags=[{"Key": "a", "Value": "1"}])
+    t.refused("untag no alarm", "ResourceNotFoundException", client.untag_resource, http=404, ResourceARN=arn + "x",
+              TagKeys=["a"])
+    t.refused("enable 101 alarms", "ValidationError", client.enable_alarm_actions, AlarmNames=["a"] * 101)
+    t.refused("disable 101 alarms", "ValidationError", client.disable_alarm_actions, AlarmNames=["a"] * 101)
+    t.refused("alarms for a metric: two statistics", "ValidationError", client.describe_alarms_for_metric,
+              Namespace="n", MetricName="m", Statistic="Sum", ExtendedStatistic="p9")
     t.refused("alarms by names and prefix", "ValidationError", client.describe_alarms, AlarmNames=[name],
               AlarmNamePrefix="a")
     t.refused("alarms after a token never given", "InvalidNextToken", client.describe_alarms, NextToken="x")
@@ -240,6 +248,8 @@ def dashboards(t, client):
     except ClientError as error:
         message = error.response["Error"]["Message"]
         t.same("dashboard: the refusal names the place", '"dataPath": "/widgets/0/properties"' in message, True)
+    t.refused("dashboards after a token never given", "InvalidParameterValue", client.list_dashboards, NextToken="x")
+    t.refused("delete 101 dashboards", "InvalidParameterValue", client.delete_dashboards, DashboardNames=["a"] * 101)
     client.delete_dashboards(DashboardNames=[name])
     t.refused("dashboard: read a deleted one", "ResourceNotFound", client.get_dashboard, http=404, DashboardName=name)
     t.same("dashboard: deleting what is not there is no error",
@@ -258,9 +268,10 @@ def metric_data(t, client):
         datum(Timestamp=at(4), StatisticValues={"SampleCount": 2, "Sum": 30, "Minimum": 10, "Maximum": 20}),
         {"MetricName": "requests", "Timestamp": at(5), "Value": 4.0})
     window = dict(StartTime=at(12), EndTime=now)
-    statistics = lambda **changed: client.get_metric_statistics(**{**dict(
+    asked = lambda **changed: {**dict(
         Namespace=namespace, MetricName="latency", Dimensions=dimensions, Period=60,
-        Statistics=["SampleCount", "Sum", "Minimum", "Maximum", "Average"], **window), **changed})
+        Statistics=["SampleCount", "Sum", "Minimum", "Maximum", "Average"], **window), **changed}
+    statistics = lambda **changed: client.get_metric_statistics(**asked(**changed))
     points = sorted(statistics()["Datapoints"], key=lambda point: point["Timestamp"])
     t.same("statistics of values, counted values and a set", [
         [point[key] for key in ("SampleCount", "Sum", "Minimum", "Maximum", "Average")] for point in points],
@@ -274,11 +285,13 @@ def metric_data(t, client):
                       key=lambda point: point["Timestamp"])
     t.same("percentiles", [point["ExtendedStatistics"] for point in extended],
            [{"p50": 10.0, "p100": 20.0}, {"p50": 1.0, "p100": 2.0}])
-    t.refused("statistics: period 7", "InvalidParameterValue", statistics, Period=7)
-    t.refused("statistics: end before start", "InvalidParameterCombination", statistics, EndTime=at(13))
+    t.refused("statistics: period 7", "InvalidParameterValue", client.get_metric_statistics, **asked(Period=7))
+    t.refused("statistics: end before start", "InvalidParameterCombination", client.get_metric_statistics,
+              **asked(EndTime=at(13)))
     t.refused("statistics: none asked for", "MissingParameter", client.get_metric_statistics, Namespace=namespace,
               MetricName="latency", Period=60, **window)
-    t.refused("statistics: more than 1440 points", "InvalidParameterCombination", statistics, StartTime=at(1500))
+    t.refused("statistics: more than 1440 points", "InvalidParameterCombination", client.get_metric_statistics,
+              **asked(StartTime=at(1500)))
 
     stat = lambda key, metric="latency", **members: {"Id": key, "MetricStat": {
         "Metric": {"Namespace": namespace, "MetricName": metric,
@@ -326,6 +339,7 @@ def metric_data(t, client):
     t.same("metrics: 500 a page", [len(first["Metrics"]), len(client.list_metrics(
         Namespace=namespace, NextToken=first["NextToken"])["Metrics"])], [500, 4])
 
+    t.refused("metrics after a token never given", "InvalidParameterValue", client.list_metrics, NextToken="x")
     for wrong, (code, members) in {
         "no value": ("MissingParameter", {}),
         "value and values": ("InvalidParameterCombination", dict(Value=1.0, Values=[1.0])),
@@ -340,12 +354,9 @@ def metric_data(t, client):
         "31 dimensions": ("InvalidParameterValue", dict(Value=1.0, Dimensions=[
             {"Name": f"d{number}", "Value": "v"} for number in range(31)])),
     }.items():
-        t.refused(f"put metric data: {wrong}", code, put_one, client=client, namespace=namespace, datum=datum(**members))
+        t.refused(f"put metric data: {wrong}", code, client.put_metric_data, Namespace=namespace,
+                  MetricData=[datum(**members)])
     t.refused("put metric data: AWS's namespace", "InvalidParameterValue", client.put_metric_data, Namespace="AWS/ECS",
               MetricData=[datum(Value=1.0)])
     t.refused("put metric data: 1001", "InvalidParameterValue", client.put_metric_data, Namespace=namespace,
               MetricData=[datum(Value=1.0)] * 1001)
-
-
-def put_one(client, namespace, datum):
-    client.put_metric_data(Namespace=namespace, MetricData=[datum])

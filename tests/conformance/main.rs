@@ -40,6 +40,7 @@ macro_rules! scripts {
 }
 
 scripts! {
+    cloudwatch,
     sts,
 }
 

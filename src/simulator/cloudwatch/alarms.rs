@@ -68,7 +68,8 @@ fn put(world: &mut World, name: &str, common: Common, kind: Kind, tags: Tags, no
         .history
         .configured(subject, what, &alarm.shown(name, &arn), now);
     if matches!(alarm.kind, Kind::Composite(_)) {
-        let reason = |value: &str| format!("{arn} was {what} and its alarm rule evaluates to {value}");
+        let reason =
+            |value: &str| format!("{arn} was {what} and its alarm rule evaluates to {value}");
         follow(world, name, &reason, None, now, &mut vec![name.to_owned()]);
     }
 }
@@ -89,7 +90,10 @@ pub(super) fn put_composite_alarm(world: &mut World, call: &Call) -> Answer {
     let composite = Composite::of(call)?;
     let tags = tags(call)?;
     admit(world, &name, "CompositeAlarm")?;
-    let suppressor = composite.suppressor.as_ref().map(|suppressor| suppressor.alarm.as_str());
+    let suppressor = composite
+        .suppressor
+        .as_ref()
+        .map(|suppressor| suppressor.alarm.as_str());
     // It may name itself once it exists: AWS refuses no cycle, it stops evaluating one.
     let absent: Vec<&str> = composite
         .rule
@@ -111,7 +115,14 @@ pub(super) fn put_composite_alarm(world: &mut World, call: &Call) -> Answer {
             "Could not save the composite alarm as the actions suppressor {alarm} does not exist"
         )));
     }
-    put(world, &name, common, Kind::Composite(composite), tags, call.now);
+    put(
+        world,
+        &name,
+        common,
+        Kind::Composite(composite),
+        tags,
+        call.now,
+    );
     Ok(json!({}))
 }
 
@@ -124,7 +135,10 @@ pub(super) fn describe_alarms(world: &World, call: &Call) -> Answer {
     let action = call.optional_text("ActionPrefix")?;
     let types = call.optional_texts("AlarmTypes")?;
     for (member, show) in [
-        ("ChildrenOfAlarmName", relative_with_state as fn(&World, &str, &Alarm) -> Value),
+        (
+            "ChildrenOfAlarmName",
+            relative_with_state as fn(&World, &str, &Alarm) -> Value,
+        ),
         ("ParentsOfAlarmName", relative),
     ] {
         let Some(of) = call.optional_text(member)? else {
@@ -147,7 +161,11 @@ pub(super) fn describe_alarms(world: &World, call: &Call) -> Answer {
             }
         };
         let found = world.cloudwatch.alarms.iter().filter(related);
-        return paged(found.map(|(name, alarm)| (name, alarm, show(world, name, alarm))), token, size);
+        return paged(
+            found.map(|(name, alarm)| (name, alarm, show(world, name, alarm))),
+            token,
+            size,
+        );
     }
     if names.len() > BATCH_MAX {
         return Err(invalid(format!(
@@ -216,7 +234,9 @@ pub(super) fn describe_alarms_for_metric(world: &World, call: &Call) -> Answer {
         ));
     }
     if extended.is_some_and(|extended| !is_extended(extended)) {
-        return Err(invalid("The value for parameter ExtendedStatistic is invalid."));
+        return Err(invalid(
+            "The value for parameter ExtendedStatistic is invalid.",
+        ));
     }
     let asked = dimensions(call)?;
     let period = call.optional_integer("Period")?;
@@ -227,13 +247,17 @@ pub(super) fn describe_alarms_for_metric(world: &World, call: &Call) -> Answer {
         };
         watch.is_of(namespace, metric).is_some_and(|view| {
             same_dimensions(view.dimensions, &asked)
-                && statistic.as_deref().is_none_or(|word| view.statistic == Some(word))
+                && statistic
+                    .as_deref()
+                    .is_none_or(|word| view.statistic == Some(word))
                 && extended.is_none_or(|word| view.extended_statistic == Some(word))
                 && period.is_none_or(|seconds| view.period_seconds == seconds)
                 && unit.is_none_or(|unit| view.unit == Some(unit))
         })
     });
-    let shown: Vec<Value> = found.map(|(name, alarm)| alarm.shown(name, &arn(world, name))).collect();
+    let shown: Vec<Value> = found
+        .map(|(name, alarm)| alarm.shown(name, &arn(world, name)))
+        .collect();
     Ok(json!({ "MetricAlarms": shown }))
 }
 
@@ -256,7 +280,15 @@ pub(super) fn delete_alarms(world: &mut World, call: &Call) -> Answer {
         )));
     }
     let alarms = &world.cloudwatch.alarms;
-    let is_composite = |name: &&String| matches!(alarms.get(*name), Some(Alarm { kind: Kind::Composite(_), .. }));
+    let is_composite = |name: &&String| {
+        matches!(
+            alarms.get(*name),
+            Some(Alarm {
+                kind: Kind::Composite(_),
+                ..
+            })
+        )
+    };
     if names.iter().filter(is_composite).count() > 1 {
         return Err(invalid(
             "Only one composite alarm can be deleted in one operation.",
@@ -265,7 +297,11 @@ pub(super) fn delete_alarms(world: &mut World, call: &Call) -> Answer {
     let depended_on: Vec<&str> = names
         .iter()
         .map(String::as_str)
-        .filter(|name| alarms.values().any(|alarm| children(world, alarm).contains(name)))
+        .filter(|name| {
+            alarms
+                .values()
+                .any(|alarm| children(world, alarm).contains(name))
+        })
         .collect();
     // The sentences: https://github.com/ekristen/aws-nuke/issues/462, cloud-custodian/issues/7763
     if let Some(first) = depended_on.first() {
@@ -289,7 +325,10 @@ pub(super) fn delete_alarms(world: &mut World, call: &Call) -> Answer {
                     alarm_type: alarm.type_name(),
                 };
                 let shown = alarm.shown(name, &arn);
-                world.cloudwatch.history.configured(subject, "deleted", &shown, call.now);
+                world
+                    .cloudwatch
+                    .history
+                    .configured(subject, "deleted", &shown, call.now);
             }
         }
     }
@@ -314,13 +353,27 @@ pub(super) fn set_alarm_state(world: &mut World, call: &Call) -> Answer {
         ));
     }
     let data = call.optional_text("StateReasonData")?.map(str::to_owned);
-    if data.as_ref().is_some_and(|data| serde_json::from_str::<Value>(data).is_err()) {
-        return Err(Refusal::new("InvalidFormat", "StateReasonData is not valid JSON"));
+    if data
+        .as_ref()
+        .is_some_and(|data| serde_json::from_str::<Value>(data).is_err())
+    {
+        return Err(Refusal::new(
+            "InvalidFormat",
+            "StateReasonData is not valid JSON",
+        ));
     }
     if !world.cloudwatch.alarms.contains_key(name) {
         return Err(missing(name));
     }
-    set(world, name, value, reason.to_owned(), data, call.now, &mut vec![name.to_owned()]);
+    set(
+        world,
+        name,
+        value,
+        reason.to_owned(),
+        data,
+        call.now,
+        &mut vec![name.to_owned()],
+    );
     Ok(json!({}))
 }
 
@@ -358,15 +411,29 @@ fn set(
         .filter(|parent| !path.contains(parent))
         .collect();
     let child = arn(world, name);
-    let at = OffsetDateTime::from_unix_timestamp((now / 1000) as i64).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let at = OffsetDateTime::from_unix_timestamp((now / 1000) as i64)
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let words = format!(
         "{child} transitioned to {value} at {} {} {}, {} {:02}:{:02}:{:02} UTC",
-        at.weekday(), at.day(), at.month(), at.year(), at.hour(), at.minute(), at.second()
+        at.weekday(),
+        at.day(),
+        at.month(),
+        at.year(),
+        at.hour(),
+        at.minute(),
+        at.second()
     );
     let reason_data = json!({ "triggeringAlarms": [{ "arn": child, "state": { "value": value, "timestamp": now } }] });
     for parent in above {
         path.push(parent.clone());
-        follow(world, &parent, &|_| words.clone(), Some(reason_data.to_string()), now, path);
+        follow(
+            world,
+            &parent,
+            &|_| words.clone(),
+            Some(reason_data.to_string()),
+            now,
+            path,
+        );
         path.pop();
     }
 }
@@ -381,7 +448,12 @@ fn follow(
     path: &mut Vec<String>,
 ) {
     let alarms = &world.cloudwatch.alarms;
-    let Some(Alarm { kind: Kind::Composite(composite), state, .. }) = alarms.get(name) else {
+    let Some(Alarm {
+        kind: Kind::Composite(composite),
+        state,
+        ..
+    }) = alarms.get(name)
+    else {
         return;
     };
     let state_of = |child: &str| {
@@ -389,7 +461,11 @@ fn follow(
             .get(name_of(world, child))
             .map_or("INSUFFICIENT_DATA", |alarm| alarm.state.value)
     };
-    let value = if composite.rule.holds(&state_of) { "ALARM" } else { "OK" };
+    let value = if composite.rule.holds(&state_of) {
+        "ALARM"
+    } else {
+        "OK"
+    };
     if state.value != value {
         set(world, name, value, reason(value), data, now, path);
     }
@@ -427,7 +503,9 @@ fn children<'a>(world: &World, alarm: &'a Alarm) -> Vec<&'a str> {
 
 /// The name in an alarm's ARN of this account and region; a name is its own.
 fn name_of<'a>(world: &World, name_or_arn: &'a str) -> &'a str {
-    name_or_arn.strip_prefix(&arn(world, "")).unwrap_or(name_or_arn)
+    name_or_arn
+        .strip_prefix(&arn(world, ""))
+        .unwrap_or(name_or_arn)
 }
 
 fn new_name<'a>(world: &World, call: &'a Call) -> Result<&'a str, Refusal> {

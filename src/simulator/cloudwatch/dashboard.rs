@@ -75,16 +75,24 @@ pub(super) fn put_dashboard(world: &mut World, call: &Call) -> Answer {
 
 pub(super) fn get_dashboard(world: &World, call: &Call) -> Answer {
     let name = call.required("DashboardName", INVALID_VALUE)?;
-    let dashboard = world.cloudwatch.dashboards.get(name).ok_or_else(|| Refusal {
-        code: "ResourceNotFound",
-        message: format!("Dashboard {name} does not exist"),
-        status: 404,
-    })?;
-    Ok(json!({ "DashboardName": name, "DashboardArn": arn(world, name), "DashboardBody": dashboard.body }))
+    let dashboard = world
+        .cloudwatch
+        .dashboards
+        .get(name)
+        .ok_or_else(|| Refusal {
+            code: "ResourceNotFound",
+            message: format!("Dashboard {name} does not exist"),
+            status: 404,
+        })?;
+    Ok(
+        json!({ "DashboardName": name, "DashboardArn": arn(world, name), "DashboardBody": dashboard.body }),
+    )
 }
 
 pub(super) fn list_dashboards(world: &World, call: &Call) -> Answer {
-    let prefix = call.optional_text("DashboardNamePrefix")?.unwrap_or_default();
+    let prefix = call
+        .optional_text("DashboardNamePrefix")?
+        .unwrap_or_default();
     let dashboards = &world.cloudwatch.dashboards;
     let entries = dashboards.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(name, dashboard)| {
         let entry = json!({
@@ -93,7 +101,12 @@ pub(super) fn list_dashboards(world: &World, call: &Call) -> Answer {
         });
         (name.clone(), entry)
     });
-    let page = Call::page(entries, call.optional_text("NextToken")?, PAGE, INVALID_VALUE)?;
+    let page = Call::page(
+        entries,
+        call.optional_text("NextToken")?,
+        PAGE,
+        INVALID_VALUE,
+    )?;
     Ok(json!({ "DashboardEntries": page.items, "NextToken": page.next }))
 }
 
@@ -132,7 +145,10 @@ fn checked(body: &str) -> Result<Vec<Problem>, Refusal> {
     match document.get("widgets") {
         None => problems.push(fatal("", "Should have required property 'widgets'")),
         Some(Value::Array(widgets)) if widgets.len() > WIDGETS_MAX => {
-            problems.push(fatal("/widgets", &format!("Should NOT have more than {WIDGETS_MAX} items")));
+            problems.push(fatal(
+                "/widgets",
+                &format!("Should NOT have more than {WIDGETS_MAX} items"),
+            ));
         }
         Some(Value::Array(widgets)) => {
             for (at, widget) in widgets.iter().enumerate() {
@@ -169,11 +185,19 @@ fn check_widget(path: &str, widget: &Value, problems: &mut Vec<Problem>) {
         problems.push(fatal(path, "Should have required property 'type'"));
         return;
     };
-    for (member, max) in [("x", COLUMNS - 1), ("y", u64::MAX), ("width", COLUMNS), ("height", HEIGHT_MAX)] {
+    for (member, max) in [
+        ("x", COLUMNS - 1),
+        ("y", u64::MAX),
+        ("width", COLUMNS),
+        ("height", HEIGHT_MAX),
+    ] {
         if let Some(value) = widget.get(member)
             && !value.as_u64().is_some_and(|value| value <= max)
         {
-            problems.push(fatal(&format!("{path}/{member}"), &format!("Should be integer, 0 to {max}")));
+            problems.push(fatal(
+                &format!("{path}/{member}"),
+                &format!("Should be integer, 0 to {max}"),
+            ));
         }
     }
     let required: &[&str] = match kind.as_str() {
@@ -195,15 +219,25 @@ fn check_widget(path: &str, widget: &Value, problems: &mut Vec<Problem>) {
         problems.push(fatal(path, "Should have required property 'properties'"));
         return;
     };
-    for member in required.iter().filter(|member| !properties.contains_key(**member)) {
-        problems.push(fatal(&inside, &format!("Should have required property '{member}'")));
+    for member in required
+        .iter()
+        .filter(|member| !properties.contains_key(**member))
+    {
+        problems.push(fatal(
+            &inside,
+            &format!("Should have required property '{member}'"),
+        ));
     }
     if kind == "metric" {
         check_metric(&inside, properties, problems);
     }
 }
 
-fn check_metric(path: &str, properties: &serde_json::Map<String, Value>, problems: &mut Vec<Problem>) {
+fn check_metric(
+    path: &str,
+    properties: &serde_json::Map<String, Value>,
+    problems: &mut Vec<Problem>,
+) {
     match properties.get("metrics") {
         // An alarm's graph has annotations instead.
         None if properties.contains_key("annotations") => {}
@@ -211,14 +245,19 @@ fn check_metric(path: &str, properties: &serde_json::Map<String, Value>, problem
         Some(Value::Array(rows)) => {
             for (at, row) in rows.iter().enumerate() {
                 if !row.as_array().is_some_and(|row| !row.is_empty()) {
-                    problems.push(fatal(&format!("{path}/metrics/{at}"), "Should be array, NOT with fewer than 1 items"));
+                    problems.push(fatal(
+                        &format!("{path}/metrics/{at}"),
+                        "Should be array, NOT with fewer than 1 items",
+                    ));
                 }
             }
         }
         Some(_) => problems.push(fatal(&format!("{path}/metrics"), "Should be array")),
     }
     if let Some(period) = properties.get("period")
-        && !period.as_u64().is_some_and(|period| [1, 5, 10, 20, 30].contains(&period) || (period >= 60 && period % 60 == 0))
+        && !period.as_u64().is_some_and(|period| {
+            [1, 5, 10, 20, 30].contains(&period) || (period >= 60 && period % 60 == 0)
+        })
     {
         problems.push(fatal(
             &format!("{path}/period"),
@@ -226,7 +265,9 @@ fn check_metric(path: &str, properties: &serde_json::Map<String, Value>, problem
         ));
     }
     if let Some(view) = properties.get("view")
-        && !["timeSeries", "singleValue", "gauge", "bar", "pie", "table"].iter().any(|known| view == known)
+        && !["timeSeries", "singleValue", "gauge", "bar", "pie", "table"]
+            .iter()
+            .any(|known| view == known)
     {
         problems.push(Problem {
             path: format!("{path}/view"),

@@ -58,12 +58,16 @@ const CHARACTERS_MAX: usize = 2_048;
 pub(super) fn is_id(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())
         && text.len() <= 255
-        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+        && text
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
 pub(super) fn parse(text: &str) -> Result<Expression, String> {
     if text.is_empty() || text.len() > CHARACTERS_MAX {
-        return Err(format!("an expression has 1 to {CHARACTERS_MAX} characters"));
+        return Err(format!(
+            "an expression has 1 to {CHARACTERS_MAX} characters"
+        ));
     }
     let mut parser = Parser { rest: text };
     let expression = parser.comparison(0)?;
@@ -90,7 +94,11 @@ impl Expression {
     pub(super) fn value(&self, known: &Known) -> Result<Computed, String> {
         match self {
             Expression::Number(number) => Ok(Computed::Number(*number)),
-            Expression::Id(id) => known.values.get(id).cloned().ok_or_else(|| format!("undefined variable {id}")),
+            Expression::Id(id) => known
+                .values
+                .get(id)
+                .cloned()
+                .ok_or_else(|| format!("undefined variable {id}")),
             Expression::Operation(operator, left, right) => {
                 let (left, right) = (left.value(known)?, right.value(known)?);
                 each(left, &right, &|left, right| operate(*operator, left, right))
@@ -138,14 +146,21 @@ fn operate(operator: char, left: f64, right: f64) -> Option<f64> {
 }
 
 /// Applies `operation` point by point; a number stands at every point, a point that only one side has is left out.
-fn each(left: Computed, right: &Computed, operation: &dyn Fn(f64, f64) -> Option<f64>) -> Result<Computed, String> {
+fn each(
+    left: Computed,
+    right: &Computed,
+    operation: &dyn Fn(f64, f64) -> Option<f64>,
+) -> Result<Computed, String> {
     let series = |points: &Points, with: &dyn Fn(&Millis, f64) -> Option<f64>| {
-        points.iter().filter_map(|(at, value)| Some((*at, with(at, *value)?))).collect::<Points>()
+        points
+            .iter()
+            .filter_map(|(at, value)| Some((*at, with(at, *value)?)))
+            .collect::<Points>()
     };
     Ok(match (left, right) {
-        (Computed::Number(left), Computed::Number(right)) => Computed::Number(
-            operation(left, *right).ok_or("the expression has no finite value")?,
-        ),
+        (Computed::Number(left), Computed::Number(right)) => {
+            Computed::Number(operation(left, *right).ok_or("the expression has no finite value")?)
+        }
         (Computed::Series(left), Computed::Number(right)) => {
             Computed::Series(series(&left, &|_, value| operation(value, *right)))
         }
@@ -153,14 +168,18 @@ fn each(left: Computed, right: &Computed, operation: &dyn Fn(f64, f64) -> Option
             Computed::Series(series(right, &|_, value| operation(left, value)))
         }
         (Computed::Series(left), Computed::Series(right)) => {
-            Computed::Series(series(&left, &|at, value| operation(value, *right.get(at)?)))
+            Computed::Series(series(&left, &|at, value| {
+                operation(value, *right.get(at)?)
+            }))
         }
         (Computed::Many(left), right) => Computed::Many(
             left.into_iter()
-                .map(|points| match each(Computed::Series(points), right, operation)? {
-                    Computed::Series(points) => Ok(points),
-                    _ => Err("an array cannot be combined with an array".to_owned()),
-                })
+                .map(
+                    |points| match each(Computed::Series(points), right, operation)? {
+                        Computed::Series(points) => Ok(points),
+                        _ => Err("an array cannot be combined with an array".to_owned()),
+                    },
+                )
                 .collect::<Result<_, _>>()?,
         ),
         (_, Computed::Many(_)) => return Err("an array stands left of an operator only".to_owned()),
@@ -170,9 +189,12 @@ fn each(left: Computed, right: &Computed, operation: &dyn Fn(f64, f64) -> Option
 fn call(name: &str, values: &[Computed], times: &[Millis]) -> Result<Computed, String> {
     let map = |change: fn(f64) -> f64| match values {
         [Computed::Number(number)] => Ok(Computed::Number(change(*number))),
-        [Computed::Series(points)] => {
-            Ok(Computed::Series(points.iter().map(|(at, value)| (*at, change(*value))).collect()))
-        }
+        [Computed::Series(points)] => Ok(Computed::Series(
+            points
+                .iter()
+                .map(|(at, value)| (*at, change(*value)))
+                .collect(),
+        )),
         _ => Err(format!("{name} takes a number or a time series")),
     };
     match name {
@@ -186,7 +208,10 @@ fn call(name: &str, values: &[Computed], times: &[Millis]) -> Result<Computed, S
                 .map(Computed::Number)
                 .ok_or_else(|| format!("{name} of no data")),
             [Computed::Many(all)] => {
-                let mut times: Vec<Millis> = all.iter().flat_map(|points| points.keys().copied()).collect();
+                let mut times: Vec<Millis> = all
+                    .iter()
+                    .flat_map(|points| points.keys().copied())
+                    .collect();
                 times.sort_unstable();
                 times.dedup();
                 let at = |at: Millis| {
@@ -199,12 +224,20 @@ fn call(name: &str, values: &[Computed], times: &[Millis]) -> Result<Computed, S
         },
         "IF" => match values {
             [Computed::Number(condition), rest @ ..] => {
-                let chosen = if *condition == 0.0 { rest.get(1) } else { rest.first() };
+                let chosen = if *condition == 0.0 {
+                    rest.get(1)
+                } else {
+                    rest.first()
+                };
                 Ok(chosen.cloned().unwrap_or(Computed::Series(Points::new())))
             }
             [Computed::Series(condition), rest @ ..] => {
                 let pick = |(at, condition): (&Millis, &f64)| {
-                    let chosen = if *condition == 0.0 { rest.get(1) } else { rest.first() };
+                    let chosen = if *condition == 0.0 {
+                        rest.get(1)
+                    } else {
+                        rest.first()
+                    };
                     let value = match chosen? {
                         Computed::Number(number) => *number,
                         Computed::Series(points) => *points.get(at)?,
@@ -212,7 +245,9 @@ fn call(name: &str, values: &[Computed], times: &[Millis]) -> Result<Computed, S
                     };
                     Some((*at, value))
                 };
-                Ok(Computed::Series(condition.iter().filter_map(pick).collect()))
+                Ok(Computed::Series(
+                    condition.iter().filter_map(pick).collect(),
+                ))
             }
             _ => Err("IF takes a condition, a value, and another value".to_owned()),
         },
@@ -271,8 +306,16 @@ impl Parser<'_> {
     /// Comparisons and logic bind loosest, then sums, products, powers.
     fn comparison(&mut self, depth: usize) -> Result<Expression, String> {
         const OPERATORS: [(&str, char); 10] = [
-            ("==", '='), ("!=", 'n'), (">=", 'g'), ("<=", 'l'), (">", '>'), ("<", '<'), ("&&", '&'), ("||", '|'),
-            (" AND ", '&'), (" OR ", '|'),
+            ("==", '='),
+            ("!=", 'n'),
+            (">=", 'g'),
+            ("<=", 'l'),
+            (">", '>'),
+            ("<", '<'),
+            ("&&", '&'),
+            ("||", '|'),
+            (" AND ", '&'),
+            (" OR ", '|'),
         ];
         if depth > DEPTH_MAX {
             return Err("the expression nests too deep".to_owned());
@@ -311,7 +354,11 @@ impl Parser<'_> {
             return Err("the expression nests too deep".to_owned());
         }
         let exponent = self.power(depth + 1)?;
-        Ok(Expression::Operation('^', Box::new(base), Box::new(exponent)))
+        Ok(Expression::Operation(
+            '^',
+            Box::new(base),
+            Box::new(exponent),
+        ))
     }
 
     fn operand(&mut self, depth: usize) -> Result<Expression, String> {
@@ -328,19 +375,30 @@ impl Parser<'_> {
         }
         if self.takes("-") {
             let operand = Box::new(self.operand(depth + 1)?);
-            return Ok(Expression::Operation('-', Box::new(Expression::Number(0.0)), operand));
+            return Ok(Expression::Operation(
+                '-',
+                Box::new(Expression::Number(0.0)),
+                operand,
+            ));
         }
         let word = |letter: char| letter.is_ascii_alphanumeric() || "._".contains(letter);
         self.rest = self.rest.trim_start();
-        let end = self.rest.find(|letter| !word(letter)).unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .find(|letter| !word(letter))
+            .unwrap_or(self.rest.len());
         let (found, rest) = self.rest.split_at(end);
         let Some(first) = found.chars().next() else {
-            let unexpected = rest.chars().next().map_or("the end".to_owned(), |letter| format!("character '{letter}'"));
+            let unexpected = rest.chars().next().map_or("the end".to_owned(), |letter| {
+                format!("character '{letter}'")
+            });
             return Err(format!("Unexpected {unexpected}"));
         };
         self.rest = rest;
         if first.is_ascii_digit() || first == '.' {
-            let number = found.parse().map_err(|_| format!("{found} is not a number"))?;
+            let number = found
+                .parse()
+                .map_err(|_| format!("{found} is not a number"))?;
             return Ok(Expression::Number(number));
         }
         if !self.takes("(") {
@@ -386,7 +444,10 @@ mod tests {
     }
 
     fn known() -> Known {
-        let (a, b) = (points(&[(0, 1.0), (60, 2.0)]), points(&[(60, 4.0), (120, 0.0)]));
+        let (a, b) = (
+            points(&[(0, 1.0), (60, 2.0)]),
+            points(&[(60, 4.0), (120, 0.0)]),
+        );
         let metrics = [&a, &b].into_iter().filter_map(|value| match value {
             Computed::Series(points) => Some(points.clone()),
             _ => None,
@@ -422,8 +483,17 @@ mod tests {
     #[test]
     fn what_cannot_be_computed_is_a_problem_in_words() {
         for text in [
-            "", "1 +", "a b", "SEARCH('x', 'y', 300)", "ANOMALY_DETECTION_BAND(a, 2)", "(a", "A + 1", "1..2", "IF(a)",
-            "[a", "é",
+            "",
+            "1 +",
+            "a b",
+            "SEARCH('x', 'y', 300)",
+            "ANOMALY_DETECTION_BAND(a, 2)",
+            "(a",
+            "A + 1",
+            "1..2",
+            "IF(a)",
+            "[a",
+            "é",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }

@@ -55,7 +55,8 @@ impl History {
             let mut shown = json!({ "stateValue": state.value, "stateReason": state.reason });
             if let Some(data) = &state.reason_data {
                 // A program writes JSON there, a person perhaps not.
-                shown["stateReasonData"] = serde_json::from_str(data).unwrap_or_else(|_| json!(data));
+                shown["stateReasonData"] =
+                    serde_json::from_str(data).unwrap_or_else(|_| json!(data));
             }
             shown
         };
@@ -65,7 +66,13 @@ impl History {
     }
 
     /// Notes that an alarm was `created`, `updated` or `deleted`.
-    pub(super) fn configured(&mut self, subject: Subject<'_>, what: &str, shown: &Value, now: Millis) {
+    pub(super) fn configured(
+        &mut self,
+        subject: Subject<'_>,
+        what: &str,
+        shown: &Value,
+        now: Millis,
+    ) {
         let kind = match what {
             "created" => "Create",
             "updated" => "Update",
@@ -133,7 +140,11 @@ pub(super) fn describe_alarm_history(world: &World, call: &Call) -> Answer {
     let ascending = match call.optional_text("ScanBy")? {
         None | Some("TimestampDescending") => false,
         Some("TimestampAscending") => true,
-        Some(other) => return Err(invalid(format!("Value '{other}' at 'scanBy' is not an order"))),
+        Some(other) => {
+            return Err(invalid(format!(
+                "Value '{other}' at 'scanBy' is not an order"
+            )));
+        }
     };
     let size = bounded(call, "MaxRecords", 100, 100)?;
     let wanted = |entry: &&Entry| {
@@ -149,7 +160,11 @@ pub(super) fn describe_alarm_history(world: &World, call: &Call) -> Answer {
     let entries = &world.cloudwatch.history.entries;
     let shown = |entry: &Entry| {
         // Pages go by ascending keys.
-        let key = if ascending { entry.number } else { u64::MAX - entry.number };
+        let key = if ascending {
+            entry.number
+        } else {
+            u64::MAX - entry.number
+        };
         let Entry {
             number: _,
             at,
@@ -167,9 +182,19 @@ pub(super) fn describe_alarm_history(world: &World, call: &Call) -> Answer {
     };
     let token = call.optional_text("NextToken")?;
     let page = if ascending {
-        Call::page(entries.iter().filter(wanted).map(shown), token, size, "InvalidNextToken")?
+        Call::page(
+            entries.iter().filter(wanted).map(shown),
+            token,
+            size,
+            "InvalidNextToken",
+        )?
     } else {
-        Call::page(entries.iter().rev().filter(wanted).map(shown), token, size, "InvalidNextToken")?
+        Call::page(
+            entries.iter().rev().filter(wanted).map(shown),
+            token,
+            size,
+            "InvalidNextToken",
+        )?
     };
     Ok(json!({ "AlarmHistoryItems": page.items, "NextToken": page.next }))
 }
@@ -179,7 +204,10 @@ fn date(call: &Call, member: &str) -> Result<Option<Millis>, Refusal> {
         return Ok(None);
     };
     let at = instant(value).ok_or_else(|| {
-        Refusal::new(INVALID_VALUE, format!("The value for parameter {member} is not a point in time."))
+        Refusal::new(
+            INVALID_VALUE,
+            format!("The value for parameter {member} is not a point in time."),
+        )
     })?;
     Ok(Some(at))
 }

@@ -65,11 +65,33 @@ const EXPONENT_MAX: i32 = 360;
 const LIST_PAGE: usize = 500;
 /// `MetricDatum.Unit`, in its model's order.
 pub(super) const UNITS: [&str; 27] = [
-    "Seconds", "Microseconds", "Milliseconds", "Bytes", "Kilobytes", "Megabytes", "Gigabytes",
-    "Terabytes", "Bits", "Kilobits", "Megabits", "Gigabits", "Terabits", "Percent", "Count",
-    "Bytes/Second", "Kilobytes/Second", "Megabytes/Second", "Gigabytes/Second", "Terabytes/Second",
-    "Bits/Second", "Kilobits/Second", "Megabits/Second", "Gigabits/Second", "Terabits/Second",
-    "Count/Second", "None",
+    "Seconds",
+    "Microseconds",
+    "Milliseconds",
+    "Bytes",
+    "Kilobytes",
+    "Megabytes",
+    "Gigabytes",
+    "Terabytes",
+    "Bits",
+    "Kilobits",
+    "Megabits",
+    "Gigabits",
+    "Terabits",
+    "Percent",
+    "Count",
+    "Bytes/Second",
+    "Kilobytes/Second",
+    "Megabytes/Second",
+    "Gigabytes/Second",
+    "Terabytes/Second",
+    "Bits/Second",
+    "Kilobits/Second",
+    "Megabits/Second",
+    "Gigabits/Second",
+    "Terabits/Second",
+    "Count/Second",
+    "None",
 ];
 
 /// Adds one measurement another AWS service makes; `at` counts in whole minutes.
@@ -203,7 +225,10 @@ pub(super) fn put_metric_data(world: &mut World, call: &Call) -> Answer {
     }
     let data = call.structures("MetricData")?;
     if data.is_empty() {
-        return Err(Refusal::new(MISSING_PARAMETER, "The parameter MetricData is required."));
+        return Err(Refusal::new(
+            MISSING_PARAMETER,
+            "The parameter MetricData is required.",
+        ));
     }
     if data.len() > BATCH_DATA_MAX {
         return Err(bad(&format!(
@@ -223,13 +248,19 @@ pub(super) fn put_metric_data(world: &mut World, call: &Call) -> Answer {
 fn read(namespace: &str, place: &str, datum: &Call) -> Result<Datum, Refusal> {
     let name = datum.required("MetricName", MISSING_PARAMETER)?;
     if !(1..=255).contains(&name.chars().count()) {
-        return Err(bad(&format!("The value for parameter {place}.MetricName is invalid.")));
+        return Err(bad(&format!(
+            "The value for parameter {place}.MetricName is invalid."
+        )));
     }
     let dimensions = dimensions(datum, place)?;
     let sample = sample(datum, place)?;
     let at = match datum.get("Timestamp") {
         None => datum.now,
-        Some(value) => instant(value).ok_or_else(|| bad(&format!("The parameter {place}.Timestamp is not a point in time.")))?,
+        Some(value) => instant(value).ok_or_else(|| {
+            bad(&format!(
+                "The parameter {place}.Timestamp is not a point in time."
+            ))
+        })?,
     };
     if at + AGE_MAX < datum.now || at > datum.now + FUTURE_MAX {
         return Err(bad(&format!(
@@ -238,12 +269,19 @@ fn read(namespace: &str, place: &str, datum: &Call) -> Result<Datum, Refusal> {
     }
     let unit = datum.optional_text("Unit")?.unwrap_or("None");
     if !UNITS.contains(&unit) {
-        return Err(bad(&format!("The parameter {place}.Unit must be a value in the set [ {} ].", UNITS.join(", "))));
+        return Err(bad(&format!(
+            "The parameter {place}.Unit must be a value in the set [ {} ].",
+            UNITS.join(", ")
+        )));
     }
     let resolution = match datum.optional_integer("StorageResolution")? {
         None | Some(60) => 60_000,
         Some(1) => 1_000,
-        Some(_) => return Err(bad(&format!("The parameter {place}.StorageResolution must be 1 or 60."))),
+        Some(_) => {
+            return Err(bad(&format!(
+                "The parameter {place}.StorageResolution must be 1 or 60."
+            )));
+        }
     };
     Ok(Datum {
         metric: Metric {
@@ -271,7 +309,9 @@ pub(super) fn dimensions(call: &Call, place: &str) -> Result<BTreeMap<String, St
         let (name, value) = (side("Name")?, side("Value")?);
         let empty = name.trim().is_empty() || value.trim().is_empty();
         if empty || name.len() > 255 || value.len() > 1024 || name.starts_with(':') {
-            return Err(bad(&format!("The value for parameter {place}.Dimensions is invalid.")));
+            return Err(bad(&format!(
+                "The value for parameter {place}.Dimensions is invalid."
+            )));
         }
         dimensions.insert(name, value);
     }
@@ -292,7 +332,7 @@ fn sample(datum: &Call, place: &str) -> Result<Sample, Refusal> {
             ),
         )),
         ["Value"] => {
-            let value = in_range(datum.optional_number("Value")?, place, "Value")?;
+            let value = in_range(datum.get("Value").and_then(number), place, "Value")?;
             Ok(Sample::of_values(vec![(value, 1.0)]))
         }
         ["Values"] => listed(datum, place),
@@ -327,7 +367,9 @@ fn listed(datum: &Call, place: &str) -> Result<Sample, Refusal> {
             Some(count) => in_range(number(count), place, "Counts")?,
         };
         if count <= 0.0 {
-            return Err(bad(&format!("The collection {place}.Counts must have positive members.")));
+            return Err(bad(&format!(
+                "The collection {place}.Counts must have positive members."
+            )));
         }
         pairs.push((value, count));
     }
@@ -351,7 +393,11 @@ fn statistic_set(datum: &Call, place: &str) -> Result<Sample, Refusal> {
         )));
     }
     // One value said as a set is still that value: percentiles work on it, as AWS documents.
-    let values = if minimum == maximum { vec![(minimum, count)] } else { Vec::new() };
+    let values = if minimum == maximum {
+        vec![(minimum, count)]
+    } else {
+        Vec::new()
+    };
     Ok(Sample {
         values,
         count,
@@ -364,7 +410,9 @@ fn statistic_set(datum: &Call, place: &str) -> Result<Sample, Refusal> {
 fn in_range(value: Option<f64>, place: &str, member: &str) -> Result<f64, Refusal> {
     let value = value.filter(|value| value.abs() <= 2f64.powi(EXPONENT_MAX));
     value.ok_or_else(|| {
-        bad(&format!("The value for parameter {place}.{member} is not a number within ±2^{EXPONENT_MAX}."))
+        bad(&format!(
+            "The value for parameter {place}.{member} is not a number within ±2^{EXPONENT_MAX}."
+        ))
     })
 }
 
@@ -375,16 +423,27 @@ pub(super) fn list_metrics(world: &World, call: &Call) -> Answer {
     let since = match call.optional_text("RecentlyActive")? {
         None => 0,
         Some("PT3H") => call.now.saturating_sub(3 * HOUR),
-        Some(other) => return Err(bad(&format!("The value {other} for parameter RecentlyActive is invalid; PT3H is the only one."))),
+        Some(other) => {
+            return Err(bad(&format!(
+                "The value {other} for parameter RecentlyActive is invalid; PT3H is the only one."
+            )));
+        }
     };
     let filters = call.structures("Dimensions")?;
     if filters.len() > 10 {
-        return Err(bad("The collection Dimensions must not have a size greater than 10."));
+        return Err(bad(
+            "The collection Dimensions must not have a size greater than 10.",
+        ));
     }
     // A filter without a value asks only for the dimension's name.
     let filters = filters
         .iter()
-        .map(|filter| Ok((filter.required("Name", MISSING_PARAMETER)?, filter.optional_text("Value")?)))
+        .map(|filter| {
+            Ok((
+                filter.required("Name", MISSING_PARAMETER)?,
+                filter.optional_text("Value")?,
+            ))
+        })
         .collect::<Result<Vec<_>, Refusal>>()?;
     let wanted = |metric: &Metric| {
         namespace.is_none_or(|namespace| metric.namespace == namespace)
@@ -400,16 +459,29 @@ pub(super) fn list_metrics(world: &World, call: &Call) -> Answer {
         .series
         .iter()
         .filter(|(metric, _)| wanted(metric))
-        .filter(|(_, series)| series.keys().next_back().is_some_and(|(newest, _)| *newest >= since))
+        .filter(|(_, series)| {
+            series
+                .keys()
+                .next_back()
+                .is_some_and(|(newest, _)| *newest >= since)
+        })
         .map(|(metric, _)| (key(metric), shown(metric)));
     let mut entries: Vec<_> = entries.collect();
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let page = Call::page(entries, call.optional_text("NextToken")?, LIST_PAGE, INVALID_VALUE)?;
+    let page = Call::page(
+        entries,
+        call.optional_text("NextToken")?,
+        LIST_PAGE,
+        INVALID_VALUE,
+    )?;
     Ok(json!({ "Metrics": page.items, "NextToken": page.next }))
 }
 
 fn key(metric: &Metric) -> String {
-    format!("{}\n{}\n{:?}", metric.namespace, metric.name, metric.dimensions)
+    format!(
+        "{}\n{}\n{:?}",
+        metric.namespace, metric.name, metric.dimensions
+    )
 }
 
 fn shown(metric: &Metric) -> Value {

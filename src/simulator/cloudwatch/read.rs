@@ -31,10 +31,18 @@ struct Window {
 impl Window {
     fn of(call: &Call, code: &'static str) -> Result<Window, Refusal> {
         let bound = |member: &str| {
-            let missing = || Refusal::new(MISSING_PARAMETER, format!("The parameter {member} is required."));
+            let missing = || {
+                Refusal::new(
+                    MISSING_PARAMETER,
+                    format!("The parameter {member} is required."),
+                )
+            };
             let value = call.get(member).ok_or_else(missing)?;
             instant(value).ok_or_else(|| {
-                Refusal::new(INVALID_VALUE, format!("The parameter {member} is not a point in time."))
+                Refusal::new(
+                    INVALID_VALUE,
+                    format!("The parameter {member} is not a point in time."),
+                )
             })
         };
         let (from, to) = (bound("StartTime")?, bound("EndTime")?);
@@ -63,7 +71,13 @@ impl Window {
     }
 
     /// The metric's samples merged by period, each under its period's beginning, with the units seen.
-    fn periods(&self, world: &World, metric: &Metric, unit: Option<&str>, period: Millis) -> BTreeMap<(Millis, String), Sample> {
+    fn periods(
+        &self,
+        world: &World,
+        metric: &Metric,
+        unit: Option<&str>,
+        period: Millis,
+    ) -> BTreeMap<(Millis, String), Sample> {
         let start = self.start(period);
         let oldest = self.now.saturating_sub(reach(period));
         let mut periods: BTreeMap<(Millis, String), Sample> = BTreeMap::new();
@@ -79,7 +93,10 @@ impl Window {
                 continue;
             }
             let begin = at - (at - start) % period;
-            periods.entry((begin, its_unit.clone())).or_default().merge(sample);
+            periods
+                .entry((begin, its_unit.clone()))
+                .or_default()
+                .merge(sample);
         }
         periods
     }
@@ -97,7 +114,10 @@ fn reach(period: Millis) -> Millis {
 
 fn period(call: &Call, code: &'static str) -> Result<Millis, Refusal> {
     let Some(seconds) = call.optional_integer("Period")? else {
-        return Err(Refusal::new(MISSING_PARAMETER, "The parameter Period is required."));
+        return Err(Refusal::new(
+            MISSING_PARAMETER,
+            "The parameter Period is required.",
+        ));
     };
     match u64::try_from(seconds) {
         Ok(seconds @ (1 | 5 | 10 | 20 | 30)) => Ok(seconds * 1000),
@@ -113,7 +133,10 @@ fn unit<'a>(call: &'a Call, code: &'static str) -> Result<Option<&'a str>, Refus
     match call.optional_text("Unit")? {
         Some(unit) if !UNITS.contains(&unit) => Err(Refusal::new(
             code,
-            format!("The parameter Unit must be a value in the set [ {} ].", UNITS.join(", ")),
+            format!(
+                "The parameter Unit must be a value in the set [ {} ].",
+                UNITS.join(", ")
+            ),
         )),
         unit => Ok(unit),
     }
@@ -139,9 +162,15 @@ pub(super) fn get_metric_statistics(world: &World, call: &Call) -> Answer {
     }
     let parsed = |names: &[String], is_plain: bool, member: &str| {
         let one = |name: &String| {
-            let statistic = Statistic::parse(name)
-                .filter(|statistic| is_plain != matches!(statistic, Statistic::Percentile(_) | Statistic::Part(..)));
-            let refusal = || Refusal::new(INVALID_VALUE, format!("The value {name} for parameter {member} is not supported."));
+            let statistic = Statistic::parse(name).filter(|statistic| {
+                is_plain != matches!(statistic, Statistic::Percentile(_) | Statistic::Part(..))
+            });
+            let refusal = || {
+                Refusal::new(
+                    INVALID_VALUE,
+                    format!("The value {name} for parameter {member} is not supported."),
+                )
+            };
             Ok((name.clone(), statistic.ok_or_else(refusal)?))
         };
         names.iter().map(one).collect::<Result<Vec<_>, Refusal>>()
@@ -163,7 +192,9 @@ pub(super) fn get_metric_statistics(world: &World, call: &Call) -> Answer {
         for (name, statistic) in &plain {
             shown[name] = json!(statistic.of(&sample));
         }
-        let values = extended.iter().map(|(name, statistic)| (name.clone(), json!(statistic.of(&sample))));
+        let values = extended
+            .iter()
+            .map(|(name, statistic)| (name.clone(), json!(statistic.of(&sample))));
         let values: serde_json::Map<_, _> = values.filter(|(_, value)| !value.is_null()).collect();
         if !values.is_empty() {
             shown["ExtendedStatistics"] = Value::Object(values);
@@ -204,13 +235,20 @@ pub(super) fn get_metric_data(world: &World, call: &Call) -> Answer {
     let queries = queries.iter().map(query).collect::<Result<Vec<_>, _>>()?;
     for (at, query) in queries.iter().enumerate() {
         if queries[..at].iter().any(|other| other.id == query.id) {
-            return Err(invalid(format!("The values for parameter id in MetricDataQueries must be unique: {}", query.id)));
+            return Err(invalid(format!(
+                "The values for parameter id in MetricDataQueries must be unique: {}",
+                query.id
+            )));
         }
     }
     let ascending = match call.optional_text("ScanBy")? {
         None | Some("TimestampDescending") => false,
         Some("TimestampAscending") => true,
-        Some(other) => return Err(invalid(format!("Value '{other}' at 'scanBy' is not an order"))),
+        Some(other) => {
+            return Err(invalid(format!(
+                "Value '{other}' at 'scanBy' is not an order"
+            )));
+        }
     };
     let size = match call.optional_integer("MaxDatapoints")? {
         None => DATA_POINTS_MAX,
@@ -225,7 +263,9 @@ pub(super) fn get_metric_data(world: &World, call: &Call) -> Answer {
         Some(token) => token
             .strip_prefix("points-")
             .and_then(|count| count.parse().ok())
-            .ok_or_else(|| Refusal::new("InvalidNextToken", "The specified nextToken is invalid."))?,
+            .ok_or_else(|| {
+                Refusal::new("InvalidNextToken", "The specified nextToken is invalid.")
+            })?,
     };
     Ok(pages(&computed, ascending, skipped, size))
 }
@@ -270,9 +310,14 @@ fn query(call: &Call) -> Result<Query, Refusal> {
             "The value {id} for parameter MetricDataQueries.member.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$."
         )));
     }
-    let source = match (call.structure("MetricStat")?, call.optional_text("Expression")?) {
+    let source = match (
+        call.structure("MetricStat")?,
+        call.optional_text("Expression")?,
+    ) {
         (Some(stat), None) => {
-            let metric = stat.structure("Metric")?.ok_or_else(|| invalid("MetricStat needs a Metric"))?;
+            let metric = stat
+                .structure("Metric")?
+                .ok_or_else(|| invalid("MetricStat needs a Metric"))?;
             let name = stat.required("Stat", VALIDATION)?;
             let statistic = Statistic::parse(name)
                 .ok_or_else(|| invalid(format!("The value {name} for parameter MetricDataQueries.member.MetricStat.Stat is not supported.")))?;
@@ -307,11 +352,21 @@ fn query(call: &Call) -> Result<Query, Refusal> {
 }
 
 /// The points of every query that is to be returned. An expression may use any other, but not in a circle.
-fn compute<'a>(world: &World, window: &Window, queries: &'a [Query]) -> Result<Vec<(&'a Query, Points)>, Refusal> {
+fn compute<'a>(
+    world: &World,
+    window: &Window,
+    queries: &'a [Query],
+) -> Result<Vec<(&'a Query, Points)>, Refusal> {
     let mut known = Known::default();
     let mut shortest = None;
     for query in queries {
-        let Source::Stat { metric, period, statistic, unit } = &query.source else {
+        let Source::Stat {
+            metric,
+            period,
+            statistic,
+            unit,
+        } = &query.source
+        else {
             continue;
         };
         shortest = Some(shortest.map_or(*period, |other: Millis| other.min(*period)));
@@ -325,21 +380,28 @@ fn compute<'a>(world: &World, window: &Window, queries: &'a [Query]) -> Result<V
             .filter_map(|(at, sample)| Some((*at, statistic.of(sample)?)))
             .collect();
         known.metrics.push(points.clone());
-        known.values.insert(query.id.clone(), Computed::Series(points));
+        known
+            .values
+            .insert(query.id.clone(), Computed::Series(points));
     }
     let period = shortest.unwrap_or(300_000);
     let start = window.start(period);
-    let count = (window.to - start).div_ceil(period).min(DATA_POINTS_MAX as u64);
+    let count = (window.to - start)
+        .div_ceil(period)
+        .min(DATA_POINTS_MAX as u64);
     known.times = (0..count).map(|number| start + number * period).collect();
     let mut waiting: Vec<&Query> = queries
         .iter()
         .filter(|query| matches!(query.source, Source::Expression(_)))
         .collect();
     while !waiting.is_empty() {
-        let (ready, rest): (Vec<&Query>, Vec<&Query>) = waiting.into_iter().partition(|query| match &query.source {
-            Source::Expression(expression) => expression.ids().all(|id| known.values.contains_key(id)),
-            Source::Stat { .. } => true,
-        });
+        let (ready, rest): (Vec<&Query>, Vec<&Query>) =
+            waiting.into_iter().partition(|query| match &query.source {
+                Source::Expression(expression) => {
+                    expression.ids().all(|id| known.values.contains_key(id))
+                }
+                Source::Stat { .. } => true,
+            });
         if ready.is_empty() {
             let ids: Vec<&str> = rest.iter().map(|query| query.id.as_str()).collect();
             return Err(invalid(format!(
@@ -349,9 +411,9 @@ fn compute<'a>(world: &World, window: &Window, queries: &'a [Query]) -> Result<V
         }
         for query in ready {
             if let Source::Expression(expression) = &query.source {
-                let value = expression
-                    .value(&known)
-                    .map_err(|problem| invalid(format!("Error in expression '{}': {problem}", query.id)))?;
+                let value = expression.value(&known).map_err(|problem| {
+                    invalid(format!("Error in expression '{}': {problem}", query.id))
+                })?;
                 known.values.insert(query.id.clone(), value);
             }
         }
@@ -365,5 +427,9 @@ fn compute<'a>(world: &World, window: &Window, queries: &'a [Query]) -> Result<V
             query.id
         ))),
     };
-    queries.iter().filter(|query| query.returned).map(points).collect()
+    queries
+        .iter()
+        .filter(|query| query.returned)
+        .map(points)
+        .collect()
 }

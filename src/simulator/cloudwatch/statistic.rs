@@ -63,7 +63,10 @@ impl Statistic {
             _ => return None,
         };
         let rest = name.get(2..)?;
-        let Some(inside) = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else {
+        let Some(inside) = rest
+            .strip_prefix('(')
+            .and_then(|rest| rest.strip_suffix(')'))
+        else {
             // `tm90`: the part below the 90th percentile. There is no such short form of a rank.
             let high = percent(rest).filter(|_| part != Part::Rank)?;
             return Some(Statistic::Part(part, Bound::Open, Bound::Percent(high)));
@@ -73,7 +76,11 @@ impl Statistic {
             _ if text.is_empty() => Some(Bound::Open),
             Some(text) if part != Part::Rank => percent(text).map(Bound::Percent),
             Some(_) => None,
-            None => text.parse().ok().filter(|value: &f64| value.is_finite()).map(Bound::Value),
+            None => text
+                .parse()
+                .ok()
+                .filter(|value: &f64| value.is_finite())
+                .map(Bound::Value),
         };
         let (low, high) = (bound(low)?, bound(high)?);
         (low != Bound::Open || high != Bound::Open).then_some(Statistic::Part(part, low, high))
@@ -177,13 +184,30 @@ mod tests {
             maximum: 10.0,
         };
         for (name, expected) in [
-            ("SampleCount", 10.0), ("Average", 5.5), ("Sum", 55.0), ("Minimum", 1.0), ("Maximum", 10.0),
-            ("p50", 5.0), ("p90", 9.0), ("p99.9", 10.0), ("p0", 1.0), ("tm90", 5.0), ("TM(10%:90%)", 5.5),
-            ("tc90", 9.0), ("ts90", 45.0), ("wm90", 5.4), ("IQM", 5.5), ("PR(:5)", 50.0), ("PR(5:8)", 30.0),
+            ("SampleCount", 10.0),
+            ("Average", 5.5),
+            ("Sum", 55.0),
+            ("Minimum", 1.0),
+            ("Maximum", 10.0),
+            ("p50", 5.0),
+            ("p90", 9.0),
+            ("p99.9", 10.0),
+            ("p0", 1.0),
+            ("tm90", 5.0),
+            ("TM(10%:90%)", 5.5),
+            ("tc90", 9.0),
+            ("ts90", 45.0),
+            ("wm90", 5.4),
+            ("IQM", 5.5),
+            ("PR(:5)", 50.0),
+            ("PR(5:8)", 30.0),
             ("TS(8:)", 19.0),
         ] {
             let value = Statistic::parse(name).unwrap().of(&sample).unwrap();
-            assert!((value - expected).abs() < 1e-9, "{name}: {value}, not {expected}");
+            assert!(
+                (value - expected).abs() < 1e-9,
+                "{name}: {value}, not {expected}"
+            );
         }
     }
 
@@ -203,7 +227,19 @@ mod tests {
 
     #[test]
     fn other_names_are_none() {
-        for name in ["", "p", "p101", "average", "PR", "pr90", "TM(:)", "TM(1%)", "xx90", "PR(5%:8%)", "é"] {
+        for name in [
+            "",
+            "p",
+            "p101",
+            "average",
+            "PR",
+            "pr90",
+            "TM(:)",
+            "TM(1%)",
+            "xx90",
+            "PR(5%:8%)",
+            "é",
+        ] {
             assert_eq!(Statistic::parse(name), None, "{name}");
         }
     }

@@ -15,8 +15,10 @@ pub(in crate::simulator::cloudwatch) const COMPARISONS: [&str; 7] = [
     "LessThanLowerThreshold",
     "GreaterThanUpperThreshold",
 ];
-pub(in crate::simulator::cloudwatch) const STATISTICS: [&str; 5] = ["SampleCount", "Average", "Sum", "Minimum", "Maximum"];
-pub(in crate::simulator::cloudwatch) const MISSING_DATA: [&str; 4] = ["breaching", "notBreaching", "ignore", "missing"];
+pub(in crate::simulator::cloudwatch) const STATISTICS: [&str; 5] =
+    ["SampleCount", "Average", "Sum", "Minimum", "Maximum"];
+pub(in crate::simulator::cloudwatch) const MISSING_DATA: [&str; 4] =
+    ["breaching", "notBreaching", "ignore", "missing"];
 const ACTIONS_MAX: usize = 5;
 const DIMENSIONS_MAX: usize = 30;
 const DAY_SECONDS: i64 = 86_400;
@@ -73,7 +75,10 @@ pub(in crate::simulator::cloudwatch) fn dimensions(call: &Call) -> Result<Value,
     pairs.iter().map(pair).collect()
 }
 
-pub(in crate::simulator::cloudwatch) fn actions(call: &Call, member: &str) -> Result<Vec<String>, Refusal> {
+pub(in crate::simulator::cloudwatch) fn actions(
+    call: &Call,
+    member: &str,
+) -> Result<Vec<String>, Refusal> {
     let actions = call.optional_texts(member)?;
     if actions.len() > ACTIONS_MAX {
         return Err(invalid(format!(
@@ -86,7 +91,11 @@ pub(in crate::simulator::cloudwatch) fn actions(call: &Call, member: &str) -> Re
     }
 }
 
-pub(in crate::simulator::cloudwatch) fn one_of(call: &Call, member: &str, words: &[&str]) -> Result<Option<String>, Refusal> {
+pub(in crate::simulator::cloudwatch) fn one_of(
+    call: &Call,
+    member: &str,
+    words: &[&str],
+) -> Result<Option<String>, Refusal> {
     let Some(word) = call.optional_text(member)? else {
         return Ok(None);
     };
@@ -103,7 +112,10 @@ pub(in crate::simulator::cloudwatch) fn one_of(call: &Call, member: &str, words:
 /// Percentiles and their kin: what ExtendedStatistic takes.
 pub(in crate::simulator::cloudwatch) fn is_extended(name: &str) -> bool {
     let statistic = Statistic::parse(name);
-    matches!(statistic, Some(Statistic::Percentile(_) | Statistic::Part(..)))
+    matches!(
+        statistic,
+        Some(Statistic::Percentile(_) | Statistic::Part(..))
+    )
 }
 
 pub(in crate::simulator::cloudwatch) fn check_period(seconds: i64) -> Result<(), Refusal> {
@@ -114,7 +126,10 @@ pub(in crate::simulator::cloudwatch) fn check_period(seconds: i64) -> Result<(),
 }
 
 /// A day in all; a week when a period is an hour or more.
-pub(in crate::simulator::cloudwatch) fn check_span(period_seconds: i64, periods: i64) -> Result<(), Refusal> {
+pub(in crate::simulator::cloudwatch) fn check_span(
+    period_seconds: i64,
+    periods: i64,
+) -> Result<(), Refusal> {
     let (span_max, words) = if period_seconds >= HOUR_SECONDS {
         (7 * DAY_SECONDS, "604800")
     } else {

@@ -174,15 +174,22 @@ fn check_queries(queries: &[Value], threshold_metric: Option<&str>) -> Result<()
             "An alarm has at most {QUERIES_MAX} metric queries"
         )));
     }
-    let ids: Vec<&str> = queries.iter().filter_map(|query| query["Id"].as_str()).collect();
+    let ids: Vec<&str> = queries
+        .iter()
+        .filter_map(|query| query["Id"].as_str())
+        .collect();
     for (at, query) in queries.iter().enumerate() {
         let id = ids.get(at).copied().unwrap_or_default();
         if !expression::is_id(id) || ids.iter().filter(|other| **other == id).count() > 1 {
-            return Err(invalid(format!("Invalid metrics list: the id '{id}' is not valid or not unique")));
+            return Err(invalid(format!(
+                "Invalid metrics list: the id '{id}' is not valid or not unique"
+            )));
         }
         if let Some(text) = query["Expression"].as_str() {
             let parsed = expression::parse(text).map_err(|problem| {
-                invalid(format!("Invalid metrics list: Error in expression '{id}': {problem}"))
+                invalid(format!(
+                    "Invalid metrics list: Error in expression '{id}': {problem}"
+                ))
             })?;
             if let Some(unknown) = parsed.ids().find(|name| !ids.contains(name)) {
                 return Err(invalid(format!(
@@ -191,9 +198,14 @@ fn check_queries(queries: &[Value], threshold_metric: Option<&str>) -> Result<()
             }
         }
     }
-    let returned = queries.iter().filter(|query| query["ReturnData"] == true).count();
+    let returned = queries
+        .iter()
+        .filter(|query| query["ReturnData"] == true)
+        .count();
     if threshold_metric.is_none() && returned != 1 {
-        return Err(invalid("Exactly one element of the metrics list should return data."));
+        return Err(invalid(
+            "Exactly one element of the metrics list should return data.",
+        ));
     }
     Ok(())
 }

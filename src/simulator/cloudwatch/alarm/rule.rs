@@ -8,7 +8,10 @@
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::simulator::cloudwatch) enum Rule {
     Constant(bool),
-    Is { state: &'static str, alarm: String },
+    Is {
+        state: &'static str,
+        alarm: String,
+    },
     Not(Box<Rule>),
     All(Vec<Rule>),
     Any(Vec<Rule>),
@@ -42,7 +45,9 @@ impl Rule {
         };
         let rule = parser.any(0)?;
         if let Some(token) = parser.peek() {
-            return Err(format!("unexpected {token:?} after the end of the expression"));
+            return Err(format!(
+                "unexpected {token:?} after the end of the expression"
+            ));
         }
         if rule.children().len() > CHILDREN_MAX {
             return Err(format!("more than {CHILDREN_MAX} alarms are referenced"));
@@ -72,7 +77,10 @@ impl Rule {
     }
 
     /// Whether it holds, given the state of each alarm it names.
-    pub(in crate::simulator::cloudwatch) fn holds(&self, state_of: &dyn Fn(&str) -> &'static str) -> bool {
+    pub(in crate::simulator::cloudwatch) fn holds(
+        &self,
+        state_of: &dyn Fn(&str) -> &'static str,
+    ) -> bool {
         match self {
             Rule::Constant(word) => *word,
             Rule::Is { state, alarm } => state_of(alarm) == *state,
@@ -152,7 +160,8 @@ impl Parser {
     }
 
     fn takes_word(&mut self, word: &str) -> bool {
-        let found = matches!(self.peek(), Some(Token::Word(found)) if found.eq_ignore_ascii_case(word));
+        let found =
+            matches!(self.peek(), Some(Token::Word(found)) if found.eq_ignore_ascii_case(word));
         self.at += usize::from(found);
         found
     }
@@ -310,16 +319,32 @@ mod tests {
             ("AT_LEAST(50%, NOT OK, (a, b))", true),
             ("AT_LEAST(60%, NOT OK, (a, b))", false),
         ] {
-            assert_eq!(Rule::parse(text).unwrap().holds(&state_of), expected, "{text}");
+            assert_eq!(
+                Rule::parse(text).unwrap().holds(&state_of),
+                expected,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn what_is_no_rule_is_refused() {
         for text in [
-            "", "a", "ALARM", "ALARM()", "ALARM(a", "ALARM(a))", "ALARM(a) OK(b)", "ALARM(a) AND",
-            "NOT", "WARN(a)", "ALARM(\"a)", "AT_LEAST(3, ALARM, (a, b))", "AT_LEAST(0, OK, (a))",
-            "AT_LEAST(101%, OK, (a))", "AT_LEAST(1, (a))",
+            "",
+            "a",
+            "ALARM",
+            "ALARM()",
+            "ALARM(a",
+            "ALARM(a))",
+            "ALARM(a) OK(b)",
+            "ALARM(a) AND",
+            "NOT",
+            "WARN(a)",
+            "ALARM(\"a)",
+            "AT_LEAST(3, ALARM, (a, b))",
+            "AT_LEAST(0, OK, (a))",
+            "AT_LEAST(101%, OK, (a))",
+            "AT_LEAST(1, (a))",
         ] {
             assert!(Rule::parse(text).is_err(), "{text}");
         }
