@@ -3,7 +3,9 @@
 //! Plain data behind one lock: no clock, no sockets, no processes. Randomness is seeded, so that the same calls at
 //! the same times give the same identifiers. A service's state is changed by its own module only.
 
-use super::{account, autoscaling, cloudwatch, ecr, ecs, elbv2, iam, logs, servicediscovery, ssm};
+use super::{
+    account, autoscaling, cloudwatch, ecr, ecs, elbv2, iam, logs, servicediscovery, ssm, sts,
+};
 
 /// The simulated account.
 pub struct World {
@@ -31,6 +33,8 @@ pub struct World {
     pub servicediscovery: servicediscovery::State,
     /// Parameters.
     pub ssm: ssm::State,
+    /// Sessions of roles.
+    pub sts: sts::State,
     random: fastrand::Rng,
 }
 
@@ -50,6 +54,7 @@ impl World {
             logs: logs::State::default(),
             servicediscovery: servicediscovery::State::default(),
             ssm: ssm::State::default(),
+            sts: sts::State::default(),
             random: fastrand::Rng::with_seed(seed),
         }
     }

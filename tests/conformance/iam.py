@@ -280,7 +280,7 @@ def custom_simulation(t, client):
         found = simulate(tagged, ActionNames=["ecs:CreateService"], ContextEntries=context)["EvaluationResults"][0]
         t.same(f"simulation: a condition on a tag, {what}", found["EvalDecision"], want)
         t.same(f"simulation: missing context, {what}", found["MissingContextValues"],
-               [] if context else ["aws:requesttag/unit"])
+               [] if context else ["aws:RequestTag/unit"])
     bounded = simulate(READ, ActionNames=["ssm:GetParameters"], PermissionsBoundaryPolicyInputList=[allow])
     bounded = bounded["EvaluationResults"][0]
     t.same("simulation: a boundary that does not allow", [

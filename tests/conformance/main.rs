@@ -41,6 +41,8 @@ macro_rules! scripts {
 
 scripts! {
     cloudwatch,
+    iam,
+    ssm,
     sts,
 }
 

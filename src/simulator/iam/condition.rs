@@ -20,7 +20,9 @@ pub(super) struct Condition {
     operator: &'static str,
     if_exists: bool,
     set: Set,
-    /// In lower case.
+    /// As written.
+    pub name: String,
+    /// In lower case: keys are compared without it.
     pub key: String,
     values: Vec<String>,
 }
@@ -104,6 +106,7 @@ pub(super) fn read(member: Option<&Value>) -> Result<Conditions, String> {
                 operator,
                 if_exists,
                 set,
+                name: key.clone(),
                 key: key.to_lowercase(),
                 values: items.iter().map(text).collect::<Result<_, _>>()?,
             });

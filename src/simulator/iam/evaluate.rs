@@ -58,9 +58,9 @@ pub(super) fn decide<'a>(
                 continue;
             }
             if let Some(context) = request.context {
-                let absent = |key: &&String| !context.contains_key(*key);
-                let keys = statement.conditions.iter().map(|condition| &condition.key);
-                missing.extend(keys.filter(absent).cloned());
+                let conditions = statement.conditions.iter();
+                let absent = conditions.filter(|condition| !context.contains_key(&condition.key));
+                missing.extend(absent.map(|condition| condition.name.clone()));
                 if !statement
                     .conditions
                     .iter()
@@ -259,7 +259,7 @@ mod tests {
         let missing = decide([tagged], request).missing;
         assert_eq!(
             missing.into_iter().collect::<Vec<_>>(),
-            ["aws:requesttag/unit"]
+            ["aws:RequestTag/unit"]
         );
     }
 }
