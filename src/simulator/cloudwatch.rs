@@ -22,7 +22,7 @@ pub use self::alarm::metric::Generated;
 pub use self::alarms::{delete_generated_alarm, put_generated_alarm};
 use self::dashboard::Dashboard;
 use self::history::History;
-pub use self::metric::{Metric, Sample, record, samples};
+pub use self::metric::{Metric, Sample, UNITS, record, samples};
 use super::call::{Answer, Call, Refusal};
 use super::tag::{self, Tags};
 use super::world::World;

@@ -42,6 +42,7 @@ macro_rules! scripts {
 scripts! {
     cloudwatch,
     iam,
+    logs,
     ssm,
     sts,
 }

@@ -64,7 +64,7 @@ const FUTURE_MAX: Millis = 2 * HOUR;
 const EXPONENT_MAX: i32 = 360;
 const LIST_PAGE: usize = 500;
 /// `MetricDatum.Unit`, in its model's order.
-pub(super) const UNITS: [&str; 27] = [
+pub const UNITS: [&str; 27] = [
     "Seconds",
     "Microseconds",
     "Milliseconds",
