@@ -40,7 +40,8 @@ macro_rules! scripts {
 }
 
 scripts! {
-    acm, application_autoscaling, ec2, ecr, ecs, elbv2, route53, secretsmanager, servicediscovery, sns, sts,
+    acm, application_autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, logs, route53, secretsmanager, servicediscovery,
+    sns, ssm, sts,
 }
 
 #[test]
