@@ -5,7 +5,7 @@
 
 use super::{
     account, acm, autoscaling, cloudwatch, ecr, ecs, elbv2, iam, logs, route53, secretsmanager,
-    servicediscovery, sns, ssm,
+    servicediscovery, sns, ssm, sts,
 };
 
 /// The simulated account.
@@ -44,6 +44,8 @@ pub struct World {
     pub route53: route53::State,
     /// Certificates.
     pub acm: acm::State,
+    /// Sessions of roles.
+    pub sts: sts::State,
     random: fastrand::Rng,
 }
 
@@ -68,6 +70,7 @@ impl World {
             sns: sns::State::default(),
             route53: route53::State::default(),
             acm: acm::State::default(),
+            sts: sts::State::default(),
             random: fastrand::Rng::with_seed(seed),
         }
     }
