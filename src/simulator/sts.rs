@@ -54,13 +54,14 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
     match call.operation.as_str() {
         "GetCallerIdentity" => {
             let arn = caller(world, call);
-            let mut sessions = world.sts.sessions.values();
-            let id = match sessions.find(|session| session.principal == arn) {
-                Some(session) => session.user_id.clone(),
-                // A user has an id of its own and the root user the account's number; a user's is made from its name here.
-                None => arn
-                    .split_once(":user/")
-                    .map_or_else(|| world.account.clone(), |(_, name)| user_id(name)),
+            let sessions = &world.sts.sessions;
+            let session = sessions.values().find(|session| session.principal == arn);
+            // A user has an id of its own and the root user the account's number; a user's is made from its name here.
+            let user = arn.split_once(":user/").map(|(_, name)| name);
+            let id = match (session, user) {
+                (Some(session), _) => session.user_id.clone(),
+                (None, Some(user)) => user_id(user),
+                (None, None) => world.account.clone(),
             };
             Ok(json!({ "Account": world.account, "Arn": arn, "UserId": id }))
         }
@@ -84,7 +85,6 @@ pub fn session<'a>(world: &'a World, access_key_id: &str) -> Option<&'a Session>
     world.sts.sessions.get(access_key_id)
 }
 
-/// Who signed the call; a test's own call, which nobody signed, is the root user's.
 fn caller(world: &World, call: &Call) -> String {
     let root = || format!("arn:aws:iam::{}:root", world.account);
     call.principal.clone().unwrap_or_else(root)

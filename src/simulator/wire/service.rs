@@ -163,7 +163,7 @@ const MONITORING_SHAPES: [(&str, &str); 7] = [
 
 /// What the front of AWS refuses with, before any service sees the call: the Query code, the name in JSON and CBOR, and the HTTP
 /// status there; a Query refusal has its own. As recorded from DynamoDB in github.com/mhart/dynalite, `index.js`.
-const FRONT_SHAPES: [(&str, &str, u16); 7] = [
+const FRONT_SHAPES: [(&str, &str, u16); 8] = [
     (
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
@@ -172,6 +172,7 @@ const FRONT_SHAPES: [(&str, &str, u16); 7] = [
     ("IncompleteSignature", "IncompleteSignatureException", 400),
     ("SignatureDoesNotMatch", "InvalidSignatureException", 400),
     ("InvalidClientTokenId", "UnrecognizedClientException", 400),
+    ("ExpiredToken", "ExpiredTokenException", 400),
     ("MethodNotAllowed", "MethodNotAllowedException", 405),
     ("Throttling", "ThrottlingException", 400),
     ("ServiceUnavailable", "ServiceUnavailableException", 503),
