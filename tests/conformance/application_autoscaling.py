@@ -31,7 +31,8 @@ def ecs_service(t):
         containerDefinitions=[{"name": "api", "image": f"{t.account['repository']}:absent"}])
     ecs.create_service(
         cluster=t.account["cluster"], serviceName=name, taskDefinition=name, desiredCount=0, launchType="FARGATE",
-        networkConfiguration={"awsvpcConfiguration": {"subnets": t.account["subnets"]}})
+        networkConfiguration={"awsvpcConfiguration": {"subnets": t.account["subnets"],
+                                                      "securityGroups": t.account["security_groups"][:1]}})
     return name
 
 
