@@ -31,7 +31,8 @@ def ecs_service(t):
         containerDefinitions=[{"name": "api", "image": f"{t.account['repository']}:absent"}])
     ecs.create_service(
         cluster=t.account["cluster"], serviceName=name, taskDefinition=name, desiredCount=0, launchType="FARGATE",
-        networkConfiguration={"awsvpcConfiguration": {"subnets": t.account["subnets"]}})
+        networkConfiguration={"awsvpcConfiguration": {"subnets": t.account["subnets"],
+                                                      "securityGroups": t.account["security_groups"][:1]}})
     return name
 
 
@@ -118,6 +119,14 @@ def stepping(t, scaling, of):
     t.refused("a magnitude for a change that is no percentage", "ValidationException", scaling.put_scaling_policy, **put,
               StepScalingPolicyConfiguration={**STEPS, "MinAdjustmentMagnitude": 2})
     scaling.delete_scaling_policy(**of, PolicyName="steps")
+    for number in range(50):
+        scaling.put_scaling_policy(**{**put, "PolicyName": f"steps-{number:02}"}, StepScalingPolicyConfiguration=STEPS)
+    t.refused("a fifty-first policy", "LimitExceededException", scaling.put_scaling_policy, **{**put, "PolicyName": "steps-50"},
+              StepScalingPolicyConfiguration=STEPS)
+    pages = scaling.get_paginator("describe_scaling_policies").paginate(ServiceNamespace="ecs", PaginationConfig={"PageSize": 30})
+    t.same("policies come in pages", [len(page["ScalingPolicies"]) for page in pages], [30, 20])
+    for number in range(50):
+        scaling.delete_scaling_policy(**of, PolicyName=f"steps-{number:02}")
 
 
 def scheduled(t, scaling, of):

@@ -12,6 +12,7 @@ def drive(t):
     family = task_definitions(t, ecs)
     services(t, ecs, cluster, family)
     deployment_configurations(t, ecs, cluster, family)
+    refused_services(t, ecs, cluster, family)
     deployments(t, ecs, cluster, family)
     load_balanced(t, ecs, cluster, family)
     standalone(t, ecs, cluster, family)
@@ -126,7 +127,7 @@ def task_definitions(t, ecs):
         "no container": {"containerDefinitions": []},
         "a network mode that is not Fargate's": {"networkMode": "bridge"},
     }.items():
-        t.refused(what, "ClientException", ecs.register_task_definition, **definition(t, family, **more))
+        t.refused(what, "ClientException", ecs.register_task_definition, **definition(t, "refused", **more))
     ecs.register_task_definition(**definition(t, family))
     read = ecs.describe_task_definition(taskDefinition=family, include=["TAGS"])
     t.same("a family means its newest revision", (read["taskDefinition"]["revision"], read["tags"]), (2, []))
@@ -166,29 +167,6 @@ def services(t, ecs, cluster, family):
     t.same("it asks for no public address", made["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"], "DISABLED")
     t.same("the same request again gives the same service", ecs.create_service(**request)["service"]["serviceArn"],
            made["serviceArn"])
-    t.refused("a service of that name, otherwise", "InvalidParameterException", ecs.create_service,
-              **{**request, "desiredCount": 1})
-    other = {**request, "serviceName": "other", "clientToken": "token-2"}
-    for what, code, change in (
-        ("in no cluster", "ClusterNotFoundException", {"cluster": "absent"}),
-        ("of no task definition", "ClientException", {"taskDefinition": "absent"}),
-        ("of a bad name", "InvalidParameterException", {"serviceName": "a b"}),
-        ("of a bad scheduling strategy", "InvalidParameterException", {"schedulingStrategy": "SOMETIMES"}),
-        ("without a network", "InvalidParameterException", {"networkConfiguration": None}),
-        ("in no subnet", "InvalidParameterException",
-         {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0"]}}}),
-        ("of a bad platform", "PlatformUnknownException", {"platformVersion": "0.1"}),
-        ("with launch type and strategy", "InvalidParameterException",
-         {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}),
-        ("for a container that is not there", "InvalidParameterException", {
-            "loadBalancers": [{"targetGroupArn": t.account["load_balancer"], "containerName": "x", "containerPort": 3001}]}),
-        ("for a target group that is not there", "InvalidParameterException", {
-            "loadBalancers": [{"targetGroupArn": t.account["load_balancer"], "containerName": "api", "containerPort": 3001}]}),
-        ("in no registry", "InvalidParameterException", {"serviceRegistries": [{"registryArn": t.account["load_balancer"]}]}),
-    ):
-        arguments = {key: value for key, value in {**other, **change}.items() if value is not None}
-        t.refused(f"a service {what}", code, ecs.create_service, **arguments)
-
     spot = ecs.create_service(**{key: value for key, value in service_request(t, cluster, family, t.unique("service")).items()
                                  if key != "launchType"})["service"]
     t.same("without a launch type it takes the cluster's strategy", ("launchType" in spot, len(spot["capacityProviderStrategy"])),
@@ -240,8 +218,33 @@ def services(t, ecs, cluster, family):
     t.until("then it is gone", lambda: status(ecs, cluster, spot["serviceName"]), "INACTIVE")
     t.refused("a service that is gone is not updated", "ServiceNotActiveException", ecs.update_service, cluster=cluster,
               service=spot["serviceName"], desiredCount=0)
+    t.refused("a service of that name, otherwise", "InvalidParameterException", ecs.create_service,
+              **{**request, "desiredCount": 1})
     ecs.delete_service(cluster=cluster, service=name)
     t.until("so is the other", lambda: status(ecs, cluster, name), "INACTIVE")
+
+
+def refused_services(t, ecs, cluster, family):
+    other = service_request(t, cluster, family, "other")
+    for what, code, change in (
+        ("in no cluster", "ClusterNotFoundException", {"cluster": "absent"}),
+        ("of no task definition", "ClientException", {"taskDefinition": "absent"}),
+        ("of a bad name", "InvalidParameterException", {"serviceName": "a b"}),
+        ("of a bad scheduling strategy", "InvalidParameterException", {"schedulingStrategy": "SOMETIMES"}),
+        ("without a network", "InvalidParameterException", {"networkConfiguration": None}),
+        ("in no subnet", "InvalidParameterException",
+         {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0"]}}}),
+        ("of a bad platform", "PlatformUnknownException", {"platformVersion": "0.1"}),
+        ("with launch type and strategy", "InvalidParameterException",
+         {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}),
+        ("for a container that is not there", "InvalidParameterException", {
+            "loadBalancers": [{"targetGroupArn": t.account["load_balancer"], "containerName": "x", "containerPort": 3001}]}),
+        ("for a target group that is not there", "InvalidParameterException", {
+            "loadBalancers": [{"targetGroupArn": t.account["load_balancer"], "containerName": "api", "containerPort": 3001}]}),
+        ("in no registry", "InvalidParameterException", {"serviceRegistries": [{"registryArn": t.account["load_balancer"]}]}),
+    ):
+        arguments = {key: value for key, value in {**other, **change}.items() if value is not None}
+        t.refused(f"a service {what}", code, ecs.create_service, **arguments)
 
 
 def status(ecs, cluster, service):

@@ -16,6 +16,7 @@ def drive(t):
     tags(t, elb, balancer, listener, group)
     policies(t, elb)
     parents(t, elb, balancer, listener, group)
+    refused_load_balancers(t, elb)
 
 
 def load_balancers(t, elb):
@@ -37,15 +38,6 @@ def load_balancers(t, elb):
     t.same("the same request gives the same one", elb.create_load_balancer(**asked)["LoadBalancers"][0]["LoadBalancerArn"], arn)
     t.refused("a load balancer of that name, otherwise", "DuplicateLoadBalancerName", elb.create_load_balancer,
               **{**asked, "Scheme": "internal"})
-    for what, code, change in (
-        ("in one zone", "InvalidConfigurationRequest", {"Subnets": t.account["subnets"][:1]}),
-        ("in no subnet", "ValidationError", {"Subnets": []}),
-        ("in a subnet that is not there", "SubnetNotFound", {"Subnets": ["subnet-0", t.account["subnets"][0]]}),
-        ("in a group that is not there", "InvalidSecurityGroup", {"SecurityGroups": ["sg-0"]}),
-        ("of a name too long", "ValidationError", {"Name": "x" * 33}),
-        ("of a reserved name", "ValidationError", {"Name": "internal-x"}),
-    ):
-        t.refused(f"a load balancer {what}", code, elb.create_load_balancer, **{**asked, "Name": "other", **change})
     t.refused("an unknown load balancer", "LoadBalancerNotFound", elb.describe_load_balancers, Names=["absent"])
     t.refused("a page of no size", "ValidationError", elb.describe_load_balancers, PageSize=0)
 
@@ -56,19 +48,17 @@ def load_balancers(t, elb):
             "access_logs.s3.enabled": "false", "access_logs.s3.bucket": "", "waf.fail_open.enabled": "false"}
     t.same("attributes have AWS's defaults", {key: attributes.get(key) for key in want}, want)
     changed = elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[
-        {"Key": "idle_timeout.timeout_seconds", "Value": "120"},
-        {"Key": "deletion_protection.enabled", "Value": "true"}])["Attributes"]
+        {"Key": "idle_timeout.timeout_seconds", "Value": "120"}])["Attributes"]
     t.same("attributes are changed", {one["Key"]: one["Value"] for one in changed}["idle_timeout.timeout_seconds"], "120")
     for what, key, value in (("unknown", "idle.timeout", "1"), ("out of range", "idle_timeout.timeout_seconds", "4001"),
                              ("fixed", "load_balancing.cross_zone.enabled", "false"),
                              ("that needs another", "access_logs.s3.enabled", "true")):
         t.refused(f"an attribute {what}", "ValidationError", elb.modify_load_balancer_attributes, LoadBalancerArn=arn,
                   Attributes=[{"Key": key, "Value": value}])
+    t.refused("more than twenty attributes at once", "ValidationError", elb.modify_load_balancer_attributes, LoadBalancerArn=arn,
+              Attributes=[{"Key": "waf.fail_open.enabled", "Value": "false"}] * 21)
     t.refused("attributes of an unknown load balancer", "LoadBalancerNotFound", elb.describe_load_balancer_attributes,
               LoadBalancerArn=arn + "0")
-    t.refused("a protected load balancer", "OperationNotPermitted", elb.delete_load_balancer, LoadBalancerArn=arn)
-    elb.modify_load_balancer_attributes(LoadBalancerArn=arn,
-                                        Attributes=[{"Key": "deletion_protection.enabled", "Value": "false"}])
 
     zones = elb.set_subnets(LoadBalancerArn=arn, Subnets=t.account["subnets"][::-1])["AvailabilityZones"]
     t.same("subnets are set", sorted(zone["SubnetId"] for zone in zones), sorted(t.account["subnets"]))
@@ -284,3 +274,22 @@ def parents(t, elb, balancer, listener, group):
     elb.delete_load_balancer(LoadBalancerArn=balancer)
     elb.delete_target_group(TargetGroupArn=group)
     t.refused("a deleted target group", "TargetGroupNotFound", elb.describe_target_groups, TargetGroupArns=[group])
+
+
+def refused_load_balancers(t, elb):
+    asked = {"Name": t.unique("made"), "Subnets": t.account["subnets"], "SecurityGroups": t.account["security_groups"][1:]}
+    arn = elb.create_load_balancer(**asked)["LoadBalancers"][0]["LoadBalancerArn"]
+    for what, code, change in (
+        ("in one zone", "InvalidConfigurationRequest", {"Subnets": t.account["subnets"][:1]}),
+        ("in no subnet", "ValidationError", {"Subnets": []}),
+        ("in a subnet that is not there", "SubnetNotFound", {"Subnets": ["subnet-0", t.account["subnets"][0]]}),
+        ("in a group that is not there", "InvalidSecurityGroup", {"SecurityGroups": ["sg-0"]}),
+        ("of a name too long", "ValidationError", {"Name": "x" * 33}),
+        ("of a reserved name", "ValidationError", {"Name": "internal-x"}),
+    ):
+        t.refused(f"a load balancer {what}", code, elb.create_load_balancer, **{**asked, "Name": "other", **change})
+    protection = "deletion_protection.enabled"
+    elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[{"Key": protection, "Value": "true"}])
+    t.refused("a protected load balancer", "OperationNotPermitted", elb.delete_load_balancer, LoadBalancerArn=arn)
+    elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[{"Key": protection, "Value": "false"}])
+    elb.delete_load_balancer(LoadBalancerArn=arn)

@@ -184,11 +184,13 @@ def tags(t, cloudmap, service):
 
 
 def in_use(t, cloudmap, space, service):
-    t.refused("a namespace with a service", "ResourceInUse", cloudmap.delete_namespace, Id=space)
-    t.refused("a service with instances", "ResourceInUse", cloudmap.delete_service, Id=service["Id"])
     for number in (1, 2, 3):
         cloudmap.deregister_instance(ServiceId=service["Id"], InstanceId=f"i-{number}")
     t.refused("an instance that is gone", "InstanceNotFound", cloudmap.deregister_instance, ServiceId=service["Id"],
               InstanceId="i-1")
     cloudmap.delete_service(Id=service["Id"])
     t.refused("a service that is gone", "ServiceNotFound", cloudmap.get_service, Id=service["Id"])
+    busy = cloudmap.create_service(Name=t.unique("busy"), NamespaceId=space, Type="HTTP")["Service"]["Id"]
+    cloudmap.register_instance(ServiceId=busy, InstanceId="i-1", Attributes={"a": "b"})
+    t.refused("a service with instances", "ResourceInUse", cloudmap.delete_service, Id=busy)
+    t.refused("a namespace with a service", "ResourceInUse", cloudmap.delete_namespace, Id=space)

@@ -758,7 +758,7 @@ fn what_aws_refuses_is_refused_with_its_code_and_changes_nothing() {
         (
             ("CreateTrustStore", json!({})),
             "UnknownOperationException",
-            "CreateLoadBalancer",
+            "CreateTrustStore",
         ),
     ];
     for ((operation, input), code, message) in cases {

@@ -4,6 +4,7 @@
 //! scheduler acts on so far are percentages and breaker: every strategy rolls.
 
 mod breaker;
+mod hook;
 mod strategy;
 
 use serde::Deserialize;
@@ -11,7 +12,8 @@ use serde_json::{Value, json};
 
 pub(in super::super) use self::breaker::Breaker;
 use self::breaker::GivenBreaker;
-use self::strategy::{EarlySuccess, Hook, Strategy};
+use self::hook::Hook;
+use self::strategy::{EarlySuccess, Strategy};
 use super::super::input::invalid;
 use crate::simulator::call::Refusal;
 
