@@ -15,12 +15,14 @@ pub type Millis = u64;
 #[derive(Debug, Clone)]
 pub struct Call {
     /// The service's signing name: `ecs`, `elasticloadbalancing`, `application-autoscaling`, `ssm`,
-    /// `monitoring`, `logs`, `servicediscovery`, `iam`, `sts`, `ecr`.
+    /// `monitoring`, `logs`, `servicediscovery`, `iam`, `sts`, `ecr`, `secretsmanager`, `acm`, `sns`, `ec2`, `route53`.
     pub service: &'static str,
     /// The operation as AWS spells it, such as `DescribeServices`.
     pub operation: String,
     /// The input members under AWS's own names; Query lists are already arrays.
     pub input: Map<String, Value>,
+    /// The ARN of who asks; the account itself when no key signed the call.
+    pub principal: Option<String>,
     /// When the call arrived.
     pub now: Millis,
 }
@@ -54,6 +56,23 @@ impl Refusal {
 /// tag 1 in CBOR.
 pub fn timestamp(at: Millis) -> Value {
     serde_json::json!({ "$timestamp": at })
+}
+
+/// A map in the output of a service that speaks XML, which writes a structure's members as elements and a map's as entries.
+pub fn map(entries: impl IntoIterator<Item = (String, impl Into<Value>)>) -> Value {
+    let entries: Map<String, Value> = entries
+        .into_iter()
+        .map(|(key, value)| (key, value.into()))
+        .collect();
+    serde_json::json!({ "$map": entries })
+}
+
+/// The entries of a [`map`].
+pub fn marked_map(value: &Value) -> Option<&Map<String, Value>> {
+    let object = value.as_object()?;
+    (object.len() == 1)
+        .then(|| object.get("$map")?.as_object())
+        .flatten()
 }
 
 impl Call {
@@ -220,6 +239,7 @@ impl Call {
             service: self.service,
             operation: self.operation.clone(),
             input,
+            principal: self.principal.clone(),
             now: self.now,
         })
     }
@@ -249,7 +269,8 @@ fn elements(value: &Value) -> Option<&[Value]> {
     }
 }
 
-fn mismatch(member: &str, value: &Value, expected: &str) -> Refusal {
+/// The refusal of a value that is not of its member's type.
+pub(super) fn mismatch(member: &str, value: &Value, expected: &str) -> Refusal {
     let found = match value {
         Value::Null => "NULL_VALUE",
         Value::Bool(true) => "TRUE_VALUE",

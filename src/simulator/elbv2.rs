@@ -20,13 +20,13 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 pub use health::{Failure, Health, Outcome, Probe, REGISTRATION_MILLIS, probed, step};
-pub use load_balancer::{add_load_balancer, certificate_domains};
+pub use load_balancer::{add_load_balancer, certificate, certificate_users, dns_name};
 
 use crate::simulator::call::{Answer, Call, Millis, Refusal};
 use crate::simulator::world::World;
 
 /// Everything this service holds.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct State {
     load_balancers: Vec<load_balancer::LoadBalancer>,
     listeners: Vec<load_balancer::Listener>,

@@ -4,7 +4,8 @@
 //! the same times give the same identifiers. A service's state is changed by its own module only.
 
 use super::{
-    account, autoscaling, cloudwatch, ecr, ecs, elbv2, iam, logs, servicediscovery, ssm, sts,
+    account, acm, autoscaling, cloudwatch, ecr, ecs, elbv2, iam, logs, route53, secretsmanager,
+    servicediscovery, sns, ssm, sts,
 };
 
 /// The simulated account.
@@ -13,6 +14,8 @@ pub struct World {
     pub account: String,
     /// The region every ARN names.
     pub region: String,
+    /// Who may sign requests; given, never changed.
+    pub access_keys: Vec<account::AccessKey>,
     /// Networks with their subnets and security groups; given, never changed.
     pub vpcs: Vec<account::Vpc>,
     /// Clusters, task definitions, services, tasks.
@@ -35,6 +38,14 @@ pub struct World {
     pub ssm: ssm::State,
     /// Sessions of roles.
     pub sts: sts::State,
+    /// Secrets.
+    pub secretsmanager: secretsmanager::State,
+    /// Topics and subscriptions.
+    pub sns: sns::State,
+    /// Hosted zones.
+    pub route53: route53::State,
+    /// Certificates.
+    pub acm: acm::State,
     random: fastrand::Rng,
 }
 
@@ -44,6 +55,7 @@ impl World {
         World {
             account: account.into(),
             region: region.into(),
+            access_keys: Vec::new(),
             vpcs: Vec::new(),
             ecs: ecs::State::default(),
             elbv2: elbv2::State::default(),
@@ -55,6 +67,10 @@ impl World {
             servicediscovery: servicediscovery::State::default(),
             ssm: ssm::State::default(),
             sts: sts::State::default(),
+            secretsmanager: secretsmanager::State::default(),
+            sns: sns::State::default(),
+            route53: route53::State::default(),
+            acm: acm::State::default(),
             random: fastrand::Rng::with_seed(seed),
         }
     }
@@ -64,6 +80,11 @@ impl World {
         (0..digits)
             .map(|_| char::from_digit(self.random.u32(0..16), 16).unwrap_or('0'))
             .collect()
+    }
+
+    /// Fresh letters and digits, as Secrets Manager ends its ARNs with.
+    pub fn letters(&mut self, count: usize) -> String {
+        (0..count).map(|_| self.random.alphanumeric()).collect()
     }
 
     /// A fresh version 4 UUID, as AWS names alarms' policies and Cloud Map operations.

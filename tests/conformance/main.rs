@@ -40,11 +40,7 @@ macro_rules! scripts {
 }
 
 scripts! {
-    cloudwatch,
-    iam,
-    logs,
-    ssm,
-    sts,
+    acm, cloudwatch, ec2, ecr, iam, logs, route53, secretsmanager, sns, ssm, sts,
 }
 
 #[test]

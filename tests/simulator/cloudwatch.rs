@@ -334,7 +334,9 @@ async fn metric_data_are_kept_up_to_a_bound() {
             .build()
     };
     for batch in 0..51 {
-        let data = (0..1000).map(|number| datum(batch * 1000 + number)).collect();
+        let data = (0..1000)
+            .map(|number| datum(batch * 1000 + number))
+            .collect();
         client
             .put_metric_data()
             .namespace("Hokusai")
@@ -352,7 +354,11 @@ async fn metric_data_are_kept_up_to_a_bound() {
         let values: Vec<f64> = cloudwatch::samples(world, &metric)
             .map(|(_, sample)| sample.sum)
             .collect();
-        assert!((45_000..=50_000).contains(&values.len()), "{}", values.len());
+        assert!(
+            (45_000..=50_000).contains(&values.len()),
+            "{}",
+            values.len()
+        );
         assert_eq!(values.last(), Some(&50_999.0));
     });
     let reserved = client

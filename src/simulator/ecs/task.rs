@@ -8,7 +8,7 @@ mod api;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-pub(super) use api::{describe, list, report, stop};
+pub(super) use api::{describe, interfaces, list, report, stop};
 
 use super::health::Checking;
 use super::tags::Tags;
@@ -16,7 +16,7 @@ use super::task_definition::Blueprint;
 use crate::simulator::call::Millis;
 
 /// One task.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Task {
     /// Thirty-two hexadecimal digits, the end of its ARN.
     pub(super) id: String,
@@ -43,17 +43,18 @@ pub(super) struct Task {
 }
 
 /// Its elastic network interface, as attachments describe it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Interface {
     pub(super) attachment: String,
     pub(super) eni: String,
     pub(super) mac: String,
     pub(super) subnet: String,
+    pub(super) security_groups: Vec<String>,
     pub(super) availability_zone: String,
 }
 
 /// When what happened.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Times {
     pub(super) created: Millis,
     pub(super) connected: Option<Millis>,
@@ -164,7 +165,7 @@ impl LastStatus {
 }
 
 /// One container of a task.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ContainerState {
     pub(super) name: String,
     pub(super) container_id: String,

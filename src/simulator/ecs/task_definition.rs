@@ -22,7 +22,7 @@ use crate::simulator::call::{Answer, Call, Millis, Refusal, timestamp};
 use crate::simulator::world::World;
 
 /// The revisions of one family.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Family {
     /// The highest number given out; numbers are never reused, not even after all revisions are deregistered.
     last: u32,
@@ -30,7 +30,7 @@ pub(super) struct Family {
 }
 
 /// One registered revision.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct TaskDefinition {
     pub(super) arn: String,
     pub(super) family: String,
@@ -239,9 +239,10 @@ fn required_attributes(
     let awslogs = containers
         .iter()
         .any(|container| container.awslogs().is_some());
-    let secrets = containers
-        .iter()
-        .any(|container| !container.secrets.is_empty());
+    let has_secret = |in_secrets_manager: bool| {
+        let mut secrets = containers.iter().flat_map(|container| &container.secrets);
+        secrets.any(|secret| secret.is_in_secrets_manager() == in_secrets_manager)
+    };
     let ecr = containers
         .iter()
         .any(|container| container.image.contains(".dkr.ecr."));
@@ -259,7 +260,14 @@ fn required_attributes(
         ),
         (ecr, "com.amazonaws.ecs.capability.ecr-auth"),
         (ecr && execution, "ecs.capability.execution-role-ecr-pull"),
-        (secrets, "ecs.capability.secrets.ssm.environment-variables"),
+        (
+            has_secret(true),
+            "ecs.capability.secrets.asm.environment-variables",
+        ),
+        (
+            has_secret(false),
+            "ecs.capability.secrets.ssm.environment-variables",
+        ),
         (checked, "ecs.capability.container-health-check"),
         (task_role, "com.amazonaws.ecs.capability.task-iam-role"),
         (awsvpc, "ecs.capability.task-eni"),

@@ -15,7 +15,7 @@ use crate::simulator::tag::Tags;
 /// (docs.aws.amazon.com/general/latest/gr/elb.html).
 const HOSTED_ZONE: &str = "Z35SXDOTRQ7X7K";
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct LoadBalancer {
     pub(super) arn: String,
     name: String,
@@ -29,7 +29,7 @@ pub(super) struct LoadBalancer {
     pub(super) tags: Tags,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Listener {
     pub(super) arn: String,
     load_balancer: String,
@@ -119,14 +119,32 @@ pub fn add_load_balancer(world: &mut World, balancer: &account::LoadBalancer, no
     });
 }
 
-/// The domains the certificate of the listener on `port` is good for; `None` without such a listener.
-pub fn certificate_domains(world: &World, port: u16) -> Option<Vec<String>> {
+/// The load balancer's host name and Route 53's zone of it.
+pub fn dns_name(world: &World, name: &str) -> Option<(String, &'static str)> {
+    let mut balancers = world.elbv2.load_balancers.iter();
+    let balancer = balancers.find(|balancer| balancer.name == name)?;
+    Some((balancer.dns_name.clone(), HOSTED_ZONE))
+}
+
+/// ARNs of the load balancers with a listener that has the certificate of that ARN.
+pub fn certificate_users(world: &World, arn: &str) -> Vec<String> {
+    let listeners = world.elbv2.listeners.iter();
+    let mut users: Vec<String> = listeners
+        .filter(|listener| listener.certificate.arn == arn)
+        .map(|listener| listener.load_balancer.clone())
+        .collect();
+    users.dedup();
+    users
+}
+
+/// The certificate of the listener on `port`; `None` without such a listener.
+pub fn certificate(world: &World, port: u16) -> Option<account::Certificate> {
     let listener = world
         .elbv2
         .listeners
         .iter()
         .find(|listener| listener.port == port)?;
-    Some(listener.certificate.domains.clone())
+    Some(listener.certificate.clone())
 }
 
 /// The load balancer a listener belongs to.

@@ -10,7 +10,7 @@ use ciborium::Value as Cbor;
 use http::{HeaderValue, Response};
 use serde_json::{Map, Number, Value, json};
 
-use super::super::call::{Refusal, SERIALIZATION};
+use super::super::call::{Refusal, SERIALIZATION, marked_map};
 use super::json::marked_time;
 
 const CONTENT_TYPE: &str = "application/cbor";
@@ -80,6 +80,11 @@ fn read(value: Cbor) -> Option<Value> {
         Cbor::Null => Value::Null,
         Cbor::Bool(word) => Value::Bool(word),
         Cbor::Integer(integer) => Value::Number(i64::try_from(integer).ok()?.into()),
+        // Not a number and the infinities read as JSON's would: words.
+        Cbor::Float(float) if float.is_nan() => Value::from("NaN"),
+        Cbor::Float(float) if float.is_infinite() => {
+            Value::from(if float > 0.0 { "Infinity" } else { "-Infinity" })
+        }
         Cbor::Float(float) => Value::Number(Number::from_f64(float)?),
         Cbor::Text(text) => Value::String(text),
         Cbor::Bytes(bytes) => Value::String(STANDARD.encode(bytes)),
@@ -99,6 +104,9 @@ fn read(value: Cbor) -> Option<Value> {
 fn write(value: Value) -> Cbor {
     if let Some(at) = marked_time(&value) {
         return Cbor::Tag(EPOCH_TAG, Box::new(Cbor::Float(at as f64 / 1000.0)));
+    }
+    if let Some(entries) = marked_map(&value) {
+        return write(Value::Object(entries.clone()));
     }
     match value {
         Value::Null => Cbor::Null,

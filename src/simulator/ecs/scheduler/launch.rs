@@ -170,6 +170,10 @@ fn new_task(
             eni: format!("eni-0{}", world.hex(16)),
             mac: format!("0a:{}", pairs.join(":")),
             subnet,
+            security_groups: settings
+                .network
+                .as_ref()
+                .map_or_else(Vec::new, |network| network.security_groups.clone()),
             availability_zone,
         },
         tags: task_tags(service, definition),
