@@ -168,7 +168,5 @@ pub(super) fn mutates(operation: &str) -> bool {
     const READS: [&str; 8] = [
         "Describe", "List", "Get", "BatchGet", "Discover", "Filter", "Simulate", "Test",
     ];
-    !READS
-        .iter()
-        .any(|verb| operation.starts_with(verb))
+    !READS.iter().any(|verb| operation.starts_with(verb))
 }

@@ -1,6 +1,6 @@
 //! STS: who is calling, and sessions of roles.
 //!
-//! Takes STS calls; tells the front what an access key of a session is good for ([`signer`]). A session's policies, tags and
+//! Takes STS calls; tells the front what an access key of a session is good for ([`session`]). A session's policies, tags and
 //! MFA are refused: nothing here would heed them. Sessions are bounded and forgotten once they have ended.
 
 use std::collections::BTreeMap;
@@ -18,26 +18,19 @@ pub struct State {
     sessions: BTreeMap<String, Session>,
 }
 
-#[derive(Debug)]
-struct Session {
-    secret: Secret<String>,
-    token: Secret<String>,
-    /// `arn:aws:sts::…:assumed-role/role/session`.
-    principal: String,
-    /// `AROA…:session`.
-    user_id: String,
-    expires: Millis,
-}
-
-/// What an access key is good for.
-#[derive(Debug)]
-pub struct Signer {
+/// What a session's access key stands for.
+#[derive(Debug, Clone)]
+pub struct Session {
     /// What requests are signed with.
     pub secret: Secret<String>,
-    /// The ARN of the user or session.
+    /// What `X-Amz-Security-Token` must say.
+    pub token: Secret<String>,
+    /// `arn:aws:sts::…:assumed-role/role/session`.
     pub principal: String,
-    /// Of a session: what `X-Amz-Security-Token` must say, and when it ends.
-    pub session: Option<(Secret<String>, Millis)>,
+    /// `AROA…:session`.
+    pub user_id: String,
+    /// From then on it is refused as expired.
+    pub expires: Millis,
 }
 
 /// AWS has no such quota; this bounds what a loop can fill.
@@ -61,14 +54,14 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
     match call.operation.as_str() {
         "GetCallerIdentity" => {
             let arn = caller(world, call);
-            let sessions = world.sts.sessions.values();
-            let mut ids = sessions
-                .filter(|session| session.principal == arn)
-                .map(|session| &session.user_id);
-            // The root user has the account's number; a user's id is made from its name here.
-            let id = match arn.split_once(":user/") {
-                Some((_, name)) => user_id(name),
-                None => ids.next().unwrap_or(&world.account).clone(),
+            let sessions = &world.sts.sessions;
+            let session = sessions.values().find(|session| session.principal == arn);
+            // A user has an id of its own and the root user the account's number; a user's is made from its name here.
+            let user = arn.split_once(":user/").map(|(_, name)| name);
+            let id = match (session, user) {
+                (Some(session), _) => session.user_id.clone(),
+                (None, Some(user)) => user_id(user),
+                (None, None) => world.account.clone(),
             };
             Ok(json!({ "Account": world.account, "Arn": arn, "UserId": id }))
         }
@@ -77,24 +70,19 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
     }
 }
 
-/// Who signs with an access key id: a user with a key of its own, or a session, which may have ended.
-pub fn signer(world: &World, access_key_id: &str) -> Option<Signer> {
-    if let Some(session) = world.sts.sessions.get(access_key_id) {
-        return Some(Signer {
-            secret: session.secret.clone(),
-            principal: session.principal.clone(),
-            session: Some((session.token.clone(), session.expires)),
-        });
-    }
-    let key = world
-        .access_keys
-        .iter()
-        .find(|key| key.id == access_key_id)?;
-    Some(Signer {
-        secret: key.secret.clone(),
-        principal: key.principal.clone(),
-        session: None,
-    })
+/// `AIDA` and seventeen capital letters or digits.
+fn user_id(name: &str) -> String {
+    let letters = name.bytes().filter(u8::is_ascii_alphanumeric);
+    let letters: String = letters
+        .map(|byte| char::from(byte.to_ascii_uppercase()))
+        .take(17)
+        .collect();
+    format!("AIDA{letters:0<17}")
+}
+
+/// The session of an access key id, if it is one's; it may have ended.
+pub fn session<'a>(world: &'a World, access_key_id: &str) -> Option<&'a Session> {
+    world.sts.sessions.get(access_key_id)
 }
 
 fn caller(world: &World, call: &Call) -> String {
@@ -195,14 +183,4 @@ fn assume_role(world: &mut World, call: &Call) -> Answer {
 
 fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new(VALIDATION, message)
-}
-
-/// `AIDA` and seventeen capital letters or digits.
-fn user_id(name: &str) -> String {
-    let letters = name.bytes().filter(u8::is_ascii_alphanumeric);
-    let letters: String = letters
-        .map(|byte| char::from(byte.to_ascii_uppercase()))
-        .take(17)
-        .collect();
-    format!("AIDA{letters:0<17}")
 }

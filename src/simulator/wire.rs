@@ -28,12 +28,11 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::{Map, Value};
 
 use self::service::{Service, Style};
-use self::signature::Meant;
-use super::Simulator;
-use super::call::{Answer, Call, Refusal, SERIALIZATION, UNKNOWN_OPERATION};
+use self::signature::{Key, Meant};
+use super::call::{Answer, Call, Millis, Refusal, SERIALIZATION, UNKNOWN_OPERATION};
 use super::fault::Loss;
 use super::journal::Entry;
-use super::sts;
+use super::{Simulator, World, sts};
 
 /// The largest body read. AWS takes 1 MiB for PutLogEvents and PutMetricData, less elsewhere.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -188,7 +187,7 @@ fn read(
         now: simulator.client_now(),
     };
     let principal = signature::verify(request, &meant, |id| {
-        simulator.with(|world, _| sts::signer(world, id))
+        simulator.with(|world, now| key(world, id, now))
     })?;
     let rest = dialect.service.style() == Some(Style::Rest);
     if request.method() != Method::POST && !rest {
@@ -228,6 +227,25 @@ fn read(
         input,
         principal: Some(principal),
         now: simulator.now(),
+    })
+}
+
+/// The key of this id: a user's, or a session's.
+fn key(world: &World, id: &str, now: Millis) -> Option<Key> {
+    if let Some(key) = world.access_keys.iter().find(|key| key.id == id) {
+        return Some(Key {
+            secret: key.secret.clone(),
+            token: None,
+            expired: false,
+            principal: key.principal.clone(),
+        });
+    }
+    let session = sts::session(world, id)?;
+    Some(Key {
+        secret: session.secret.clone(),
+        token: Some(session.token.clone()),
+        expired: session.expires <= now,
+        principal: session.principal.clone(),
     })
 }
 

@@ -36,8 +36,6 @@ pub struct World {
     pub servicediscovery: servicediscovery::State,
     /// Parameters.
     pub ssm: ssm::State,
-    /// Sessions of roles.
-    pub sts: sts::State,
     /// Secrets.
     pub secretsmanager: secretsmanager::State,
     /// Topics and subscriptions.
@@ -46,6 +44,8 @@ pub struct World {
     pub route53: route53::State,
     /// Certificates.
     pub acm: acm::State,
+    /// Sessions of roles.
+    pub sts: sts::State,
     random: fastrand::Rng,
 }
 
@@ -66,11 +66,11 @@ impl World {
             logs: logs::State::default(),
             servicediscovery: servicediscovery::State::default(),
             ssm: ssm::State::default(),
-            sts: sts::State::default(),
             secretsmanager: secretsmanager::State::default(),
             sns: sns::State::default(),
             route53: route53::State::default(),
             acm: acm::State::default(),
+            sts: sts::State::default(),
             random: fastrand::Rng::with_seed(seed),
         }
     }

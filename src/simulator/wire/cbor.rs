@@ -80,11 +80,6 @@ fn read(value: Cbor) -> Option<Value> {
         Cbor::Null => Value::Null,
         Cbor::Bool(word) => Value::Bool(word),
         Cbor::Integer(integer) => Value::Number(i64::try_from(integer).ok()?.into()),
-        // Not a number and the infinities read as JSON's would: words.
-        Cbor::Float(float) if float.is_nan() => Value::from("NaN"),
-        Cbor::Float(float) if float.is_infinite() => {
-            Value::from(if float > 0.0 { "Infinity" } else { "-Infinity" })
-        }
         Cbor::Float(float) => Value::Number(Number::from_f64(float)?),
         Cbor::Text(text) => Value::String(text),
         Cbor::Bytes(bytes) => Value::String(STANDARD.encode(bytes)),

@@ -16,8 +16,8 @@ use sha2::{Digest, Sha256};
 use time::{Date, Month, OffsetDateTime, Time};
 
 use super::super::call::{Millis, Refusal};
-use super::super::sts::Signer;
 use super::text;
+use crate::secret::Secret;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const TERMINATOR: &str = "aws4_request";
@@ -39,11 +39,21 @@ pub(super) struct Meant<'a> {
     pub now: Millis,
 }
 
-/// The ARN of whoever signed `request`, out of those `find` knows by their keys.
+/// An access key, and whose it is.
+pub(super) struct Key {
+    pub secret: Secret<String>,
+    /// The token that must come with it, when it is a session's.
+    pub token: Option<Secret<String>>,
+    /// Whether its session has ended.
+    pub expired: bool,
+    pub principal: String,
+}
+
+/// Whose key, out of those `find` knows, signed `request`.
 pub(super) fn verify(
     request: &Request<Bytes>,
     meant: &Meant<'_>,
-    find: impl FnOnce(&str) -> Option<Signer>,
+    find: impl FnOnce(&str) -> Option<Key>,
 ) -> Result<String, Refusal> {
     let headers = request.headers();
     let claim = Claim::read(headers)?;
@@ -71,19 +81,17 @@ pub(super) fn verify(
              Key and signing method. Consult the service documentation for details.",
         ));
     }
-    // A session goes with its token, a user's own key without one.
-    match (&key.session, text(headers, "x-amz-security-token")) {
-        (None, None) => {}
-        (Some((token, expires)), Some(given)) if token.expose() == given => {
-            if *expires <= meant.now {
-                return Err(refuse(
-                    403,
-                    "ExpiredToken",
-                    "The security token included in the request is expired",
-                ));
-            }
-        }
-        _ => return Err(invalid()),
+    // A long-lived key goes without a token, and a session's only with its own.
+    let token = key.token.as_ref().map(|token| token.expose().as_str());
+    if token != text(headers, "x-amz-security-token") {
+        return Err(invalid());
+    }
+    if key.expired {
+        return Err(refuse(
+            403,
+            "ExpiredToken",
+            "The security token included in the request is expired",
+        ));
     }
     Ok(key.principal)
 }
