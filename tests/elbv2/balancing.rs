@@ -397,7 +397,6 @@ async fn the_certificate_is_only_believed_by_who_trusts_the_test_authority() {
     // Certificate Manager tells of the very certificate.
     let arn = "arn:aws:acm:us-east-1:932100697590:certificate/7a1c5f0e-3b5d-4b1e-9a57-0f2d6c8e4b19";
     let call = Call {
-        principal: None,
         service: "acm",
         operation: "GetCertificate".into(),
         input: json!({ "CertificateArn": arn })
