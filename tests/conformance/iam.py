@@ -120,7 +120,7 @@ def inline(t, client):
     put("logs", policy(statement(action="logs:*")))
     t.same("inline policy: read", client.get_role_policy(RoleName=name, PolicyName="secrets")["PolicyDocument"],
            json.loads(READ))
-    t.same("inline policies", client.list_role_policies(RoleName=name)["PolicyNames"], ["logs", "secrets"])
+    t.same("inline policies", sorted(client.list_role_policies(RoleName=name)["PolicyNames"]), ["logs", "secrets"])
     t.refused("delete a role with an inline policy", "DeleteConflict", client.delete_role, http=409, RoleName=name)
     t.refused("inline policy: no statement", "MalformedPolicyDocument", client.put_role_policy, RoleName=name,
               PolicyName="x", PolicyDocument=policy())
