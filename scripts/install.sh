@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs what the demo and the tests need beside cargo, npm and python3: redis-server, the node tools of
 # tests/contracts (anvil, solc), boto3 and the AWS CLI in target/tools/python; as `install.sh lint` only the linters, in
-# target/tools/lint. May be run at any time; says nothing when there is nothing to do. Touches nothing outside this
-# directory except by apt-get, and that only for what is missing.
+# target/tools/lint; as `install.sh moto` only moto, in target/tools/moto. May be run at any time; says nothing when there
+# is nothing to do. Touches nothing outside this directory except by apt-get, and that only for what is missing.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -43,10 +43,12 @@ for tool in cargo npm python3; do
     command -v "$tool" >/dev/null || fail "$tool is not installed; on Debian: apt-get install $tool"
 done
 
-if [ "${1-}" = lint ]; then
-    python_packages lint scripts/requirements-lint.txt
+case "${1-}" in
+lint | moto)
+    python_packages "$1" "scripts/requirements-$1.txt"
     exit
-fi
+    ;;
+esac
 
 command -v redis-server >/dev/null || apt_package redis-server
 

@@ -6,6 +6,7 @@ harness/drive.py's Drive. Where that cannot be, EXEMPT = {"Operation": "reason"}
 Prints a line a check. Exit status: 0 when all passed and nothing is left out, 1 otherwise, 2 for a wrong command line.
 
     tests/conformance/run.py [--json] [--no-coverage] SERVICE...
+    tests/conformance/run.py --moto [SERVICE...]    the same scripts against moto: see harness/moto.py
 """
 
 import argparse
@@ -81,13 +82,34 @@ def drive(service, path, quiet, covered):
     }
 
 
+def against_moto(services):
+    from harness import moto
+
+    chosen = {service: path for service, path in scripts().items() if not services or service in services}
+    with tempfile.TemporaryDirectory() as directory:
+        processes = Processes(directory)
+        try:
+            complaints = moto.compare(chosen, processes, whole=not services)
+        finally:
+            processes.stop({})
+    print("".join(f"FAIL {complaint}\n" for complaint in complaints), end="")
+    return 1 if complaints else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("services", nargs="+", choices=sorted(scripts()), metavar="SERVICE")
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help=", ".join(scripts()))
     parser.add_argument("--json", action="store_true", help="one document on stdout instead of lines")
     parser.add_argument("--no-coverage", action="store_true", help="while a script is being written")
+    parser.add_argument("--moto", action="store_true", help="against moto; without SERVICE all, and docs/conformance.md is written")
     arguments = parser.parse_args()
+    if unknown := set(arguments.services) - set(scripts()):
+        parser.error(f"no script for {', '.join(sorted(unknown))}")
     os.chdir(ROOT)
+    if arguments.moto:
+        return against_moto(arguments.services)
+    if not arguments.services:
+        parser.error("name a SERVICE")
     results = []
     for service in arguments.services:
         result = drive(service, scripts()[service], arguments.json, not arguments.no_coverage)
