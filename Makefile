@@ -48,6 +48,7 @@ image: ## build the container image with docker, podman or buildah, whichever is
 	@scripts/image/build.sh
 
 image-test: install image ## run the image as ECS would, with a real Redis and chain; prints size, start time and memory, writes the SBOM
+	@scripts/install.sh sbom
 	@scripts/image/test.py
 
 demo-image: install build image ## the demo with the image's own files for the tasks and the reconciler

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs what the demo and the tests need beside cargo, npm and python3: redis-server, the node tools of
-# tests/contracts (anvil, solc), boto3 and the AWS CLI in target/tools/python; as `install.sh lint` only the linters, in
-# target/tools/lint; as `install.sh moto` only moto, in target/tools/moto. May be run at any time; says nothing when there
-# is nothing to do. Touches nothing outside this directory except by apt-get, and that only for what is missing.
+# tests/contracts (anvil, solc), boto3 and the AWS CLI in target/tools/python. `install.sh lint` installs only the linters,
+# `install.sh moto` only moto, `install.sh sbom` what the SBOM is written with, `install.sh packages NAME...` Debian packages.
+# May be run at any time; says nothing when there is nothing to do. Touches nothing outside this directory except by apt-get,
+# and that only for what is missing.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -16,21 +17,21 @@ up_to_date() { # stamp file
     [ -f "$1" ] && sha256sum --check --status "$1"
 }
 
-apt_package() { # package
-    echo "install: $1, by apt-get"
-    command -v apt-get >/dev/null || fail "missing $1, and there is no apt-get to install it"
+apt_packages() { # package...
+    echo "install: $*, by apt-get" >&2
+    command -v apt-get >/dev/null || fail "missing $*, and there is no apt-get to install it"
     if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
     # RUNLEVEL keeps the package from starting a server on port 6379, which nobody asked for.
     packages() { $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq "$@" >/dev/null; }
-    packages install -y --no-install-recommends "$1" ||
-        { packages update && packages install -y --no-install-recommends "$1"; } ||
-        fail "apt-get could not install $1"
+    packages install -y --no-install-recommends "$@" ||
+        { packages update && packages install -y --no-install-recommends "$@"; } ||
+        fail "apt-get could not install $*"
 }
 
 python_packages() { # directory under target/tools, requirements file
     directory=target/tools/$1
     ! { [ -d "$directory" ] && up_to_date "$directory.sha256"; } || return 0
-    python3 -m pip --version >/dev/null 2>&1 || apt_package python3-pip
+    python3 -m pip --version >/dev/null 2>&1 || apt_packages python3-pip
     echo "install: $2, by pip into $directory"
     mkdir -p target/tools
     rm -rf "$directory"
@@ -43,14 +44,12 @@ for tool in cargo npm python3; do
     command -v "$tool" >/dev/null || fail "$tool is not installed; on Debian: apt-get install $tool"
 done
 
-case "${1-}" in
-lint | moto)
-    python_packages "$1" "scripts/requirements-$1.txt"
-    exit
-    ;;
+case ${1-} in
+lint | moto | sbom) python_packages "$1" "scripts/requirements-$1.txt"; exit ;;
+packages) shift; apt_packages "$@"; exit ;;
 esac
 
-command -v redis-server >/dev/null || apt_package redis-server
+command -v redis-server >/dev/null || apt_packages redis-server
 
 node_stamp=target/tools/node.sha256
 if ! { [ -d tests/contracts/node_modules ] && up_to_date $node_stamp; }; then

@@ -17,7 +17,7 @@ have() { # image
 make_debian() {
     say "$debian_image cannot be pulled: making it from Debian's packages (1 min)"
     mirror=${DEBIAN_MIRROR:-http://deb.debian.org}
-    command -v mmdebstrap >/dev/null || install_packages mmdebstrap
+    command -v mmdebstrap >/dev/null || scripts/install.sh packages mmdebstrap
     # Without usr-is-merged, usrmerge would bring the whole of perl.
     mmdebstrap --quiet --variant=minbase --include=usr-is-merged --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \

@@ -11,15 +11,6 @@ say() {
     echo "image: $*" >&2
 }
 
-install_packages() { # package...
-    say "installing $* by apt-get"
-    command -v apt-get >/dev/null || { say "there is no apt-get; install docker, podman or buildah"; exit 1; }
-    if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
-    packages() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >/dev/null; }
-    packages install -y --no-install-recommends "$@" ||
-        { packages update && packages install -y --no-install-recommends "$@"; }
-}
-
 if docker info >/dev/null 2>&1; then
     ENGINE=docker
 elif command -v podman >/dev/null; then
@@ -27,14 +18,14 @@ elif command -v podman >/dev/null; then
 elif command -v buildah >/dev/null; then
     ENGINE=buildah
 else
-    install_packages podman runc
+    scripts/install.sh packages podman runc
     ENGINE=podman
 fi
 
 # Buildah builds but starts no containers; podman shares its images.
 need_runner() {
     if [ "$ENGINE" = buildah ]; then
-        install_packages podman runc
+        scripts/install.sh packages podman runc
         ENGINE=podman
     fi
 }

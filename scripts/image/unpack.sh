@@ -11,7 +11,7 @@ out=$PWD/target/image
 mkdir -p "$out/bin"
 rm -rf "$out/root"
 mkdir "$out/root"
-container=$(engine create "$image")
+container=$(engine create --no-healthcheck "$image")
 engine export "$container" | tar -x -C "$out/root" --no-same-owner
 engine rm "$container" >/dev/null
 sha=$(engine image inspect --format '{{index .Config.Labels "org.opencontainers.image.revision"}}' "$image")
