@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use super::{Simulator, ecs, elbv2, wire};
+use super::{Simulator, ecs, elbv2, page, wire};
 
 /// An SDK client keeps about ten connections; a full demo has fewer than ten clients.
 const CONNECTIONS_MAX: usize = 256;
@@ -91,6 +91,9 @@ pub async fn serve(
 
 async fn answer(simulator: &Simulator, request: Request<Incoming>) -> Response<Bytes> {
     if let Some(path) = request.uri().path().strip_prefix("/_simulator/") {
+        if let Some(shown) = page::answer(simulator, request.method(), path) {
+            return shown;
+        }
         return administer(simulator, request.method(), path);
     }
     let (head, body) = request.into_parts();
@@ -127,7 +130,7 @@ fn administer(simulator: &Simulator, method: &Method, path: &str) -> Response<By
         }
         _ => {
             let error = format!(
-                "no {method} /_simulator/{path}; there are GET ready, calls, tasks, balancer and DELETE calls"
+                "no {method} /_simulator/{path}; there are GET (a page), state, defaults, ready, calls, tasks, balancer and DELETE calls"
             );
             return plain(StatusCode::NOT_FOUND, &json!({ "error": error }));
         }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde_json::{Value, json};
 
 use super::call::{Answer, Call, Millis, Refusal};
+use super::defaults::small::{parameter as default, secure_parameter};
 use super::tag::{self, Tags};
 use super::world::World;
 
@@ -149,7 +150,10 @@ fn put_parameter(world: &mut World, call: &Call) -> Answer {
     let description = call.optional_text("Description")?.map(str::to_owned);
     let key_id = call.optional_text("KeyId")?.map(str::to_owned);
     let allowed_pattern = call.optional_text("AllowedPattern")?.map(str::to_owned);
-    let data_type = call.optional_text("DataType")?.unwrap_or("text").to_owned();
+    let data_type = call
+        .optional_text("DataType")?
+        .unwrap_or(default::DATA_TYPE)
+        .to_owned();
     let count = world.ssm.parameters.len();
     let number = match world.ssm.parameters.get_mut(&name) {
         Some(_) if !overwrite => {
@@ -188,9 +192,10 @@ fn put_parameter(world: &mut World, call: &Call) -> Answer {
                 return Err(Refusal::new("ParameterLimitExceeded", text));
             }
             let key_id = (kind == "SecureString")
-                .then(|| key_id.unwrap_or_else(|| "alias/aws/ssm".to_owned()));
+                .then(|| key_id.unwrap_or_else(|| secure_parameter::KEY.to_owned()));
+            let number = u64::from(default::FIRST_VERSION);
             let versions = VecDeque::from([Version {
-                number: 1,
+                number,
                 value,
                 modified: call.now,
             }]);
@@ -205,7 +210,7 @@ fn put_parameter(world: &mut World, call: &Call) -> Answer {
                 versions,
             };
             world.ssm.parameters.insert(name, parameter);
-            1
+            number
         }
     };
     Ok(json!({ "Version": number, "Tier": tier }))
@@ -213,7 +218,7 @@ fn put_parameter(world: &mut World, call: &Call) -> Answer {
 
 fn tier(asked: Option<&str>, bytes: usize) -> Result<&'static str, Refusal> {
     let (tier, bytes_max) = match asked {
-        None | Some("Standard") => ("Standard", STANDARD_BYTES_MAX),
+        None | Some(default::TIER) => (default::TIER, STANDARD_BYTES_MAX),
         Some("Advanced") => ("Advanced", ADVANCED_BYTES_MAX),
         Some("Intelligent-Tiering") if bytes > STANDARD_BYTES_MAX => {
             ("Advanced", ADVANCED_BYTES_MAX)

@@ -6,6 +6,7 @@ harness/drive.py's Drive. Where that cannot be, EXEMPT = {"Operation": "reason"}
 Prints a line a check. Exit status: 0 when all passed and nothing is left out, 1 otherwise, 2 for a wrong command line.
 
     tests/conformance/run.py [--json] [--no-coverage] SERVICE...
+    tests/conformance/run.py defaults               every row of the simulator's table of defaults
     tests/conformance/run.py --moto [SERVICE...]    the same scripts against moto: see harness/moto.py
 """
 
@@ -35,7 +36,7 @@ from local.processes import Processes
 
 def scripts():
     """Service (boto3's name) to script."""
-    return {path.stem.replace("_", "-"): path for path in sorted(HERE.glob("*.py")) if path.stem != "run"}
+    return {path.stem.replace("_", "-"): path for path in sorted(HERE.glob("*.py")) if path.stem not in ("run", "defaults")}
 
 
 def load(path):
@@ -103,7 +104,8 @@ def main():
     parser.add_argument("--no-coverage", action="store_true", help="while a script is being written")
     parser.add_argument("--moto", action="store_true", help="against moto; without SERVICE all, and docs/conformance.md is written")
     arguments = parser.parse_args()
-    if unknown := set(arguments.services) - set(scripts()):
+    paths = {**scripts(), "defaults": HERE / "defaults.py"}
+    if unknown := set(arguments.services) - set(paths):
         parser.error(f"no script for {', '.join(sorted(unknown))}")
     os.chdir(ROOT)
     if arguments.moto:
@@ -112,7 +114,8 @@ def main():
         parser.error("name a SERVICE")
     results = []
     for service in arguments.services:
-        result = drive(service, scripts()[service], arguments.json, not arguments.no_coverage)
+        covered = service != "defaults" and not arguments.no_coverage
+        result = drive(service, paths[service], arguments.json, covered)
         results.append(result)
         if not arguments.json:
             passed = sum(check["ok"] for check in result["checks"])

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::super::call::{Answer, Call, Refusal, timestamp};
+use super::super::defaults::small::role as default;
 use super::super::tag;
 use super::super::world::World;
 use super::{Role, VALIDATION, invalid, own_role, policy, role};
 
-/// The default `MaxSessionDuration`.
-pub(super) const SESSION_SECONDS: i64 = 3600;
 /// AWS's default quota.
 const ROLES_MAX: usize = 1_000;
 /// Sum over a role's inline policies, white space not counted.
@@ -24,7 +23,10 @@ pub(super) fn create_role(world: &mut World, call: &Call) -> Answer {
         .required("AssumeRolePolicyDocument", VALIDATION)?
         .to_owned();
     policy::check_trust(&trust)?;
-    let path = call.optional_text("Path")?.unwrap_or("/").to_owned();
+    let path = call
+        .optional_text("Path")?
+        .unwrap_or(default::PATH)
+        .to_owned();
     if !(path.starts_with('/') && path.ends_with('/')) {
         return Err(invalid(
             "The specified value for path is invalid. It must begin and end with / and contain only \
@@ -33,7 +35,7 @@ pub(super) fn create_role(world: &mut World, call: &Call) -> Answer {
     }
     let session_seconds_max = call
         .optional_integer("MaxSessionDuration")?
-        .unwrap_or(SESSION_SECONDS);
+        .unwrap_or(i64::from(default::SESSION_SECONDS));
     if !(3_600..=43_200).contains(&session_seconds_max) {
         return Err(invalid(
             "Value at 'maxSessionDuration' must be between 3600 and 43200",

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::input::invalid;
 use crate::simulator::call::Refusal;
+use crate::simulator::defaults::ecs::service as default;
 
 /// A service's deployment configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,21 +85,21 @@ impl Default for Configuration {
     /// What AWS reads back for a service that was given none.
     fn default() -> Self {
         Configuration {
-            maximum_percent: 200,
-            minimum_healthy_percent: 100,
+            maximum_percent: default::MAXIMUM_PERCENT,
+            minimum_healthy_percent: default::MINIMUM_HEALTHY_PERCENT,
             breaker: Breaker {
-                enable: false,
-                rollback: false,
-                reset_on_healthy_task: true,
+                enable: default::BREAKER_ENABLE,
+                rollback: default::BREAKER_ROLLBACK,
+                reset_on_healthy_task: default::BREAKER_RESET,
                 threshold: Threshold {
-                    kind: ThresholdKind::BoundedPercent,
-                    value: 50,
+                    kind: ThresholdKind::of(default::BREAKER_KIND),
+                    value: default::BREAKER_VALUE,
                 },
             },
             alarms: Alarms {
                 alarm_names: Vec::new(),
-                enable: false,
-                rollback: false,
+                enable: default::ALARMS_ENABLE,
+                rollback: default::ALARMS_ROLLBACK,
             },
         }
     }
@@ -191,8 +192,8 @@ impl Configuration {
             ThresholdKind::UnboundedPercent => "UNBOUNDED_PERCENT",
         };
         json!({
-            "strategy": "ROLLING",
-            "bakeTimeInMinutes": 0,
+            "strategy": default::STRATEGY,
+            "bakeTimeInMinutes": default::BAKE_MINUTES,
             "maximumPercent": maximum_percent,
             "minimumHealthyPercent": minimum_healthy_percent,
             "deploymentCircuitBreaker": {
@@ -207,6 +208,16 @@ impl Configuration {
                 "rollback": alarms.rollback,
             },
         })
+    }
+}
+
+impl ThresholdKind {
+    fn of(word: &str) -> ThresholdKind {
+        match word {
+            "COUNT" => ThresholdKind::Count,
+            "UNBOUNDED_PERCENT" => ThresholdKind::UnboundedPercent,
+            _ => ThresholdKind::BoundedPercent,
+        }
     }
 }
 
