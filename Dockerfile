@@ -38,17 +38,23 @@ RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
     && rm -rf /var/lib/apt/lists/*
 COPY scripts/image/root.sh /usr/local/sbin/
 COPY --from=build /build/target/release/contracts-api /build/target/release/reconciler /usr/local/bin/
-RUN root.sh /root-of-image
+ARG VERSION=unknown
+ARG GIT_SHA=unknown
+# In a file as well, because buildah 1.28 takes a cached LABEL or ENV for the same whatever the arguments in it are; only what is
+# copied from here tells it that they changed.
+RUN root.sh /root-of-image && printf 'VERSION=%s\nGIT_SHA=%s\n' "$VERSION" "$GIT_SHA" >/root-of-image/etc/image-release
 
 FROM scratch
 COPY --from=root /root-of-image /
 ARG VERSION=unknown
 ARG GIT_SHA=unknown
+ARG CREATED=unknown
 LABEL org.opencontainers.image.title="hokusai/contracts" \
       org.opencontainers.image.description="Token contracts deployed exactly once, and the operator that keeps their service running on ECS" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${GIT_SHA}"
+      org.opencontainers.image.revision="${GIT_SHA}" \
+      org.opencontainers.image.created="${CREATED}"
 ENV PATH=/usr/local/bin GIT_SHA="${GIT_SHA}"
 USER 10001:10001
 EXPOSE 3001

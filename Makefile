@@ -1,16 +1,16 @@
 # Every target is one command; `make` alone lists them.
 MANIFEST ?= manifests/development.yaml
-RECONCILER = cargo run --quiet --bin reconciler --
+RECONCILER ?= cargo run --quiet --bin reconciler --
 # Does nothing when these versions are there. Debug builds: they are quicker to make, and check in seconds all the same.
 CARGO_TOOLS = cargo install --quiet --locked --debug --root target/tools cargo-deny@0.20.2 cargo-machete@0.9.2
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check lint supply-chain advisories test conformance demo image image-test demo-image generate bless validate plan reconcile
+.PHONY: help install build check lint supply-chain advisories test conformance page-test demo image image-test demo-image generate docs-test diagram bless validate plan reconcile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: ## install what building, testing and the demo need (Redis, anvil, solc, boto3); nothing when all is there
+install: ## install what building, testing and the demo need (Redis, anvil, solc, boto3, AWS CLI); nothing when all is there
 	@scripts/install.sh
 
 build: ## build the three programs
@@ -41,6 +41,10 @@ conformance: install ## the conformance scripts against moto too; rewrites docs/
 	@scripts/install.sh moto
 	@tests/conformance/run.py --moto
 
+page-test: install build ## the simulator's live page in headless Chromium; screenshots in target/page
+	@command -v chromium >/dev/null || scripts/install.sh packages chromium
+	@scripts/page_test.py
+
 demo: install build ## the whole thing on this machine: an empty account, a converged one, a token on chain, drift healed (KEEP=1 leaves it running)
 	@scripts/demo.py $(if $(KEEP),--keep)
 
@@ -59,6 +63,12 @@ generate: build ## rewrite what is made from the table of settings: .env.product
 	target/debug/contracts-api settings --output env >.env.production
 	target/debug/contracts-api settings --output markdown >target/settings.md
 	sed -i -e '/^<!-- settings: /,/^<!-- .settings -->/{//!d}' -e '/^<!-- settings: /r target/settings.md' docs/deployment.md
+
+docs-test: install build ## run every command of README.md and docs/ against the simulated AWS, a real Redis and a real chain
+	@scripts/docs.py
+
+diagram: ## draw docs/*.mmd as the .svg beside them, with Mermaid in Debian's Chromium
+	@scripts/diagram/render.sh
 
 bless: ## rewrite the expected texts of the reconciler's tests; their diff is the review
 	BLESS=1 cargo nextest run --locked --test reconciler

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs what the demo and the tests need beside cargo, npm and python3: redis-server, the node tools of
-# tests/contracts (anvil, solc), boto3 and the AWS CLI in target/tools/python. `install.sh lint` installs only the linters,
-# `install.sh moto` only moto, `install.sh sbom` what the SBOM is written with, `install.sh packages NAME...` Debian packages.
-# May be run at any time; says nothing when there is nothing to do. Touches nothing outside this directory except by apt-get,
-# and that only for what is missing.
+# Installs what the demo and the tests need beside cargo, npm and python3: redis-server, curl, jq and openssl, the node tools
+# of tests/contracts (anvil, solc), boto3 and the AWS CLI in target/tools/python. `install.sh lint` installs only the
+# linters, `install.sh moto` only moto, `install.sh sbom` what the SBOM is written with, `install.sh packages NAME...` Debian
+# packages. May be run at any time; says nothing when there is nothing to do. Touches nothing outside this directory except by
+# apt-get, and that only for what is missing.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -49,7 +49,9 @@ lint | moto | sbom) python_packages "$1" "scripts/requirements-$1.txt"; exit ;;
 packages) shift; apt_packages "$@"; exit ;;
 esac
 
-command -v redis-server >/dev/null || apt_packages redis-server
+for tool in redis-server curl jq openssl; do
+    command -v $tool >/dev/null || apt_packages $tool
+done
 
 node_stamp=target/tools/node.sha256
 if ! { [ -d tests/contracts/node_modules ] && up_to_date $node_stamp; }; then

@@ -60,6 +60,7 @@ struct Inner {
     region: String,
     started: Millis,
     clock: Instant,
+    speed: u64,
     world: Mutex<World>,
     calls: Mutex<BTreeMap<String, Calls>>,
     requests: AtomicU64,
@@ -78,10 +79,17 @@ pub struct Calls {
 impl Simulator {
     /// A simulation of `world` whose clock shows `now` and runs on with tokio's, so that a paused clock pauses it.
     pub fn new(world: World, now: Millis) -> Self {
+        Simulator::at_speed(world, now, 1)
+    }
+
+    /// The same with a clock that is `speed` times as fast as tokio's: what AWS waits for takes less time. Processes and
+    /// connections know nothing of it.
+    pub fn at_speed(world: World, now: Millis, speed: u64) -> Self {
         let inner = Inner {
             region: world.region.clone(),
             started: now,
             clock: Instant::now(),
+            speed,
             world: Mutex::new(world),
             calls: Mutex::default(),
             requests: AtomicU64::new(0),
@@ -95,9 +103,10 @@ impl Simulator {
     /// The time in the simulation.
     pub fn now(&self) -> Millis {
         let elapsed = self.inner.clock.elapsed().as_millis();
+        let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
         self.inner
             .started
-            .saturating_add(u64::try_from(elapsed).unwrap_or(u64::MAX))
+            .saturating_add(elapsed.saturating_mul(self.inner.speed))
     }
 
     /// Looks at or changes the world at the present time. The world is locked meanwhile: `act` must not block.

@@ -6,17 +6,17 @@ cd "$(dirname "$0")/../.."
 image=$(image_name)
 # Cargo's download goes through a TLS-inspecting proxy where the machine says so in the usual variables.
 ca=${CARGO_HTTP_CAINFO:-${SSL_CERT_FILE:-/dev/null}}
-# All times in the image are those of the commit, so that the same commit gives the same image.
-committed=$(git log -1 --format=%ct)
+# No file in the image has a time of its own, so that the same sources give the same bytes; CREATED says when they are from.
 case $ENGINE in
-docker) same_times="--build-arg SOURCE_DATE_EPOCH=$committed" ;;
-podman | buildah) same_times="--timestamp $committed" ;;
+docker) same_times="--build-arg SOURCE_DATE_EPOCH=0" ;;
+podman | buildah) same_times="--timestamp 0" ;;
 esac
 
 scripts/image/bases.sh
 say "building $image with $ENGINE; the first time compiles everything (10 to 20 min)"
 # shellcheck disable=SC2086 # a list of words
-engine_build $same_times --secret "id=ca,src=$ca" --build-arg "VERSION=$(version)" --build-arg "GIT_SHA=$(git_sha)" --tag "$image" .
+engine_build $same_times --secret "id=ca,src=$ca" --tag "$image" \
+    --build-arg "VERSION=$(version)" --build-arg "GIT_SHA=$(git_sha)" --build-arg "CREATED=$(git log -1 --format=%cI)" .
 case $ENGINE in
 docker | podman) bytes=$(engine image inspect --format '{{.Size}}' "$image") ;;
 buildah) bytes=$(buildah images --json "$image" | sed -n 's/.*"size": "\(.*\)".*/\1/p') ;;

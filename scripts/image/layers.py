@@ -16,7 +16,7 @@ ALLOWED = re.compile("|".join([
     r"usr/lib/x86_64-linux-gnu|usr/share|usr/share/doc|usr/share/doc/[a-z0-9.+-]+|var|var/lib|var/lib/dpkg|var/lib/dpkg/status\.d",
     r"usr/local/bin/(contracts-api|reconciler)|usr/bin/dumb-init",
     LIBRARIES,
-    r"etc/(passwd|group|nsswitch\.conf|os-release|ssl/certs/ca-certificates\.crt)",
+    r"etc/(passwd|group|nsswitch\.conf|os-release|image-release|ssl/certs/ca-certificates\.crt)",
     r"usr/share/doc/[a-z0-9.+-]+/copyright|var/lib/dpkg/status\.d/[a-z0-9.+-]+",
 ]))
 # With their values where these look like nothing else: programs that parse PEM hold its headers alone.

@@ -124,7 +124,10 @@ def check_layers(story, image):
     held(config["Healthcheck"]["Test"] == ["CMD", "contracts-api", "healthcheck"], "it has another health check")
     held("3001/tcp" in config["ExposedPorts"], "it does not expose 3001")
     sha = labels["org.opencontainers.image.revision"]
-    held(f"GIT_SHA={sha}" in config["Env"], "label and environment name different commits")
+    # A build cache that forgets the arguments would ship new programs under an old commit's name.
+    held(sha == shell("git_sha"), f"it is of commit {sha}, and the work tree is at {shell('git_sha')}")
+    held(f"GIT_SHA={sha}" in config["Env"], "its environment names another commit than its label")
+    held(f"GIT_SHA={sha}\n" in saved.file("etc/image-release").decode(), "its files are of another commit")
     held(size < SIZE_MAX, f"{size} bytes, more than the requirement's {SIZE_MAX}")
     story.say(f"{len(saved.files)} entries, all of them expected; no secret, source or build path; "
               f"version {labels['org.opencontainers.image.version']}, commit {sha[:12]}")
@@ -293,11 +296,12 @@ def tell(story, image):
         story.say(f"{figure} (target {target}: {'met' if met else 'MISSED'})")
 
 
-def image_name():
-    script = ". scripts/image/engine.sh; image_name"
+def shell(function):
+    """What a function of engine.sh prints."""
+    script = f". scripts/image/engine.sh; {function}"
     return subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, check=True, cwd=ROOT,
                           timeout=300).stdout.strip()
 
 
 if __name__ == "__main__":
-    sys.exit(told.run("image-test", lambda story: tell(story, image_name())))
+    sys.exit(told.run("image-test", lambda story: tell(story, shell("image_name"))))

@@ -167,12 +167,12 @@ class Simulation:
             yield name, [event["message"] for event in events]
 
 
-def start_simulator(story):
+def start_simulator(story, speed=1):
     story.begin("simulator")
     state = os.path.join(story.directory, "simulator")
     os.mkdir(state)
     argv = [f"{BINARIES}/simulator", "--port", 0, "--account", ACCOUNT, "--state", state,
-            "--image", f"{REPOSITORY}={os.path.join(ROOT, BINARIES, 'contracts-api')}"]
+            "--speed", speed, "--image", f"{REPOSITORY}={os.path.join(ROOT, BINARIES, 'contracts-api')}"]
     story.processes.start("simulator", argv, environment())
     ready = os.path.join(state, "ready.json")
     story.processes.wait_for("simulator", 20, lambda: os.path.exists(ready))

@@ -50,6 +50,9 @@ struct Line {
     /// Where ready.json and the load balancer's ca.pem are written; made when absent
     #[arg(long, value_name = "DIR")]
     state: PathBuf,
+    /// How many simulated seconds one second is, for runs of which only the order of things matters
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10))]
+    speed: u64,
     /// The program that runs as the image of an ECR repository; may be given several times
     #[arg(long = "image", value_name = "REPOSITORY=COMMAND", value_parser = image)]
     images: Vec<(String, PathBuf)>,
@@ -108,6 +111,7 @@ async fn simulate(line: Line) -> Result<(), Failure> {
         port,
         account: account_file,
         state,
+        speed,
         images,
     } = line;
     let text = tokio::fs::read_to_string(&account_file).await;
@@ -118,7 +122,7 @@ async fn simulate(line: Line) -> Result<(), Failure> {
         .unwrap_or_default()
         .as_millis();
     let now = u64::try_from(now).unwrap_or(u64::MAX);
-    let simulator = Simulator::new(account.into_world(fastrand::u64(..), now), now);
+    let simulator = Simulator::at_speed(account.into_world(fastrand::u64(..), now), now, speed);
 
     let state_failure = |source| Failure::State(state.clone(), source);
     tokio::fs::create_dir_all(&state)

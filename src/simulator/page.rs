@@ -14,7 +14,7 @@ use super::{Simulator, cloudwatch, defaults, ecs, elbv2, ssm};
 
 const PAGE: &str = include_str!("page/index.html");
 /// The page has its script and its style within, loads nothing, and asks only its own server.
-const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'";
+const POLICY: &str = "default-src 'none'; img-src data:; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'";
 /// Nobody reads more rows of a kind; the state of a full account must not be megabytes every second.
 const ROWS_MAX: usize = 200;
 /// AWS's limit of names in one DescribeServices.

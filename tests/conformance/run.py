@@ -2,7 +2,8 @@
 """Drives the simulator through boto3: one script a service, tests/conformance/<service>.py (boto3's name, `-` written `_`).
 
 A script has `def drive(t)`, in which every operation that the simulator knows is once answered and once refused; t is
-harness/drive.py's Drive. Where that cannot be, EXEMPT = {"Operation": "reason"} says why. Each script gets a simulator of its own.
+harness/drive.py's Drive. Where that cannot be, EXEMPT = {"Operation": "reason"} says why. Each script gets a simulator of
+its own.
 Prints a line a check. Exit status: 0 when all passed and nothing is left out, 1 otherwise, 2 for a wrong command line.
 
     tests/conformance/run.py [--json] [--no-coverage] SERVICE...
@@ -30,8 +31,8 @@ try:
     from harness.drive import Drive
 except ModuleNotFoundError as missing:
     sys.exit(f"{missing}: run scripts/install.sh")
-from local.environment import BINARIES, environment
-from local.processes import Processes
+from local.environment import BINARIES, environment  # noqa: E402
+from local.processes import Processes  # noqa: E402
 
 
 def scripts():

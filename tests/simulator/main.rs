@@ -35,8 +35,19 @@ const NOW: u64 = 1_785_542_400_000;
 
 /// The starting account, as the demo has it.
 fn simulator() -> Simulator {
+    at_speed(1)
+}
+
+fn at_speed(speed: u64) -> Simulator {
     let account = fixture::parse(include_str!("../fixtures/account.yaml")).unwrap();
-    Simulator::new(account.into_world(7, NOW), NOW)
+    Simulator::at_speed(account.into_world(7, NOW), NOW, speed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fast_clock_shows_more_time_than_passes() {
+    let (usual, fast) = (simulator(), at_speed(10));
+    tokio::time::advance(std::time::Duration::from_secs(3)).await;
+    assert_eq!((usual.now(), fast.now()), (NOW + 3_000, NOW + 30_000));
 }
 
 /// What every SDK client is made from; no retries, so that a refusal is seen.

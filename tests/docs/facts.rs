@@ -1,0 +1,198 @@
+//! What the documents list, compared in both directions with the source.
+
+use crate::{between, prose, read, sources, spans};
+use contracts::reconciler::desired::desired;
+use contracts::reconciler::manifest::Manifest;
+use contracts::reconciler::spec::Spec;
+use std::collections::BTreeSet;
+
+type Set = BTreeSet<String>;
+
+fn set<'t>(texts: impl IntoIterator<Item = &'t str>) -> Set {
+    texts.into_iter().map(str::to_owned).collect()
+}
+
+/// Cells of the tables' rows, without the rule below a head.
+fn rows(text: &str) -> Vec<Vec<String>> {
+    let rows = text
+        .lines()
+        .filter(|line| line.starts_with('|') && !line.starts_with("|-"));
+    rows.map(|row| {
+        let cells = row.trim_matches('|').split(" | ");
+        cells.map(|cell| cell.trim().to_owned()).collect()
+    })
+    .collect()
+}
+
+fn is_code(text: &str) -> bool {
+    text.contains('_')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+}
+
+#[test]
+fn the_api_reference_has_the_routes_of_the_source() {
+    let edge = read("src/api/edge.rs");
+    let template = between(&edge, "fn template(", "\n}")[0].to_owned();
+    let routes = set(between(&template, "=> \"", "\"")
+        .into_iter()
+        .filter(|route| *route != "unknown"));
+    let text = read("docs/api.md");
+    let methods = ["GET", "POST"];
+    let documented: Set = spans(&prose(&text))
+        .filter_map(|span| span.split_once(' '))
+        .filter(|(method, route)| methods.contains(method) && route.starts_with('/'))
+        .map(|(method, route)| {
+            let post = route == "/api/deployments";
+            assert_eq!(method, if post { "POST" } else { "GET" }, "{route}");
+            route.to_owned()
+        })
+        .collect();
+    assert_eq!(documented, routes);
+}
+
+#[test]
+fn the_api_reference_has_the_error_codes_of_the_source() {
+    // Everything that is written like a code in the two files that make errors; settings are not named there.
+    let made = |file| {
+        let text = read(file);
+        let code = text.split("#[cfg(test)]").next().unwrap().to_owned();
+        set(code
+            .split('"')
+            .skip(1)
+            .step_by(2)
+            .filter(|text| is_code(text)))
+    };
+    let text = read("docs/api.md");
+    let (failures, errors) = text.split_once("\n## Errors\n").unwrap();
+    let documented = |text: &str| -> Set {
+        let cells = rows(text)
+            .into_iter()
+            .filter_map(|row| row.into_iter().next());
+        let codes = cells.map(|cell| cell.trim_matches('`').to_owned());
+        codes.filter(|code| is_code(code)).collect()
+    };
+    assert_eq!(documented(errors), made("src/api/error.rs"));
+    assert_eq!(documented(failures), made("src/api/deployments.rs"));
+}
+
+#[test]
+fn the_api_reference_has_the_statuses_of_the_source() {
+    let source = read("src/deployment.rs");
+    let progress = between(&source, "pub fn progress(", "pub fn name(")[0];
+    let made: Set = between(progress, "(\"", "\")")
+        .into_iter()
+        .map(|tuple| tuple.replace("\", ", " | ").replace(", \"", " | "))
+        .collect();
+    let documented: Set = rows(&read("docs/api.md"))
+        .into_iter()
+        .filter(|row| row.len() == 4 && row[1].parse::<u8>().is_ok())
+        .map(|row| format!("{} | {} | {}", row[0].trim_matches('`'), row[1], row[2]))
+        .collect();
+    assert_eq!(documented, made);
+}
+
+#[test]
+fn the_runbook_has_the_alarms_of_the_manifest() {
+    let file = "manifests/development.yaml";
+    let manifest = Manifest::parse(file, &read(file)).unwrap();
+    let spec = Spec::believe(&manifest).unwrap();
+    let alarms: Set = desired(&spec).alarms.into_keys().collect();
+    let text = read("docs/runbook.md");
+    let section = text.split_once("\n## Alarms\n").unwrap().1;
+    let headings = section.lines().filter_map(|line| line.strip_prefix("### "));
+    assert_eq!(
+        set(headings.map(|heading| heading.trim_matches('`'))),
+        alarms
+    );
+}
+
+#[test]
+fn the_rights_of_the_deployment_guide_are_the_calls_of_the_source() {
+    let text = read("docs/deployment.md");
+    let policy: serde_json::Value =
+        serde_json::from_str(between(&text, "```json\n", "```")[0]).unwrap();
+    let mut granted = Set::new();
+    for statement in policy["Statement"].as_array().unwrap() {
+        match &statement["Action"] {
+            serde_json::Value::String(action) => drop(granted.insert(action.clone())),
+            actions => granted.extend(set(actions
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(|a| a.as_str()))),
+        }
+    }
+    let operation = |text: &&str| {
+        text.split_once(':').is_some_and(|(service, name)| {
+            let letters = |text: &str| {
+                text.bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+            };
+            service.len() > 2
+                && letters(service)
+                && name.starts_with(|letter: char| letter.is_ascii_uppercase())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
+    };
+    let code = sources("src/reconciler/aws")
+        + &read("src/reconciler/aws.rs")
+        + &read("src/reconciler/plan/call.rs");
+    let called = set(code.split('"').filter(operation));
+    // AWS asks for these when a resource is made with tags, or with a role for ECS.
+    let implied = set([
+        "cloudwatch:TagResource",
+        "ecs:TagResource",
+        "elasticloadbalancing:AddTags",
+        "iam:PassRole",
+        "iam:TagRole",
+        "logs:TagResource",
+        "servicediscovery:TagResource",
+    ]);
+    assert!(called.len() > 40, "{called:?}");
+    assert_eq!(granted, &called | &implied);
+}
+
+/// First cells of the tables that quote what a program prints; `…` is what differs, and an error's sources follow its colons.
+#[test]
+fn quoted_texts_are_in_the_source() {
+    let source = sources("src") + &read("scripts/local/environment.py") + &read("scripts/docs.py");
+    // Literals are broken over lines in the source, and documents have neither the quotes nor the escapes.
+    let words: Vec<_> = source
+        .split_whitespace()
+        .filter(|word| *word != "\\")
+        .collect();
+    let source = words.join(" ");
+    // Said by AWS and the operating system.
+    let foreign = [
+        "AccessDenied",
+        "UnauthorizedOperation",
+        "Address already in use",
+        "make ",
+        "contracts-api ",
+    ];
+    let mut held = 0;
+    for (file, column) in [("docs/troubleshooting.md", 0), ("docs/runbook.md", 1)] {
+        for row in rows(&prose(&read(file))) {
+            let Some(cell) = row.get(column) else {
+                continue;
+            };
+            for span in spans(cell).filter(|span| !foreign.iter().any(|word| span.contains(word))) {
+                let parts = span.replace(": ", "…").replace('=', "…");
+                for part in parts
+                    .split('…')
+                    .map(str::trim)
+                    .filter(|part| part.len() > 3)
+                {
+                    assert!(
+                        source.contains(part),
+                        "{file}: {part:?} of {span:?} is nowhere in the source"
+                    );
+                    held += 1;
+                }
+            }
+        }
+    }
+    assert!(held > 40, "{held}");
+}
