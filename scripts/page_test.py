@@ -98,7 +98,7 @@ def shows(browser, *wanted):
     """Waits until the page's text has all of this; gives the text."""
 
     def look():
-        text = browser.evaluate("document.body.innerText")
+        text = browser.evaluate("document.body?.innerText ?? ''")
         if missing := [one for one in wanted if one not in text]:
             raise NotYet(f"no {missing} in: {text[:1500]}")
         return text

@@ -103,7 +103,7 @@ def main():
     parser.add_argument("services", nargs="*", metavar="SERVICE", help=", ".join(scripts()))
     parser.add_argument("--json", action="store_true", help="one document on stdout instead of lines")
     parser.add_argument("--no-coverage", action="store_true", help="while a script is being written")
-    parser.add_argument("--moto", action="store_true", help="against moto; without SERVICE all, and docs/conformance.md is written")
+    parser.add_argument("--moto", action="store_true", help="against moto; of all, it writes docs/conformance.md")
     arguments = parser.parse_args()
     paths = {**scripts(), "defaults": HERE / "defaults.py"}
     if unknown := set(arguments.services) - set(paths):

@@ -136,7 +136,8 @@ def section(service, t, reasons, differing):
     if differing:
         text += "\n| check | ours | moto | why ours |\n|---|---|---|---|\n"
     for name, check in sorted(differing.items()):
-        text += f"| {cell(name)} | {cell(shown(check.want))} | {cell(shown(check.got))} | {cell(reasons.get(name, '**not explained**'))} |\n"
+        reason = reasons.get(name, "**not explained**")
+        text += "| " + " | ".join(cell(part) for part in (name, shown(check.want), shown(check.got), reason)) + " |\n"
     return text
 
 
