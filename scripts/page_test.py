@@ -37,10 +37,14 @@ CONTRAST = """(() => {
   const channel = (value) => (value /= 255) <= .04045 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4;
   const light = ([red, green, blue]) => .2126 * channel(red) + .7152 * channel(green) + .0722 * channel(blue);
   const colour = (text) => text.match(/[0-9.]+/g).map(Number);
-  const behind = (node) => { while (node) { const found = colour(getComputedStyle(node).backgroundColor); if (found[3] !== 0) return found; node = node.parentElement; } };
+  const behind = (node) => {
+    const found = colour(getComputedStyle(node).backgroundColor);
+    return found[3] === 0 ? behind(node.parentElement) : found;
+  };
   const poor = [];
   for (const node of document.body.querySelectorAll("*")) {
-    if (![...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim()) || !node.getClientRects().length) continue;
+    if (![...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim())) continue;
+    if (!node.getClientRects().length) continue;
     const [one, other] = [light(colour(getComputedStyle(node).color)), light(behind(node))].sort((a, b) => b - a);
     if ((one + .05) / (other + .05) < 4.5) poor.push(node.textContent.slice(0, 40));
   }
@@ -67,15 +71,16 @@ def furnish(simulation):
     """A service with two tasks behind a target group, an alarm, two parameters; names that would like to be markup."""
     elbv2, ecs, ssm, cloudwatch = (simulation.client(name) for name in ("elbv2", "ecs", "ssm", "cloudwatch"))
     group = elbv2.create_target_group(
-        Name="contracts-3001", Protocol="HTTP", Port=3001, VpcId="vpc-0d4e5f60718293a4b", TargetType="ip", HealthCheckPath="/health",
-        HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2, HealthyThresholdCount=2)["TargetGroups"][0]["TargetGroupArn"]
+        Name="contracts-3001", Protocol="HTTP", Port=3001, VpcId="vpc-0d4e5f60718293a4b", TargetType="ip",
+        HealthCheckPath="/health", HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2, HealthyThresholdCount=2)["TargetGroups"][0]["TargetGroupArn"]
     balancer = elbv2.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
     listener = elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"][0]["ListenerArn"]
     elbv2.create_rule(ListenerArn=listener, Priority=10, Conditions=[{"Field": "path-pattern", "Values": ["/*"]}],
                       Actions=[{"Type": "forward", "TargetGroupArn": group}])
     iam = simulation.client("iam")
     role = iam.create_role(RoleName="execution", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
-    iam.attach_role_policy(RoleName="execution", PolicyArn="arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy")
+    iam.attach_role_policy(
+        RoleName="execution", PolicyArn="arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy")
     image = "932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts:0.1.0"
     ecs.register_task_definition(
         family="contracts", requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512",
@@ -122,7 +127,8 @@ def tell(story):
                  "contracts-5xx", "ALARM", "/hokusai/deployer_key", "SecureString", "ecs.CreateService", "writes", "live")
     story.say("shows service, rollout, tasks, targets, alarms, parameters, calls")
     require("markup is shown as text", MARKUP in text, text)
-    require("no markup of the account's is in the page", browser.evaluate("document.querySelectorAll('main img, main b').length") == 0)
+    found = browser.evaluate("document.querySelectorAll('main img, main b').length")
+    require("no markup of the account's is in the page", found == 0, found)
     require("no script of the account's ran", browser.evaluate("document.title") == "Simulated AWS account")
     state = browser.evaluate("fetch('/_simulator/state').then((reply) => reply.text())")
     whole = browser.evaluate("document.documentElement.outerHTML")

@@ -62,11 +62,13 @@ def attributes(described):
 def task_definition(t):
     image = f"{t.account['id']}.dkr.ecr.{t.account['region']}.amazonaws.com/{t.account['repository']}:0.1.0"
     # What is inside these two must be asked for before its own defaults show.
-    container = {"name": "bare", "image": image, "portMappings": [{"containerPort": 3001}], "healthCheck": {"command": ["CMD", "true"]}}
-    registered = t.client("ecs").register_task_definition(
+    container = {"name": "bare", "image": image, "portMappings": [{"containerPort": 3001}],
+                 "healthCheck": {"command": ["CMD", "true"]}}
+    ecs = t.client("ecs")
+    registered = ecs.register_task_definition(
         family=t.unique("bare"), requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512",
         containerDefinitions=[container])
-    return t.client("ecs").describe_task_definition(taskDefinition=registered["taskDefinition"]["taskDefinitionArn"])["taskDefinition"]
+    return ecs.describe_task_definition(taskDefinition=registered["taskDefinition"]["taskDefinitionArn"])["taskDefinition"]
 
 
 def service(t):

@@ -7,7 +7,7 @@ its own.
 Prints a line a check. Exit status: 0 when all passed and nothing is left out, 1 otherwise, 2 for a wrong command line.
 
     tests/conformance/run.py [--json] [--no-coverage] SERVICE...
-    tests/conformance/run.py defaults               every row of the simulator's table of defaults
+    tests/conformance/run.py cli defaults           the AWS CLI; every row of the simulator's table of defaults
     tests/conformance/run.py --moto [SERVICE...]    the same scripts against moto: see harness/moto.py
 """
 
@@ -35,9 +35,13 @@ from local.environment import BINARIES, environment  # noqa: E402
 from local.processes import Processes  # noqa: E402
 
 
+# Scripts that are of no one service.
+OTHERS = ("cli", "defaults")
+
+
 def scripts():
     """Service (boto3's name) to script."""
-    return {path.stem.replace("_", "-"): path for path in sorted(HERE.glob("*.py")) if path.stem not in ("run", "defaults")}
+    return {path.stem.replace("_", "-"): path for path in sorted(HERE.glob("*.py")) if path.stem not in ("run", *OTHERS)}
 
 
 def load(path):
@@ -105,7 +109,7 @@ def main():
     parser.add_argument("--no-coverage", action="store_true", help="while a script is being written")
     parser.add_argument("--moto", action="store_true", help="against moto; of all, it writes docs/conformance.md")
     arguments = parser.parse_args()
-    paths = {**scripts(), "defaults": HERE / "defaults.py"}
+    paths = {**scripts(), **{name: HERE / f"{name}.py" for name in OTHERS}}
     if unknown := set(arguments.services) - set(paths):
         parser.error(f"no script for {', '.join(sorted(unknown))}")
     os.chdir(ROOT)
@@ -115,7 +119,7 @@ def main():
         parser.error("name a SERVICE")
     results = []
     for service in arguments.services:
-        covered = service != "defaults" and not arguments.no_coverage
+        covered = service not in OTHERS and not arguments.no_coverage
         result = drive(service, paths[service], arguments.json, covered)
         results.append(result)
         if not arguments.json:

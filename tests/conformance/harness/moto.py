@@ -111,8 +111,8 @@ def compare(scripts, processes, whole):
         complaints += [f"{service}: {name!r} in {LISTED} cites no page of AWS" for name, reason in reasons.items()
                        if not re.search(r"https://[a-z0-9.]*(aws\.amazon\.com|awsstatic\.com|github\.com/(aws|boto))", reason)]
         sections.append(section(service, t, reasons, differing))
-        print(f"{service}: {len(t.checks) - len(differing)} checks agree, {len(differing)} differ, {len(t.unreached)} not reached; "
-              f"not implemented: {', '.join(sorted(t.lacking)) or 'nothing'}", flush=True)
+        print(f"{service}: {len(t.checks) - len(differing)} checks agree, {len(differing)} differ, {len(t.unreached)} not "
+              f"reached; not implemented: {', '.join(sorted(t.lacking)) or 'nothing'}", flush=True)
     if whole:
         TABLE.write_text(HEAD + "".join(sections))
     return complaints
@@ -121,8 +121,8 @@ def compare(scripts, processes, whole):
 HEAD = """# Where another emulator answers otherwise
 
 Written by `make conformance`, which runs the scripts of tests/conformance through boto3 against the simulator and against
-moto 5.2.5. Below is where moto differs, and why ours is kept. A difference not listed in tests/conformance/moto.yaml fails the run, as
-does a listed one that is gone. Ids are shortened to `…`.
+moto 5.2.5. Below is where moto differs, and why ours is kept. A difference not listed in tests/conformance/moto.yaml fails
+the run, as does a listed one that is gone. Ids are shortened to `…`.
 """
 
 
