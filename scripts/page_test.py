@@ -72,7 +72,8 @@ def furnish(simulation):
     elbv2, ecs, ssm, cloudwatch = (simulation.client(name) for name in ("elbv2", "ecs", "ssm", "cloudwatch"))
     group = elbv2.create_target_group(
         Name="contracts-3001", Protocol="HTTP", Port=3001, VpcId="vpc-0d4e5f60718293a4b", TargetType="ip",
-        HealthCheckPath="/health", HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2, HealthyThresholdCount=2)["TargetGroups"][0]["TargetGroupArn"]
+        HealthCheckPath="/health", HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2, HealthyThresholdCount=2)
+    group = group["TargetGroups"][0]["TargetGroupArn"]
     balancer = elbv2.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
     listener = elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"][0]["ListenerArn"]
     elbv2.create_rule(ListenerArn=listener, Priority=10, Conditions=[{"Field": "path-pattern", "Values": ["/*"]}],

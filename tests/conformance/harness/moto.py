@@ -5,7 +5,6 @@ be a difference. What moto has not implemented is found by itself. Writes docs/c
 """
 
 import json
-import os
 import re
 import sys
 import urllib.request
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from local.environment import environment
 from local.processes import free_port, listens
 
@@ -53,7 +53,7 @@ class MotoDrive(Drive):
         self._reply = (0, b"")
         try:
             return super().call(service, operation, send)
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
             status, body = self._reply
             # An exception inside moto comes as Flask's or Werkzeug's HTML page, or names itself.
             html = body.lstrip()[:9].lower() in (b"<!doctype", b"<html lan", b"<html>\n")
