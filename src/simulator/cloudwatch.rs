@@ -97,6 +97,15 @@ pub fn delete_generated_alarm(world: &mut World, name: &str) {
     world.cloudwatch.alarms.remove(name);
 }
 
+/// The alarms one of whose actions is this ARN.
+pub fn alarms_that_act(world: &World, action: &str) -> Vec<String> {
+    let alarms = world.cloudwatch.alarms.iter();
+    alarms
+        .filter(|(_, alarm)| alarm.configuration.acts_on(action))
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
 /// The newest metric data, oldest first.
 pub fn data(world: &World) -> impl Iterator<Item = &Datum> {
     world.cloudwatch.data.iter()

@@ -78,21 +78,11 @@ pub fn table() -> Vec<Row> {
         ecs::container::ROWS,
         ecs::container::LISTS,
         elbv2::target_group::ROWS,
-        elbv2::target_group::ATTRIBUTES,
-        elbv2::load_balancer::ATTRIBUTES,
         elbv2::rule::ROWS,
         small::parameter::ROWS,
         small::secure_parameter::ROWS,
         small::log_group::ROWS,
         small::role::ROWS,
     ];
-    groups.concat()
-}
-
-/// Key and value of attributes that AWS reads back as text.
-pub(super) fn texts(rows: &'static [Row]) -> impl Iterator<Item = (&'static str, &'static str)> {
-    rows.iter().filter_map(|row| match row.value {
-        Filled::Text(text) => Some((row.path, text)),
-        _ => None,
-    })
+    groups.concat().into_iter().chain(elbv2::attributes()).collect()
 }

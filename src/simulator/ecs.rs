@@ -25,6 +25,7 @@ mod history;
 mod input;
 mod lifecycle;
 mod rollout;
+mod run;
 mod scheduler;
 mod service;
 mod tags;
@@ -80,8 +81,14 @@ impl Default for State {
 /// The answer to one ECS call.
 pub fn answer(world: &mut World, call: &Call) -> Answer {
     match call.operation.as_str() {
+        "CreateCluster" => cluster::create(world, call),
         "DescribeClusters" => cluster::describe(world, call),
         "ListClusters" => cluster::list(world, call),
+        "UpdateCluster" => cluster::update(world, call),
+        "UpdateClusterSettings" => cluster::update_settings(world, call),
+        "PutClusterCapacityProviders" => cluster::put_providers(world, call),
+        "DeleteCluster" => cluster::delete(world, call),
+        "DescribeCapacityProviders" => cluster::providers::describe(world, call),
         "RegisterTaskDefinition" => task_definition::register(world, call),
         "DescribeTaskDefinition" => task_definition::describe(world, call),
         "DeregisterTaskDefinition" => task_definition::deregister(world, call),
@@ -92,6 +99,7 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
         "DeleteService" => service::delete(world, call),
         "DescribeServices" => service::describe(world, call),
         "ListServices" => service::list(world, call),
+        "RunTask" => run::run(world, call),
         "ListTasks" => task::list(world, call),
         "DescribeTasks" => task::describe(world, call),
         "StopTask" => task::stop(world, call),

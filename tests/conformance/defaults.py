@@ -91,7 +91,13 @@ def target_group_attributes(t):
 
 
 def load_balancer_attributes(t):
-    return attributes(t.client("elbv2").describe_load_balancer_attributes(LoadBalancerArn=t.account["load_balancer"]))
+    elbv2 = t.client("elbv2")
+    made = elbv2.create_load_balancer(Name=t.unique("bare"), Subnets=t.account["subnets"])
+    return attributes(elbv2.describe_load_balancer_attributes(LoadBalancerArn=made["LoadBalancers"][0]["LoadBalancerArn"]))
+
+
+def listener_attributes(t):
+    return attributes(t.client("elbv2").describe_listener_attributes(ListenerArn=t.account["listener"]))
 
 
 def rule(t):
@@ -126,6 +132,7 @@ RESOURCES = {
     ("elbv2", "target group"): target_group,
     ("elbv2", "target group attributes"): target_group_attributes,
     ("elbv2", "load balancer attributes"): load_balancer_attributes,
+    ("elbv2", "listener attributes"): listener_attributes,
     ("elbv2", "listener rule"): rule,
     ("ssm", "parameter"): parameter,
     ("ssm", "SecureString parameter"): lambda t: parameter(t, "SecureString"),

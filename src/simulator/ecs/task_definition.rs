@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-pub(super) use container::{Container, HealthCheck};
+pub(super) use container::{Container, HealthCheck, Variable};
 pub(super) use list::{families as list_families, list};
 
 use super::fargate::{self, Size};
@@ -45,7 +45,7 @@ pub(super) struct TaskDefinition {
 }
 
 /// What a task is made from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Blueprint {
     pub(super) family: String,
     pub(super) revision: u32,

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::cluster;
+use super::super::cluster::{self, providers::ProviderItem};
 use super::super::input::{invalid, or_word, parse};
 use super::super::rollout::Ids;
 use super::super::tags::{Tag, Tags};
@@ -47,7 +47,7 @@ struct Create {
     service_registries: Option<Vec<Registry>>,
     network_configuration: Option<settings::NetworkConfiguration>,
     launch_type: Option<String>,
-    capacity_provider_strategy: Option<Vec<settings::ProviderItem>>,
+    capacity_provider_strategy: Option<Vec<ProviderItem>>,
     platform_version: Option<String>,
     role: Option<String>,
     placement_constraints: Option<Vec<Value>>,
@@ -115,6 +115,7 @@ pub(in super::super) fn create(world: &mut World, call: &Call) -> Answer {
         task_definition.ok_or_else(|| invalid("TaskDefinition cannot be empty."))?;
     let settings = Settings::new(
         world,
+        &cluster,
         settings::Given {
             task_definition: &task_definition,
             load_balancers: load_balancers.unwrap_or_default(),

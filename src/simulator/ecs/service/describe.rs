@@ -143,7 +143,7 @@ pub(super) fn one(world: &World, service: &Service, with_tags: bool) -> Value {
         .ecs
         .tasks
         .iter()
-        .filter(|task| task.service == *number)
+        .filter(|task| task.service == Some(*number))
         .collect();
     let rows = deployments.iter().enumerate().map(|(index, deployment)| {
         let settings = service.revision(&deployment.revision).map_or(settings, |revision| &revision.settings);

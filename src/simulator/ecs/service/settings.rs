@@ -3,11 +3,13 @@
 //! Takes the members of Create and UpdateService, gives [`Settings`] that hold together: every container, port, target
 //! group, subnet and registry they name exists. Never changes the world.
 
-mod check;
+pub(super) mod check;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::super::cluster;
+use super::super::cluster::providers::{self, Provider, ProviderItem};
 use super::super::input::invalid;
 use super::super::task_definition;
 use crate::simulator::call::Refusal;
@@ -64,8 +66,8 @@ enum PublicIp {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct NetworkConfiguration {
-    awsvpc_configuration: Network,
+pub(in super::super) struct NetworkConfiguration {
+    pub(in super::super) awsvpc_configuration: Network,
 }
 
 /// What tasks are launched on.
@@ -77,22 +79,43 @@ pub(in super::super) enum Launch {
     Providers(Vec<ProviderItem>),
 }
 
-/// One capacity provider; both Fargate ones are the same machine here.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in super::super) struct ProviderItem {
-    capacity_provider: Provider,
-    #[serde(default)]
-    weight: u32,
-    #[serde(default)]
-    base: u32,
-}
+impl Launch {
+    /// API_CreateService and API_RunTask: without a launch type the cluster's default strategy is used, without one EC2.
+    pub(in super::super) fn of(
+        world: &World,
+        cluster: &str,
+        launch_type: Option<&str>,
+        strategy: Option<Vec<ProviderItem>>,
+    ) -> Result<Launch, Refusal> {
+        let strategy = strategy.filter(|items| !items.is_empty());
+        match (launch_type, strategy) {
+            (Some(_), Some(_)) => Err(invalid(
+                "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
+            )),
+            (Some("FARGATE"), None) => Ok(Launch::Fargate),
+            (Some("EC2"), None) => Ok(Launch::Ec2),
+            (Some(other), None) => Err(invalid(format!("Invalid launch type {other}."))),
+            (None, Some(items)) => {
+                providers::check_in(world, cluster, &items)?;
+                Ok(Launch::Providers(items))
+            }
+            (None, None) => {
+                let default = &cluster::get(world, Some(cluster))?.strategy;
+                Ok(match default.is_empty() {
+                    true => Launch::Ec2,
+                    false => Launch::Providers(default.clone()),
+                })
+            }
+        }
+    }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Provider {
-    Fargate,
-    FargateSpot,
+    /// The first provider of the strategy: both Fargate ones are the same machine here.
+    pub(in super::super) fn provider(&self) -> Option<Provider> {
+        match self {
+            Launch::Fargate | Launch::Ec2 => None,
+            Launch::Providers(items) => items.first().map(|item| item.capacity_provider),
+        }
+    }
 }
 
 /// The members of CreateService that make settings.
@@ -117,22 +140,13 @@ pub(super) struct Changes<'a> {
 }
 
 impl Settings {
-    pub(super) fn new(world: &World, given: Given<'_>) -> Result<Settings, Refusal> {
-        let launch = match (
+    pub(super) fn new(world: &World, cluster: &str, given: Given<'_>) -> Result<Settings, Refusal> {
+        let launch = Launch::of(
+            world,
+            cluster,
             given.launch_type.as_deref(),
             given.capacity_provider_strategy,
-        ) {
-            (Some(_), Some(_)) => {
-                let message = "Specifying both a launch type and capacity provider strategy is not supported. \
-                               Remove one and try again.";
-                return Err(invalid(message));
-            }
-            (Some("FARGATE"), None) => Launch::Fargate,
-            // API_CreateService: without a launch type the cluster's default strategy is used, and without one EC2.
-            (None | Some("EC2"), None) => Launch::Ec2,
-            (Some(other), None) => return Err(invalid(format!("Invalid launch type {other}."))),
-            (None, Some(items)) => Launch::Providers(items),
-        };
+        )?;
         let settings = Settings {
             task_definition: task_definition::find_active(world, given.task_definition)?
                 .arn
@@ -199,22 +213,7 @@ impl Settings {
         match &self.launch {
             Launch::Fargate => ("launchType", json!("FARGATE")),
             Launch::Ec2 => ("launchType", json!("EC2")),
-            Launch::Providers(items) => {
-                let items = items.iter().map(
-                    |ProviderItem {
-                         capacity_provider,
-                         weight,
-                         base,
-                     }| {
-                        let name = match capacity_provider {
-                            Provider::Fargate => "FARGATE",
-                            Provider::FargateSpot => "FARGATE_SPOT",
-                        };
-                        json!({ "capacityProvider": name, "weight": weight, "base": base })
-                    },
-                );
-                ("capacityProviderStrategy", items.collect())
-            }
+            Launch::Providers(items) => ("capacityProviderStrategy", providers::to_value(items)),
         }
     }
 

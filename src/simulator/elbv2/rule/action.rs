@@ -11,9 +11,9 @@ use crate::simulator::call::{self, Call, Refusal};
 use crate::simulator::defaults::elbv2::rule as default;
 
 /// AWS's quota of target groups in one action.
-const ACTION_TARGET_GROUPS_MAX: usize = 5;
+pub(in crate::simulator::elbv2) const ACTION_TARGET_GROUPS_MAX: usize = 5;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::simulator::elbv2) enum Action {
     /// Target group ARNs with weights.
     Forward(Vec<(String, u32)>),
@@ -21,7 +21,7 @@ pub(in crate::simulator::elbv2) enum Action {
 }
 
 /// A reply the load balancer gives by itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::simulator::elbv2) struct Reply {
     pub(in crate::simulator::elbv2) status: u16,
     pub(in crate::simulator::elbv2) content_type: Option<String>,
@@ -150,8 +150,12 @@ impl Action {
     }
 
     /// The one action of a list; AWS allows more only to authenticate first, which is not modelled.
-    pub(super) fn parse_list(state: &State, call: &Call) -> Result<(Action, Option<i64>), Refusal> {
-        match call.list("Actions") {
+    pub(in crate::simulator::elbv2) fn parse_list(
+        state: &State,
+        call: &Call,
+        member: &str,
+    ) -> Result<(Action, Option<i64>), Refusal> {
+        match call.list(member) {
             [] => Err(invalid("At least one action must be specified")),
             [action] => Ok((
                 Action::parse(state, action)?,

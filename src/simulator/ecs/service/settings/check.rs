@@ -55,7 +55,10 @@ pub(super) fn check(world: &World, settings: &Settings) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_network(world: &World, network: &Network) -> Result<(), Refusal> {
+pub(in super::super::super) fn check_network(
+    world: &World,
+    network: &Network,
+) -> Result<(), Refusal> {
     let Network {
         subnets,
         security_groups,
