@@ -4,7 +4,7 @@
 //! from `reconciler`, so that agreement between the two is evidence and not a shared opinion.
 //!
 //! ```text
-//! HTTP ─wire→ Call ─answer→ Value | Refusal ─wire→ HTTP        (one lock, no await while it is held)
+//! HTTP ─wire→ Call ─front→ service ─→ Value | Refusal ─wire→ HTTP        (no await while a lock is held)
 //! clock ─ecs::step, elbv2::step→ effects ─live→ processes, probes ─→ back into the World
 //! ```
 //!
@@ -23,7 +23,11 @@ mod defaults;
 pub mod ecr;
 pub mod ecs;
 pub mod elbv2;
+pub mod fault;
+mod front;
 pub mod iam;
+pub mod journal;
+mod lag;
 pub mod live;
 pub mod logs;
 mod page;
@@ -33,20 +37,27 @@ pub mod servicediscovery;
 pub mod ssm;
 pub mod sts;
 pub mod tag;
+pub mod throttle;
 pub mod wire;
 pub mod world;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::call::{Answer, Millis};
+use self::fault::{Faults, Loss};
+use self::front::Front;
+use self::journal::Entry;
+use self::throttle::Throttle;
 /// An HTTP-independent request to one AWS operation.
 pub use call::{Call, Refusal};
+/// How often an operation was called.
+pub use front::Calls;
 /// Everything the simulated account holds.
 pub use world::World;
 
@@ -62,18 +73,10 @@ struct Inner {
     clock: Instant,
     speed: u64,
     world: Mutex<World>,
-    calls: Mutex<BTreeMap<String, Calls>>,
+    /// Locked before the world by whoever needs both.
+    front: Mutex<Front>,
     requests: AtomicU64,
     changed: Notify,
-}
-
-/// How often an operation was called since the log was last cleared; refused calls count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Calls {
-    /// Number of calls.
-    pub calls: u64,
-    /// Whether the operation changes anything in AWS.
-    pub mutating: bool,
 }
 
 impl Simulator {
@@ -91,7 +94,7 @@ impl Simulator {
             clock: Instant::now(),
             speed,
             world: Mutex::new(world),
-            calls: Mutex::default(),
+            front: Mutex::default(),
             requests: AtomicU64::new(0),
             changed: Notify::new(),
         };
@@ -102,11 +105,17 @@ impl Simulator {
 
     /// The time in the simulation.
     pub fn now(&self) -> Millis {
-        let elapsed = self.inner.clock.elapsed().as_millis();
-        let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
-        self.inner
-            .started
-            .saturating_add(elapsed.saturating_mul(self.inner.speed))
+        let elapsed = self.elapsed().saturating_mul(self.inner.speed);
+        self.inner.started.saturating_add(elapsed)
+    }
+
+    /// The time of its clients, whose signatures show it: it goes at its own speed.
+    fn client_now(&self) -> Millis {
+        self.inner.started.saturating_add(self.elapsed())
+    }
+
+    fn elapsed(&self) -> Millis {
+        u64::try_from(self.inner.clock.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Looks at or changes the world at the present time. The world is locked meanwhile: `act` must not block.
@@ -115,32 +124,58 @@ impl Simulator {
         act(&mut locked(&self.inner.world), now)
     }
 
-    /// Answers one call to any service, counts it, and wakes whoever waits on [`Simulator::changed`] when it mutates.
+    /// Answers one call of a client, by way of limits, faults and lag where they are on.
+    pub(super) fn receive(&self, call: &Call, request_id: String) -> Result<Answer, Loss> {
+        let passed = self.with_front(|front, world| front.pass(world, call, request_id, route));
+        self.wake(call);
+        passed
+    }
+
+    /// Answers one call whatever is on, as a test or somebody else makes it.
     pub fn answer(&self, call: &Call) -> Answer {
-        let answer = self.with(|world, _| match call.service {
-            "ecs" => ecs::answer(world, call),
-            "elasticloadbalancing" => elbv2::answer(world, call),
-            "application-autoscaling" => autoscaling::answer(world, call),
-            "ssm" => ssm::answer(world, call),
-            "monitoring" => cloudwatch::answer(world, call),
-            "logs" => logs::answer(world, call),
-            "servicediscovery" => servicediscovery::answer(world, call),
-            "iam" => iam::answer(world, call),
-            "sts" => sts::answer(world, call),
-            "ecr" => ecr::answer(world, call),
-            _ => Err(call.unknown_operation()),
-        });
-        let known = !matches!(
-            &answer,
-            Err(Refusal {
-                code: call::UNKNOWN_OPERATION,
-                ..
-            })
-        );
-        if known {
-            self.count(call);
-        }
+        let request_id = self.next_request_id();
+        let answer = self.with_front(|front, world| front.direct(world, call, request_id, route));
+        self.wake(call);
         answer
+    }
+
+    /// A step of the scheduler, which knows of roles as late as ECS does.
+    pub fn step<T>(&self, step: impl FnOnce(&mut World, Millis) -> T) -> T {
+        let now = self.now();
+        self.with_front(|front, world| {
+            let late = ("iam", now, front.lag.age);
+            front.lag.with_past(world, late, |world| step(world, now))
+        })
+    }
+
+    /// Whether AWS's documented request limits hold; they do not at first.
+    pub fn set_limits(&self, on: bool) {
+        locked(&self.inner.front).limits = on.then(Throttle::new);
+    }
+
+    /// How late reads of ECS, Elastic Load Balancing and IAM are; not at all at first.
+    pub fn set_lag(&self, lag: Duration) {
+        locked(&self.inner.front).lag.age = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
+    }
+
+    /// What goes wrong from now on, instead of what was set before.
+    pub fn set_faults(&self, faults: Faults) {
+        locked(&self.inner.front).faults = faults;
+    }
+
+    /// The newest requests, oldest first.
+    pub fn journal(&self) -> Vec<Entry> {
+        locked(&self.inner.front).journal.entries()
+    }
+
+    /// So many of the newest requests, the newest first.
+    fn newest_requests(&self, count: usize) -> Vec<Entry> {
+        locked(&self.inner.front).journal.newest(count)
+    }
+
+    /// Forgets all requests.
+    pub fn clear_journal(&self) {
+        locked(&self.inner.front).journal.clear();
     }
 
     /// Completes after a mutating call: what runs the world need not wait for its next tick.
@@ -150,12 +185,12 @@ impl Simulator {
 
     /// Calls by `service.Operation` since the last [`Simulator::clear_calls`].
     pub fn calls(&self) -> BTreeMap<String, Calls> {
-        locked(&self.inner.calls).clone()
+        locked(&self.inner.front).calls.clone()
     }
 
     /// Starts counting anew.
     pub fn clear_calls(&self) {
-        locked(&self.inner.calls).clear();
+        locked(&self.inner.front).calls.clear();
     }
 
     /// The one region simulated.
@@ -169,17 +204,37 @@ impl Simulator {
         format!("00000000-0000-4000-8000-{number:012x}")
     }
 
-    /// Only operations some module knows are counted, so the log is as bounded as the code.
-    fn count(&self, call: &Call) {
-        let mutating = mutates(&call.operation);
-        let name = format!("{}.{}", call.service, call.operation);
-        locked(&self.inner.calls)
-            .entry(name)
-            .or_insert(Calls { calls: 0, mutating })
-            .calls += 1;
-        if mutating {
+    /// A request that never became a call is noted too.
+    fn note_unread(&self, entry: Entry) {
+        locked(&self.inner.front).journal.note(entry);
+    }
+
+    fn with_front<T>(&self, act: impl FnOnce(&mut Front, &mut World) -> T) -> T {
+        let mut front = locked(&self.inner.front);
+        act(&mut front, &mut locked(&self.inner.world))
+    }
+
+    fn wake(&self, call: &Call) {
+        if front::mutates(&call.operation) {
             self.inner.changed.notify_one();
         }
+    }
+}
+
+/// The service a call is for answers it.
+fn route(world: &mut World, call: &Call) -> Answer {
+    match call.service {
+        "ecs" => ecs::answer(world, call),
+        "elasticloadbalancing" => elbv2::answer(world, call),
+        "application-autoscaling" => autoscaling::answer(world, call),
+        "ssm" => ssm::answer(world, call),
+        "monitoring" => cloudwatch::answer(world, call),
+        "logs" => logs::answer(world, call),
+        "servicediscovery" => servicediscovery::answer(world, call),
+        "iam" => iam::answer(world, call),
+        "sts" => sts::answer(world, call),
+        "ecr" => ecr::answer(world, call),
+        _ => Err(call.unknown_operation()),
     }
 }
 
@@ -190,13 +245,6 @@ impl std::fmt::Debug for Simulator {
             .field("region", &self.inner.region)
             .finish_non_exhaustive()
     }
-}
-
-/// AWS names every read of these services with one of five verbs.
-fn mutates(operation: &str) -> bool {
-    !["Describe", "List", "Get", "Discover", "Filter"]
-        .iter()
-        .any(|verb| operation.starts_with(verb))
 }
 
 /// A panic elsewhere must not turn into one here: the data is taken as it is.

@@ -8,21 +8,21 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use contracts::shutdown;
 use contracts::simulator::address::{ClaimError, Subnet};
 use contracts::simulator::balancer::{self, Balancer};
-use contracts::simulator::{Simulator, account, live, serve};
+use contracts::simulator::{Simulator, account, fault, live, serve};
 use contracts::telemetry::chain;
 use serde_json::json;
 use tokio::net::TcpListener;
 
 /// A simulated AWS on this machine: its APIs on one loopback port, a load balancer on another, tasks as processes.
 ///
-/// Any AWS client can use it: point AWS_ENDPOINT_URL (or --endpoint-url) at it, region us-east-1, any credentials.
-/// Nothing is kept: it starts from the account file each time, and takes its tasks with it when it ends.
+/// Any AWS client can use it: point AWS_ENDPOINT_URL (or --endpoint-url) at it, region us-east-1, and a key of
+/// the account file, such as AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo. Nothing is kept: it starts from the account file each time, and takes its tasks with it when it ends.
 #[derive(Parser)]
 #[command(
     name = "simulator",
@@ -36,7 +36,15 @@ Example, with a build of the API standing for its image:
   simulator --port 4566 --account tests/fixtures/account.yaml --state /tmp/aws \\
             --image hokusai/contracts=target/debug/contracts-api
   AWS_ENDPOINT_URL=http://127.0.0.1:4566 aws ecs list-clusters
-  curl http://127.0.0.1:4566/_simulator/tasks     (also: calls, balancer, ready; DELETE calls starts counting anew)
+  curl http://127.0.0.1:4566/_simulator/tasks     (also: calls, journal, balancer, ready; DELETE calls or journal starts anew)
+
+Faults, as in --faults and as the body of PUT /_simulator/faults:
+  faults:
+    - { on: \"ecs.CreateService\", fault: lost-reply }            the first such call
+    - { on: \"iam.*\", nth: 3, times: 2, fault: throttle }        the third and fourth
+    - { on: \"*\", probability: 0.05, fault: unavailable }        one in twenty; `seed: 7` beside faults decides which
+  Kinds: throttle, internal-error, unavailable, timeout, timeout-after, disconnect, lost-reply, stale-read (with seconds),
+  foreign-write-before and foreign-write-after (with call: { service, operation, input }). `after` and `lost` had their effect.
 
 Events go to standard error, one a line; RUST_LOG=debug shows more. SIGTERM or Ctrl-C ends it."
 )]
@@ -56,6 +64,21 @@ struct Line {
     /// The program that runs as the image of an ECR repository; may be given several times
     #[arg(long = "image", value_name = "REPOSITORY=COMMAND", value_parser = image)]
     images: Vec<(String, PathBuf)>,
+    /// Whether AWS's documented request limits hold
+    #[arg(long, value_enum, default_value_t = Switch::Off)]
+    limits: Switch,
+    /// How late reads of ECS, Elastic Load Balancing and IAM are after a change
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    lag: u64,
+    /// What goes wrong (YAML)
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
 }
 
 fn image(text: &str) -> Result<(String, PathBuf), String> {
@@ -69,9 +92,11 @@ fn image(text: &str) -> Result<(String, PathBuf), String> {
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error("failed to read {}", .0.display())]
-    Account(PathBuf, #[source] io::Error),
+    Read(PathBuf, #[source] io::Error),
     #[error("{} is refused", .0.display())]
     Refused(PathBuf, #[source] account::Error),
+    #[error("{} is refused", .0.display())]
+    Faults(PathBuf, #[source] fault::Error),
     #[error("failed to listen on {0}")]
     Listen(SocketAddr, #[source] io::Error),
     #[error("failed to write to {}", .0.display())]
@@ -113,9 +138,11 @@ async fn simulate(line: Line) -> Result<(), Failure> {
         state,
         speed,
         images,
+        limits,
+        lag,
+        faults,
     } = line;
-    let text = tokio::fs::read_to_string(&account_file).await;
-    let text = text.map_err(|source| Failure::Account(account_file.clone(), source))?;
+    let text = read(&account_file).await?;
     let account = account::parse(&text).map_err(|source| Failure::Refused(account_file, source))?;
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -123,6 +150,12 @@ async fn simulate(line: Line) -> Result<(), Failure> {
         .as_millis();
     let now = u64::try_from(now).unwrap_or(u64::MAX);
     let simulator = Simulator::at_speed(account.into_world(fastrand::u64(..), now), now, speed);
+    simulator.set_limits(limits == Switch::On);
+    simulator.set_lag(Duration::from_millis(lag));
+    if let Some(file) = faults {
+        let faults = fault::parse(&read(&file).await?);
+        simulator.set_faults(faults.map_err(|source| Failure::Faults(file, source))?);
+    }
 
     let state_failure = |source| Failure::State(state.clone(), source);
     tokio::fs::create_dir_all(&state)
@@ -200,6 +233,11 @@ async fn announce_and_wait(
     let name = received.map_err(Failure::Signals)?;
     tracing::info!("{name}: stopping");
     Ok(())
+}
+
+async fn read(file: &Path) -> Result<String, Failure> {
+    let text = tokio::fs::read_to_string(file).await;
+    text.map_err(|source| Failure::Read(file.to_owned(), source))
 }
 
 /// Whoever sees the file sees all of it.

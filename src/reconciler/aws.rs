@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ecs::config::retry::RetryPartition;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -77,9 +78,11 @@ impl Aws {
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
+        // One budget of retries for all of its clients. The SDK's own would be shared with every other in the process.
+        let budget = RetryPartition::custom("reconciler").build();
         let clients = |retries| {
             let config = config.to_builder().timeout_config(timeouts.clone());
-            Clients::new(&config.retry_config(retries).build())
+            Clients::new(&config.retry_config(retries).build(), &budget)
         };
         Aws {
             read: clients(RetryConfig::standard()),
@@ -89,17 +92,24 @@ impl Aws {
 }
 
 impl Clients {
-    fn new(config: &SdkConfig) -> Self {
+    fn new(config: &SdkConfig, budget: &RetryPartition) -> Self {
+        /// A client of one service; their builders have no type in common.
+        macro_rules! client {
+            ($service:ident) => {{
+                let config = $service::config::Builder::from(config);
+                $service::Client::from_conf(config.retry_partition(budget.clone()).build())
+            }};
+        }
         Clients {
-            ecs: aws_sdk_ecs::Client::new(config),
-            elb: aws_sdk_elasticloadbalancingv2::Client::new(config),
-            autoscaling: aws_sdk_applicationautoscaling::Client::new(config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(config),
-            iam: aws_sdk_iam::Client::new(config),
-            cloudwatch: aws_sdk_cloudwatch::Client::new(config),
-            ssm: aws_sdk_ssm::Client::new(config),
-            discovery: aws_sdk_servicediscovery::Client::new(config),
-            sts: aws_sdk_sts::Client::new(config),
+            ecs: client!(aws_sdk_ecs),
+            elb: client!(aws_sdk_elasticloadbalancingv2),
+            autoscaling: client!(aws_sdk_applicationautoscaling),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            iam: client!(aws_sdk_iam),
+            cloudwatch: client!(aws_sdk_cloudwatch),
+            ssm: client!(aws_sdk_ssm),
+            discovery: client!(aws_sdk_servicediscovery),
+            sts: client!(aws_sdk_sts),
         }
     }
 }
@@ -149,8 +159,9 @@ fn failed<E: ProvideErrorMetadata>(
                 let cause = failure
                     .as_connector_error()
                     .map_or_else(|| "could not be sent".to_owned(), |error| chain(error));
-                // Without credentials no later attempt fares better; everything else is the network's.
-                (cause, !failure.is_other())
+                // Without credentials no later attempt fares better; everything else is the network's, and a connection that
+                // closed before the reply is an `other` that calls itself transient.
+                (cause, !failure.is_other() || failure.as_other().is_some())
             }
             SdkError::ResponseError(_) => ("an answer that is not AWS's".to_owned(), true),
             SdkError::ConstructionFailure(_) | _ => (

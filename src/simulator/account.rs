@@ -4,11 +4,12 @@
 //! the reconciler runs and is referenced but never made by it: network, cluster, load balancer, images, namespace.
 //! Never reads a file and never invents a value: an unknown or missing key is an error at its line and column.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::call::Millis;
 use super::world::World;
 use super::{ecr, ecs, elbv2, iam, servicediscovery};
+use crate::secret::Secret;
 
 /// Why a fixture was refused.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,8 @@ pub struct Account {
     pub account: String,
     /// The one region.
     pub region: String,
+    /// Who may sign requests.
+    pub access_keys: Vec<AccessKey>,
     /// ECS clusters, all on Fargate.
     pub clusters: Vec<Cluster>,
     /// Networks.
@@ -46,6 +49,23 @@ pub struct Account {
     pub namespaces: Vec<Namespace>,
     /// Roles AWS itself made when a service was first used.
     pub service_linked_roles: Vec<ServiceLinkedRole>,
+}
+
+/// A long-lived access key.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessKey {
+    /// What requests name it by.
+    pub id: String,
+    /// What requests are signed with.
+    #[serde(deserialize_with = "secret")]
+    pub secret: Secret<String>,
+    /// The ARN of the user it is a key of.
+    pub principal: String,
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret<String>, D::Error> {
+    String::deserialize(deserializer).map(Secret::new)
 }
 
 /// An ECS cluster.
@@ -269,6 +289,7 @@ impl Account {
         let Account {
             account,
             region,
+            access_keys,
             clusters,
             vpcs,
             load_balancers,
@@ -277,6 +298,7 @@ impl Account {
             service_linked_roles,
         } = self;
         let mut world = World::new(account, region, seed);
+        world.access_keys = access_keys;
         world.vpcs = vpcs;
         for role in &service_linked_roles {
             iam::add_service_linked_role(&mut world, role, now);

@@ -21,6 +21,8 @@ pub struct Call {
     pub operation: String,
     /// The input members under AWS's own names; Query lists are already arrays.
     pub input: Map<String, Value>,
+    /// The ARN of who asks; the account itself when no key signed the call.
+    pub principal: Option<String>,
     /// When the call arrived.
     pub now: Millis,
 }
@@ -220,6 +222,7 @@ impl Call {
             service: self.service,
             operation: self.operation.clone(),
             input,
+            principal: self.principal.clone(),
             now: self.now,
         })
     }

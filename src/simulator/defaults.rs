@@ -84,5 +84,9 @@ pub fn table() -> Vec<Row> {
         small::log_group::ROWS,
         small::role::ROWS,
     ];
-    groups.concat().into_iter().chain(elbv2::attributes()).collect()
+    groups
+        .concat()
+        .into_iter()
+        .chain(elbv2::attributes())
+        .collect()
 }

@@ -48,7 +48,7 @@ use crate::simulator::call::{Answer, Call, Millis};
 use crate::simulator::world::World;
 
 /// Everything this service holds.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct State {
     clusters: Vec<cluster::Cluster>,
     families: BTreeMap<String, task_definition::Family>,

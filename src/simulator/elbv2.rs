@@ -35,12 +35,15 @@ use crate::simulator::world::World;
 /// Keys and defaults of the attributes of target groups, load balancers and listeners.
 pub(super) fn attribute_defaults() -> [Vec<(&'static str, &'static str)>; 3] {
     use attributes::{listener, load_balancer, target_group};
-    [target_group::ROWS, load_balancer::ROWS, listener::ROWS]
-        .map(|rows| rows.iter().map(|(key, default, _)| (*key, *default)).collect())
+    [target_group::ROWS, load_balancer::ROWS, listener::ROWS].map(|rows| {
+        rows.iter()
+            .map(|(key, default, _)| (*key, *default))
+            .collect()
+    })
 }
 
 /// Everything this service holds.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct State {
     load_balancers: Vec<load_balancer::LoadBalancer>,
     listeners: Vec<listener::Listener>,

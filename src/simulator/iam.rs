@@ -16,12 +16,12 @@ use super::tag::{self, Tags};
 use super::world::World;
 
 /// Roles by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct State {
     roles: BTreeMap<String, Role>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Role {
     path: String,
     id: String,

@@ -93,7 +93,7 @@ pub async fn run(
             () = simulator.changed() => {}
             _ = tick.tick() => {}
         }
-        for effect in simulator.with(ecs::step) {
+        for effect in simulator.step(ecs::step) {
             machine.carry_out(effect).await;
         }
         while let Some(ended) = machine.work.try_join_next() {

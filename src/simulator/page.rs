@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, Response};
 use serde_json::{Map, Value, json};
 
 use super::call::{Answer, Call, Millis};
+use super::journal::Entry;
 use super::world::World;
 use super::{Simulator, cloudwatch, defaults, ecs, elbv2, ssm};
 
@@ -17,6 +18,8 @@ const PAGE: &str = include_str!("page/index.html");
 const POLICY: &str = "default-src 'none'; img-src data:; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'";
 /// Nobody reads more rows of a kind; the state of a full account must not be megabytes every second.
 const ROWS_MAX: usize = 200;
+/// Requests shown, newest first.
+const NEWEST: usize = 20;
 /// AWS's limit of names in one DescribeServices.
 const SERVICES_AT_ONCE: usize = 10;
 
@@ -52,6 +55,8 @@ pub(super) fn answer(
 /// The account at this moment. Lists are cut at [`ROWS_MAX`].
 fn state(simulator: &Simulator) -> Value {
     let calls = simulator.calls();
+    let journal = simulator.newest_requests(NEWEST);
+    let journal: Vec<Value> = journal.iter().map(request).collect();
     simulator.with(|world, now| {
         json!({
             "now": now, "account": world.account, "region": world.region,
@@ -60,8 +65,16 @@ fn state(simulator: &Simulator) -> Value {
             "targetGroups": cut(elbv2::balancer_report(world), "targetGroups"),
             "alarms": alarms(world, now),
             "parameters": parameters(world, now),
-            "calls": calls,
+            "calls": calls, "journal": journal,
         })
+    })
+}
+
+/// One request without its input.
+fn request(entry: &Entry) -> Value {
+    json!({
+        "at": entry.at, "name": format!("{}.{}", entry.service, entry.operation), "outcome": entry.outcome,
+        "principal": entry.principal, "id": entry.request_id,
     })
 }
 
@@ -160,6 +173,7 @@ impl Client<'_> {
             operation: operation.to_owned(),
             input,
             now: self.now,
+            principal: None,
         };
         (self.answer)(self.world, &call).unwrap_or_default()
     }

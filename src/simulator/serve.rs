@@ -1,10 +1,11 @@
 //! The simulated AWS on a loopback port.
 //!
 //! Takes a listener, answers AWS requests by `wire` and a few paths of its own under `/_simulator/`, which no AWS
-//! service uses. Bounded: connections, header time, body. Never decides anything about AWS.
+//! service uses. Bounded: connections, header time, body, and how long a client is left without
+//! the reply it is not to get. Never decides anything about AWS.
 
-use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,9 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
+use super::fault::{self, Loss};
 use super::{Simulator, ecs, elbv2, page, wire};
+use crate::telemetry::chain;
 
 /// An SDK client keeps about ten connections; a full demo has fewer than ten clients.
 const CONNECTIONS_MAX: usize = 256;
@@ -32,6 +35,10 @@ const HEADER_READ_SECONDS: u64 = 10;
 const BODY_READ_SECONDS: u64 = 10;
 /// Every reply is computed in memory: what has not left by then is held up by its reader.
 const DRAIN_SECONDS: u64 = 2;
+/// The SDKs' own patience with a reply is 60 s (botocore) or none at all (Rust).
+const HANG_SECONDS: u64 = 90;
+/// A script of faults is some lines.
+const SCRIPT_BYTES_MAX: usize = 64 * 1024;
 
 /// Serves until `shutdown` completes, then answers what has begun and returns.
 pub async fn serve(
@@ -67,7 +74,7 @@ pub async fn serve(
         let simulator = simulator.clone();
         let service = service_fn(move |request| {
             let simulator = simulator.clone();
-            async move { Ok::<_, Infallible>(answer(&simulator, request).await.map(Full::new)) }
+            async move { Ok::<_, io::Error>(answer(&simulator, request).await?.map(Full::new)) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -89,53 +96,84 @@ pub async fn serve(
     }
 }
 
-async fn answer(simulator: &Simulator, request: Request<Incoming>) -> Response<Bytes> {
-    if let Some(path) = request.uri().path().strip_prefix("/_simulator/") {
-        if let Some(shown) = page::answer(simulator, request.method(), path) {
-            return shown;
-        }
-        return administer(simulator, request.method(), path);
-    }
+/// An error closes the connection without a reply.
+async fn answer(simulator: &Simulator, request: Request<Incoming>) -> io::Result<Response<Bytes>> {
     let (head, body) = request.into_parts();
+    let own = head.uri.path().strip_prefix("/_simulator/");
+    let bytes_max = if own.is_some() {
+        SCRIPT_BYTES_MAX
+    } else {
+        wire::BODY_BYTES_MAX
+    };
     let read = timeout(
         Duration::from_secs(BODY_READ_SECONDS),
-        Limited::new(body, wire::BODY_BYTES_MAX).collect(),
+        Limited::new(body, bytes_max).collect(),
     );
-    match read.await {
-        Ok(Ok(body)) => wire::reply(simulator, &Request::from_parts(head, body.to_bytes())),
+    let body = match read.await {
+        Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            wire::too_large(simulator, &head)
+            return Ok(wire::too_large(simulator, &head));
         }
-        Ok(Err(_)) => plain(
-            StatusCode::BAD_REQUEST,
-            &json!({ "error": "the body ended early" }),
-        ),
-        Err(_) => plain(
-            StatusCode::REQUEST_TIMEOUT,
-            &json!({ "error": "the body did not come in time" }),
-        ),
+        Ok(Err(_)) => return Ok(refuse(StatusCode::BAD_REQUEST, "the body ended early")),
+        Err(_) => {
+            return Ok(refuse(
+                StatusCode::REQUEST_TIMEOUT,
+                "the body did not come in time",
+            ));
+        }
+    };
+    if let Some(path) = own {
+        if let Some(shown) = page::answer(simulator, &head.method, path) {
+            return Ok(shown);
+        }
+        return Ok(administer(simulator, &head.method, path, &body));
     }
+    let loss = match wire::reply(simulator, &Request::from_parts(head, body)) {
+        Ok(response) => return Ok(response),
+        Err(loss) => loss,
+    };
+    if loss == Loss::Hung {
+        sleep(Duration::from_secs(HANG_SECONDS)).await;
+    }
+    Err(io::Error::other("the reply is lost, as it was asked to be"))
 }
 
 /// What a person or a test asks about the simulation itself.
-fn administer(simulator: &Simulator, method: &Method, path: &str) -> Response<Bytes> {
+fn administer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -> Response<Bytes> {
     let body = match (method.as_str(), path) {
         ("GET", "ready") => json!({ "ready": true }),
         ("GET", "calls") => json!(simulator.calls()),
+        ("GET", "journal") => json!(simulator.journal()),
         ("GET", "tasks") => simulator.with(|world, _| ecs::tasks_report(world)),
         ("GET", "balancer") => simulator.with(|world, _| elbv2::balancer_report(world)),
         ("DELETE", "calls") => {
             simulator.clear_calls();
             json!({})
         }
+        ("DELETE", "journal") => {
+            simulator.clear_journal();
+            json!({})
+        }
+        ("PUT", "faults") => match fault::parse(&String::from_utf8_lossy(body)) {
+            Ok(faults) => {
+                simulator.set_faults(faults);
+                json!({})
+            }
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, &chain(&error)),
+        },
         _ => {
             let error = format!(
-                "no {method} /_simulator/{path}; there are GET (a page), state, defaults, ready, calls, tasks, balancer and DELETE calls"
+                "no {method} /_simulator/{path}; there are GET (a page), state, defaults, ready, calls, journal, tasks, balancer, \
+                 DELETE calls, journal and PUT faults"
             );
-            return plain(StatusCode::NOT_FOUND, &json!({ "error": error }));
+            return refuse(StatusCode::NOT_FOUND, &error);
         }
     };
     plain(StatusCode::OK, &body)
+}
+
+fn refuse(status: StatusCode, error: &str) -> Response<Bytes> {
+    plain(status, &json!({ "error": error }))
 }
 
 fn plain(status: StatusCode, body: &Value) -> Response<Bytes> {

@@ -2,16 +2,17 @@
 //!
 //! Takes one HTTP request with its body read, gives one HTTP response; sees no socket, so the in-process client and the
 //! server share every byte of it. Which service is meant is what the request is signed for; which protocol, what its
-//! headers say. It never verifies the signature, only that there is one.
+//! headers say. `signature` says who asks.
 //!
 //! ```text
-//! headers ─Dialect::of→ service + protocol      body ─read→ operation + input ─Simulator::answer→ ─write→ reply
+//! headers ─Dialect::of→ service + protocol      body ─read→ operation + input ─Simulator::receive→ ─write→ reply
 //! ```
 
 mod cbor;
 mod json;
 mod query;
 mod service;
+mod signature;
 mod xml;
 
 use std::borrow::Cow;
@@ -25,28 +26,57 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::{Map, Value};
 
 use self::service::Service;
+use self::signature::Meant;
 use super::Simulator;
 use super::call::{Answer, Call, Refusal, SERIALIZATION, UNKNOWN_OPERATION};
+use super::fault::Loss;
+use super::journal::Entry;
 
 /// The largest body read. AWS takes 1 MiB for PutLogEvents and PutMetricData, less elsewhere.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// Answers one request.
-pub fn reply(simulator: &Simulator, request: &Request<Bytes>) -> Response<Bytes> {
+/// Answers one request, or says how its reply was lost.
+pub fn reply(simulator: &Simulator, request: &Request<Bytes>) -> Result<Response<Bytes>, Loss> {
     let request_id = simulator.next_request_id();
+    let unread = |service, refusal: &Refusal| {
+        simulator.note_unread(Entry {
+            at: simulator.now(),
+            input: Value::Null,
+            operation: String::new(),
+            outcome: refusal.code.to_owned(),
+            principal: None,
+            request_id: request_id.clone(),
+            service,
+        });
+    };
     let dialect = match Dialect::of(request.method(), request.uri().path(), request.headers()) {
         Ok(dialect) => dialect,
-        Err(refusal) => return json::refuse(json::Version::V1_1, &refusal, &request_id),
+        Err(refusal) => {
+            unread("", &refusal);
+            return Ok(json::refuse(json::Version::V1_1, &refusal, &request_id));
+        }
     };
-    let read = read(simulator, &dialect, request);
-    let (operation, answer) = match read {
+    let (operation, answer) = match read(simulator, &dialect, request) {
         Ok(call) => {
-            let answer = simulator.answer(&call);
+            let answer = simulator.receive(&call, request_id.clone())?;
             (call.operation, answer)
         }
-        Err(refusal) => (String::new(), Err(refusal)),
+        Err(refusal) => {
+            unread(dialect.service.name, &refusal);
+            (String::new(), Err(refusal))
+        }
     };
-    write(&dialect, &operation, answer, &request_id)
+    Ok(write(&dialect, &operation, answer, &request_id))
+}
+
+/// The signing name spelt so, when there is such a service.
+pub(super) fn service_named(name: &str) -> Option<&'static str> {
+    service::named(name).map(|service| service.name)
+}
+
+/// All signing names.
+pub(super) fn service_names() -> String {
+    service::names()
 }
 
 /// The reply to a request whose body is not read because it is longer than [`BODY_BYTES_MAX`].
@@ -79,7 +109,7 @@ struct Dialect {
 
 impl Dialect {
     fn of(method: &Method, path: &str, headers: &HeaderMap) -> Result<Dialect, Refusal> {
-        let (shape, protocol) = if let Some(rest) = path.strip_prefix("/service/") {
+        let (shape, mut protocol) = if let Some(rest) = path.strip_prefix("/service/") {
             let (shape, operation) = rest.split_once("/operation/").unwrap_or((rest, ""));
             (
                 Some(shape.to_owned()),
@@ -106,13 +136,20 @@ impl Dialect {
             (None, Protocol::Query)
         };
         let host = text(headers, HOST.as_str()).unwrap_or_default();
-        let service = match (signed_for(headers).map(|scope| scope.service), shape) {
-            (Some(name), _) => service::named(name),
-            (None, Some(shape)) => service::with_shape(&shape),
-            (None, None) => service::named(host.split('.').next().unwrap_or_default()),
-        };
+        // What is asked for counts before what it is signed for: the signature must match it.
+        let shaped = shape.as_deref().and_then(service::with_shape);
+        let service = shaped.or_else(|| match signed_for(headers) {
+            Some(name) => service::named(name),
+            None => service::named(host.split('.').next().unwrap_or_default()),
+        });
+        // A prefix of no service here names none of its operations either.
+        if shape.is_some() && shaped.is_none() {
+            if let Protocol::Json { operation, .. } | Protocol::Cbor { operation } = &mut protocol {
+                operation.clear();
+            }
+        }
         if service.is_none() && !headers.contains_key(AUTHORIZATION) {
-            return Err(unsigned());
+            return Err(signature::unsigned());
         }
         let unknown = || Refusal {
             code: "UnknownServiceException",
@@ -129,34 +166,10 @@ impl Dialect {
     }
 }
 
-fn unsigned() -> Refusal {
-    let message = "Request is missing Authentication Token".to_owned();
-    Refusal {
-        code: "MissingAuthenticationToken",
-        message,
-        status: 403,
-    }
-}
-
-/// The parts of a credential scope that say where a request was meant to go.
-struct Scope<'a> {
-    region: &'a str,
-    service: &'a str,
-}
-
-/// `AWS4-HMAC-SHA256 Credential=AKID/20260801/us-east-1/ecs/aws4_request, SignedHeaders=…, Signature=…`.
-fn signed_for(headers: &HeaderMap) -> Option<Scope<'_>> {
-    let authorization = text(headers, AUTHORIZATION.as_str())?;
-    let credential = authorization
-        .split_once("Credential=")?
-        .1
-        .split([',', ' '])
-        .next()?;
-    let mut parts = credential.rsplit('/');
-    let ("aws4_request", service, region) = (parts.next()?, parts.next()?, parts.next()?) else {
-        return None;
-    };
-    Some(Scope { region, service })
+/// The service in `Authorization: AWS4-HMAC-SHA256 Credential=AKID/20260801/us-east-1/ecs/aws4_request, …`.
+fn signed_for(headers: &HeaderMap) -> Option<&str> {
+    let (_, credential) = text(headers, AUTHORIZATION.as_str())?.split_once("Credential=")?;
+    credential.split([',', ' ']).next()?.split('/').nth(3)
 }
 
 /// The call a request makes. Refuses in AWS's order: who is asking, then what.
@@ -166,26 +179,14 @@ fn read(
     request: &Request<Bytes>,
 ) -> Result<Call, Refusal> {
     let headers = request.headers();
-    if !headers.contains_key(AUTHORIZATION) {
-        return Err(unsigned());
-    }
-    let scope = signed_for(headers).ok_or_else(|| {
-        Refusal::new(
-            "IncompleteSignature",
-            "Authorization header requires 'Credential' parameter, a full scope.",
-        )
+    let meant = Meant {
+        region: simulator.region(),
+        service: dialect.service.name,
+        now: simulator.client_now(),
+    };
+    let key = signature::verify(request, &meant, |id| {
+        simulator.with(|world, _| world.access_keys.iter().find(|key| key.id == id).cloned())
     })?;
-    if scope.region != simulator.region() {
-        let message = format!(
-            "Credential should be scoped to a valid region, not '{}'.",
-            scope.region
-        );
-        return Err(Refusal {
-            code: "SignatureDoesNotMatch",
-            message,
-            status: 403,
-        });
-    }
     if request.method() != Method::POST {
         let message = format!(
             "{} is not a method of this endpoint: use POST.",
@@ -218,6 +219,7 @@ fn read(
         service: dialect.service.name,
         operation,
         input,
+        principal: Some(key.principal),
         now: simulator.now(),
     })
 }

@@ -11,6 +11,8 @@ pub struct World {
     pub account: String,
     /// The region every ARN names.
     pub region: String,
+    /// Who may sign requests; given, never changed.
+    pub access_keys: Vec<account::AccessKey>,
     /// Networks with their subnets and security groups; given, never changed.
     pub vpcs: Vec<account::Vpc>,
     /// Clusters, task definitions, services, tasks.
@@ -40,6 +42,7 @@ impl World {
         World {
             account: account.into(),
             region: region.into(),
+            access_keys: Vec::new(),
             vpcs: Vec::new(),
             ecs: ecs::State::default(),
             elbv2: elbv2::State::default(),

@@ -3,17 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_ecs::config::{Credentials, SharedAsyncSleep, SharedCredentialsProvider};
-use aws_smithy_async::rt::sleep::TokioSleep;
 use contracts::reconciler::aws::Aws;
 use contracts::reconciler::converge::{Outcome, Progress, converge};
 use contracts::reconciler::manifest::Manifest;
 use contracts::reconciler::spec::Spec;
-use contracts::simulator::client::InProcess;
 use contracts::simulator::ecs::{self, Effect, Signal};
 use contracts::simulator::elbv2::{self, Outcome as Probed};
-use contracts::simulator::{Call, Simulator, account};
+use contracts::simulator::{Call, Simulator, account, client};
 use serde_json::{Value, json};
 
 const DEVELOPMENT: &str = include_str!("../../manifests/development.yaml");
@@ -48,15 +44,7 @@ impl Account {
         tokio::spawn(run_tasks(simulator.clone()));
         let spec =
             Spec::believe(&Manifest::parse("development.yaml", DEVELOPMENT).unwrap()).unwrap();
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(spec.region.clone()))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-                "test", "test", None, None, "test",
-            )))
-            .http_client(InProcess::new(simulator.clone()))
-            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .build();
+        let config = client::config(&simulator);
         let aws = Aws::over(&config);
         Account {
             simulator,
@@ -72,6 +60,7 @@ impl Account {
             service,
             operation: operation.to_owned(),
             input: input.as_object().unwrap().clone(),
+            principal: None,
             now,
         };
         self.simulator
@@ -81,22 +70,22 @@ impl Account {
 
     /// `reconciler reconcile`, with every step that was applied.
     pub async fn reconcile(&self) -> (Outcome, Vec<String>) {
+        self.reconcile_within(Duration::from_secs(1800)).await
+    }
+
+    /// The same with another deadline.
+    pub async fn reconcile_within(&self, deadline: Duration) -> (Outcome, Vec<String>) {
         let mut steps = Vec::new();
-        let outcome = converge(
-            &self.aws,
-            &self.spec,
-            Duration::from_secs(1800),
-            |progress| {
-                if let Progress::Applied { step, error } = progress {
-                    steps.push(format!(
-                        "{} {}{}",
-                        step.call.operation(),
-                        step.subject.name,
-                        error.clone().unwrap_or_default()
-                    ));
-                }
-            },
-        );
+        let outcome = converge(&self.aws, &self.spec, deadline, |progress| {
+            if let Progress::Applied { step, error } = progress {
+                steps.push(format!(
+                    "{} {}{}",
+                    step.call.operation(),
+                    step.subject.name,
+                    error.clone().unwrap_or_default()
+                ));
+            }
+        });
         let outcome = outcome.await;
         (outcome, steps)
     }
@@ -119,7 +108,7 @@ async fn run_tasks(simulator: Simulator) {
     let mut addresses = BTreeMap::new();
     let mut pid = 100;
     loop {
-        for effect in simulator.with(ecs::step) {
+        for effect in simulator.step(ecs::step) {
             simulator.with(|world, now| match effect {
                 Effect::Start(start) => {
                     pid += 1;

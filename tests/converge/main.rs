@@ -10,6 +10,8 @@
 )]
 
 mod account;
+mod deterministic;
 mod drift;
+mod faults;
 mod interrupted;
 mod rollout;

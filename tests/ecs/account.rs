@@ -35,6 +35,7 @@ pub fn ask(
         service,
         operation: operation.into(),
         input,
+        principal: None,
         now,
     };
     match service {

@@ -38,6 +38,7 @@ fn ask_at(world: &mut World, now: Millis, operation: &str, input: Value) -> Answ
             service: "elasticloadbalancing",
             operation: operation.into(),
             input,
+            principal: None,
             now,
         },
     )

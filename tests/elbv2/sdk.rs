@@ -1,25 +1,17 @@
 //! The real SDK client against the model, through the wire: numbers, booleans, lists and pages survive the way.
 
 use aws_sdk_elasticloadbalancingv2::Client;
-use aws_sdk_elasticloadbalancingv2::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, HostHeaderConditionConfig, Matcher, ProtocolEnum, RuleCondition, Tag,
     TargetDescription, TargetHealthReasonEnum, TargetHealthStateEnum, TargetTypeEnum,
 };
-use contracts::simulator::Simulator;
-use contracts::simulator::client::InProcess;
+use contracts::simulator::{Simulator, client};
 
 use crate::{LISTENER, LOAD_BALANCER, VPC, account_world};
 
 fn client() -> Client {
     let simulator = Simulator::new(account_world(), 1_700_000_000_000);
-    let config = aws_sdk_elasticloadbalancingv2::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .http_client(InProcess::new(simulator))
-        .build();
-    Client::from_conf(config)
+    Client::new(&client::config(&simulator))
 }
 
 #[tokio::test]

@@ -23,14 +23,14 @@ fn mistakes_in_the_account_file_are_located() {
         (
             "region: us-east-1",
             "regoin: us-east-1",
-            "the account file does not read: unknown field `regoin`, expected one of `account`, `region`, `clusters`, \
-             `vpcs`, `load_balancers`, `repositories`, `namespaces`, `service_linked_roles` at line 5 column 1",
+            "the account file does not read: unknown field `regoin`, expected one of `account`, `region`, \
+             `access_keys`, `clusters`, `vpcs`, `load_balancers`, `repositories`, `namespaces`, `service_linked_roles` at line 5 column 1",
         ),
         (
             "port: 443",
             "port: https",
             "the account file does not read: load_balancers[0].listeners[0].port: invalid type: string \"https\", \
-             expected u16 at line 35 column 15",
+             expected u16 at line 44 column 15",
         ),
         (
             "subnets: [subnet-0a1b2c3d4e5f60718,",

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 ENDPOINT = sys.argv[1]
-SESSION = boto3.Session("AKIDTEST", "secret", region_name="us-east-1")
+SESSION = boto3.Session("demo", "demo", region_name="us-east-1")
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [

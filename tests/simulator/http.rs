@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::simulator;
+use crate::simulator_now;
 
 /// A server on a free port; it ends with this.
 pub struct Server {
@@ -27,7 +27,7 @@ impl Server {
     pub async fn start() -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let simulator = simulator();
+        let simulator = simulator_now();
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async {
             // A dropped sender stops it too.
@@ -67,8 +67,18 @@ impl Server {
     }
 
     async fn admin(&self, method: &str, path: &str) -> (String, Value) {
-        let request =
-            format!("{method} /_simulator/{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        self.own(method, path, "").await
+    }
+
+    pub async fn put(&self, path: &str, body: &str) -> (String, Value) {
+        self.own("PUT", path, body).await
+    }
+
+    async fn own(&self, method: &str, path: &str, body: &str) -> (String, Value) {
+        let length = body.len();
+        let request = format!(
+            "{method} /_simulator/{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
         let reply = self.raw(request.as_bytes()).await;
         let status = reply.lines().next().unwrap().to_owned();
         let body = reply.split_once("\r\n\r\n").unwrap().1;

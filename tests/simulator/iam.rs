@@ -354,8 +354,5 @@ async fn the_caller_is_the_account() {
         .await
         .unwrap();
     assert_eq!(identity.account(), Some("932100697590"));
-    assert_eq!(
-        identity.arn(),
-        Some("arn:aws:iam::932100697590:user/simulator")
-    );
+    assert_eq!(identity.arn(), Some("arn:aws:iam::932100697590:user/demo"));
 }

@@ -14,21 +14,27 @@ mod autoscaling;
 mod boto3;
 mod cloudwatch;
 mod ecr;
+mod faults;
 mod http;
 mod iam;
+mod lag;
+mod limits;
 mod logs;
 mod program;
 mod servicediscovery;
+mod sign;
+mod signature;
 mod ssm;
 mod wire;
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecs::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::http::HttpClient;
-use contracts::simulator::client::InProcess;
-use contracts::simulator::{Simulator, account as fixture};
+use contracts::simulator::{Simulator, account as fixture, client};
 
 /// 2026-08-01T00:00:00Z
 const NOW: u64 = 1_785_542_400_000;
@@ -50,9 +56,17 @@ async fn a_fast_clock_shows_more_time_than_passes() {
     assert_eq!((usual.now(), fast.now()), (NOW + 3_000, NOW + 30_000));
 }
 
-/// What every SDK client is made from; no retries, so that a refusal is seen.
+/// A server's clients sign by the real time, so its clock must show that.
+fn simulator_now() -> Simulator {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = u64::try_from(now.as_millis()).unwrap();
+    let account = fixture::parse(include_str!("../fixtures/account.yaml")).unwrap();
+    Simulator::new(account.into_world(7, now), now)
+}
+
+/// What SDK clients of a server are made from; no retries, so that a refusal is seen.
 fn config(http_client: impl HttpClient + 'static, endpoint: Option<String>) -> SdkConfig {
-    let credentials = Credentials::new("AKIDTEST", "secret", None, None, "test");
+    let credentials = Credentials::new("demo", "demo", None, None, "test");
     let mut builder = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
@@ -64,7 +78,8 @@ fn config(http_client: impl HttpClient + 'static, endpoint: Option<String>) -> S
 }
 
 fn in_process(simulator: &Simulator) -> SdkConfig {
-    config(InProcess::new(simulator.clone()), None)
+    let config = client::config(simulator).into_builder();
+    config.retry_config(RetryConfig::disabled()).build()
 }
 
 /// The code and message of a refused call.

@@ -60,14 +60,16 @@ pub(super) fn attributes() -> impl Iterator<Item = Row> {
         ),
     ];
     let tables = attribute_defaults();
-    OF.into_iter().zip(tables).flat_map(|((resource, source), table)| {
-        let row = move |(path, value)| Row {
-            service: "elbv2",
-            resource,
-            path,
-            value: Filled::Text(value),
-            source,
-        };
-        table.into_iter().map(row)
-    })
+    OF.into_iter()
+        .zip(tables)
+        .flat_map(|((resource, source), table)| {
+            let row = move |(path, value)| Row {
+                service: "elbv2",
+                resource,
+                path,
+                value: Filled::Text(value),
+                source,
+            };
+            table.into_iter().map(row)
+        })
 }

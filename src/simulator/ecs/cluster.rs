@@ -19,7 +19,7 @@ use crate::simulator::call::{Answer, Call, Refusal};
 use crate::simulator::world::World;
 
 /// One cluster.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Cluster {
     pub(super) name: String,
     is_active: bool,

@@ -22,7 +22,7 @@ pub(super) enum Verdict {
 }
 
 /// A container's health check under way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Checking {
     since: Millis,
     next: Next,

@@ -20,7 +20,7 @@ use crate::simulator::call::Millis;
 use crate::simulator::world::World;
 
 /// A service revision: settings under an id, never changed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Revision {
     /// Nineteen digits, shared by the revision's ARN and its deployment (`ecs-svc/<id>`).
     pub(super) id: String,
@@ -29,7 +29,7 @@ pub(super) struct Revision {
 }
 
 /// One row of a service's `deployments`: a revision that has tasks, or shall have.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Deployment {
     pub(super) revision: String,
     pub(super) state: RolloutState,
@@ -59,7 +59,7 @@ impl RolloutState {
 }
 
 /// One service deployment: the history's view of a rollout, including its rollback.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ServiceDeployment {
     pub(super) id: String,
     pub(super) target: String,
@@ -79,7 +79,7 @@ pub(super) struct ServiceDeployment {
 }
 
 /// What a service deployment reports of its circuit breaker.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct BreakerReport {
     pub(super) enabled: bool,
     pub(super) triggered: bool,
@@ -88,7 +88,7 @@ pub(super) struct BreakerReport {
 }
 
 /// The way back.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Rollback {
     pub(super) reason: String,
     pub(super) started_at: Millis,

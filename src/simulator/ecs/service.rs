@@ -37,7 +37,7 @@ const DESIRED_MAX: i64 = 5_000;
 pub(super) const INACTIVE_MILLIS: Millis = 3_600_000;
 
 /// One service.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Service {
     /// Tells a service from an earlier one of the same name.
     pub(super) number: u64,
@@ -103,14 +103,14 @@ enum ZoneRebalancing {
 }
 
 /// Holds back launches after launches that failed.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Throttle {
     pub(super) failures: u32,
     pub(super) not_before: Millis,
 }
 
 /// One line of a service's event log.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Event {
     number: u64,
     at: Millis,

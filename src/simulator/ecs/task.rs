@@ -19,7 +19,7 @@ use super::task_definition::Blueprint;
 use crate::simulator::call::Millis;
 
 /// One task.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Task {
     /// Thirty-two hexadecimal digits, the end of its ARN.
     pub(super) id: String,
@@ -52,7 +52,7 @@ pub(super) struct Task {
 }
 
 /// Its elastic network interface, as attachments describe it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Interface {
     pub(super) attachment: String,
     pub(super) eni: String,
@@ -62,7 +62,7 @@ pub(super) struct Interface {
 }
 
 /// What a standalone task was run with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Run {
     /// As AWS reads them back.
     pub(super) overrides: Value,
@@ -72,7 +72,7 @@ pub(super) struct Run {
 }
 
 /// When what happened.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Times {
     pub(super) created: Millis,
     pub(super) connected: Option<Millis>,
@@ -183,7 +183,7 @@ impl LastStatus {
 }
 
 /// One container of a task.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ContainerState {
     pub(super) name: String,
     pub(super) container_id: String,

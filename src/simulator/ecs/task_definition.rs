@@ -23,7 +23,7 @@ use crate::simulator::defaults::ecs::task_definition as default;
 use crate::simulator::world::World;
 
 /// The revisions of one family.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Family {
     /// The highest number given out; numbers are never reused, not even after all revisions are deregistered.
     last: u32,
@@ -31,7 +31,7 @@ pub(super) struct Family {
 }
 
 /// One registered revision.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct TaskDefinition {
     pub(super) arn: String,
     pub(super) family: String,

@@ -18,7 +18,7 @@ use crate::simulator::account;
 use crate::simulator::call::{Answer, Call, Refusal};
 use crate::simulator::tag::Tags;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Listener {
     pub(super) arn: String,
     pub(super) load_balancer: String,

@@ -21,7 +21,7 @@ pub(super) const LOAD_BALANCERS_MAX: usize = 50;
 /// Provisioning takes AWS a minute or more. Simulated time is real in the demo, so this is only long enough to be seen.
 const PROVISIONING_MILLIS: Millis = 500;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct LoadBalancer {
     pub(super) arn: String,
     pub(super) name: String,

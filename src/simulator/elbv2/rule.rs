@@ -20,7 +20,7 @@ use crate::simulator::tag::Tags;
 /// AWS's default quota per load balancer, not counting default rules.
 pub(super) const RULES_MAX: usize = 100;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Rule {
     pub(super) arn: String,
     pub(super) listener: String,

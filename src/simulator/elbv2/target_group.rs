@@ -19,7 +19,7 @@ use crate::simulator::tag::Tags;
 /// AWS's default quota per region.
 pub(super) const TARGET_GROUPS_MAX: usize = 3_000;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct TargetGroup {
     pub(super) arn: String,
     pub(super) name: String,

@@ -108,15 +108,20 @@ const MONITORING_SHAPES: [(&str, &str); 7] = [
     ("ResourceNotFoundException", "ResourceNotFoundException"),
 ];
 
-/// What the front of AWS refuses with, before any service sees the call: the Query code, and the name in JSON and CBOR.
-const FRONT_SHAPES: [(&str, &str); 4] = [
+/// What the front of AWS refuses with, before any service sees the call: the Query code, the name in JSON and CBOR, and the HTTP
+/// status there; a Query refusal has its own. As recorded from DynamoDB in github.com/mhart/dynalite, `index.js`.
+const FRONT_SHAPES: [(&str, &str, u16); 7] = [
     (
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
+        400,
     ),
-    ("IncompleteSignature", "IncompleteSignatureException"),
-    ("SignatureDoesNotMatch", "InvalidSignatureException"),
-    ("MethodNotAllowed", "MethodNotAllowedException"),
+    ("IncompleteSignature", "IncompleteSignatureException", 400),
+    ("SignatureDoesNotMatch", "InvalidSignatureException", 400),
+    ("InvalidClientTokenId", "UnrecognizedClientException", 400),
+    ("MethodNotAllowed", "MethodNotAllowedException", 405),
+    ("Throttling", "ThrottlingException", 400),
+    ("ServiceUnavailable", "ServiceUnavailableException", 503),
 ];
 
 impl Service {
@@ -127,13 +132,17 @@ impl Service {
         } else {
             &[]
         };
-        let renamed = own
+        let own = own
             .iter()
-            .chain(&FRONT_SHAPES)
-            .find(|(code, _)| *code == refusal.code);
+            .map(|(code, shape)| (*code, *shape, refusal.status));
+        let renamed = own
+            .chain(FRONT_SHAPES)
+            .find(|(code, ..)| *code == refusal.code);
+        let (_, code, status) = renamed.unwrap_or(("", refusal.code, refusal.status));
         Refusal {
-            code: renamed.map_or(refusal.code, |(_, shape)| shape),
-            ..refusal.clone()
+            code,
+            message: refusal.message.clone(),
+            status,
         }
     }
 
