@@ -145,7 +145,7 @@ def shown(value):
     """A value without what changes from run to run, and not too long."""
     text = value if isinstance(value, str) else json.dumps(value, default=str, sort_keys=True)
     text = re.sub(r"\d{4}-\d\d-\d\d[T ][0-9:.]+(\+00:00)?", "…", text)
-    text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b(?=[a-f]*\d)[0-9a-f]{12,}\b|\b[a-zA-Z0-9]{24,}\b", "…", text)
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b(?=[a-f]*\d)[0-9a-f]{12,}\b|\b(?=[a-zA-Z]*\d)[a-zA-Z0-9]{24,}\b", "…", text)
     return text if len(text) <= 160 else text[:159] + "…"
 
 
