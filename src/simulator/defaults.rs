@@ -3,8 +3,10 @@
 //! The services take their defaults from here, so a changed row changes the answer; a row that no service uses does not compile
 //! without a warning. `tests/conformance/defaults.py` makes each bare resource and reads every row back through boto3.
 
+pub(super) mod discovery;
 pub(super) mod ecs;
 pub(super) mod elbv2;
+pub(super) mod scaling;
 pub(super) mod small;
 
 use serde::Serialize;
@@ -78,7 +80,14 @@ pub fn table() -> Vec<Row> {
         ecs::container::ROWS,
         ecs::container::LISTS,
         elbv2::target_group::ROWS,
+        elbv2::load_balancer::ROWS,
+        elbv2::listener::ROWS,
         elbv2::rule::ROWS,
+        scaling::target::ROWS,
+        scaling::tracking_policy::ROWS,
+        scaling::step_policy::ROWS,
+        discovery::namespace::ROWS,
+        discovery::service::ROWS,
         small::parameter::ROWS,
         small::secure_parameter::ROWS,
         small::log_group::ROWS,

@@ -90,10 +90,24 @@ def target_group_attributes(t):
     return attributes(t.client("elbv2").describe_target_group_attributes(TargetGroupArn=arn))
 
 
+def load_balancer(t):
+    name = t.unique("bare")
+    t.client("elbv2").create_load_balancer(Name=name, Subnets=t.account["subnets"])
+    return t.client("elbv2").describe_load_balancers(Names=[name])["LoadBalancers"][0]
+
+
 def load_balancer_attributes(t):
+    arn = load_balancer(t)["LoadBalancerArn"]
+    return attributes(t.client("elbv2").describe_load_balancer_attributes(LoadBalancerArn=arn))
+
+
+def listener(t):
     elbv2 = t.client("elbv2")
-    made = elbv2.create_load_balancer(Name=t.unique("bare"), Subnets=t.account["subnets"])
-    return attributes(elbv2.describe_load_balancer_attributes(LoadBalancerArn=made["LoadBalancers"][0]["LoadBalancerArn"]))
+    certificate = elbv2.describe_listeners(ListenerArns=[t.account["listener"]])["Listeners"][0]["Certificates"][0]
+    nothing = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+    made = elbv2.create_listener(LoadBalancerArn=load_balancer(t)["LoadBalancerArn"], Protocol="HTTPS", Port=443,
+                                 Certificates=[certificate], DefaultActions=[nothing])
+    return elbv2.describe_listeners(ListenerArns=[made["Listeners"][0]["ListenerArn"]])["Listeners"][0]
 
 
 def listener_attributes(t):
@@ -105,6 +119,45 @@ def rule(t):
         ListenerArn=t.account["listener"], Priority=40, Conditions=[{"Field": "path-pattern", "Values": ["/bare"]}],
         Actions=[{"Type": "forward", "TargetGroupArn": target_group(t)["TargetGroupArn"]}])
     return t.client("elbv2").describe_rules(RuleArns=[made["Rules"][0]["RuleArn"]])["Rules"][0]
+
+
+def scalable_target(t):
+    scaling = t.client("application-autoscaling")
+    of = {"ServiceNamespace": "ecs", "ResourceId": f"service/{t.account['cluster']}/{service(t)['serviceName']}"}
+    scaling.register_scalable_target(**of, ScalableDimension=DIMENSION, MinCapacity=0, MaxCapacity=1)
+    return scaling.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=[of["ResourceId"]])["ScalableTargets"][0]
+
+
+def scaling_policy(t, kind, **configuration):
+    of = {"ServiceNamespace": "ecs", "ResourceId": scalable_target(t)["ResourceId"]}
+    scaling = t.client("application-autoscaling")
+    scaling.put_scaling_policy(**of, ScalableDimension=DIMENSION, PolicyName="bare", PolicyType=kind, **configuration)
+    return scaling.describe_scaling_policies(**of)["ScalingPolicies"][0]
+
+
+def tracking_policy(t):
+    metric = {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}
+    return scaling_policy(t, "TargetTrackingScaling", TargetTrackingScalingPolicyConfiguration={
+        "TargetValue": 70, "PredefinedMetricSpecification": metric})
+
+
+def step_policy(t):
+    return scaling_policy(t, "StepScaling", StepScalingPolicyConfiguration={
+        "AdjustmentType": "ChangeInCapacity", "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}]})
+
+
+def namespace(t):
+    spaces, name = t.client("servicediscovery"), t.unique("bare") + ".local"
+    operation = spaces.create_private_dns_namespace(Name=name, Vpc=t.account["vpc"])["OperationId"]
+    t.until(f"{name} is made", lambda: spaces.get_operation(OperationId=operation)["Operation"]["Status"], "SUCCESS")
+    return spaces.get_namespace(Id=spaces.get_operation(OperationId=operation)["Operation"]["Targets"]["NAMESPACE"])["Namespace"]
+
+
+def discovery_service(t):
+    made = t.client("servicediscovery").create_service(
+        Name=t.unique("bare"), NamespaceId=t.account["namespace"], DnsConfig={"DnsRecords": [{"Type": "A", "TTL": 10}]},
+        HealthCheckCustomConfig={})
+    return t.client("servicediscovery").get_service(Id=made["Service"]["Id"])["Service"]
 
 
 def parameter(t, kind="String"):
@@ -125,15 +178,23 @@ def role(t):
     return t.client("iam").get_role(RoleName=name)["Role"]
 
 
+DIMENSION = "ecs:service:DesiredCount"
 RESOURCES = {
     ("ecs", "service"): service,
     ("ecs", "task definition"): task_definition,
     ("ecs", "container"): lambda t: task_definition(t)["containerDefinitions"][0],
     ("elbv2", "target group"): target_group,
     ("elbv2", "target group attributes"): target_group_attributes,
+    ("elbv2", "load balancer"): load_balancer,
+    ("elbv2", "HTTPS listener"): listener,
     ("elbv2", "load balancer attributes"): load_balancer_attributes,
     ("elbv2", "listener attributes"): listener_attributes,
     ("elbv2", "listener rule"): rule,
+    ("application-autoscaling", "scalable target"): scalable_target,
+    ("application-autoscaling", "target tracking policy"): tracking_policy,
+    ("application-autoscaling", "step policy"): step_policy,
+    ("servicediscovery", "private DNS namespace"): namespace,
+    ("servicediscovery", "service"): discovery_service,
     ("ssm", "parameter"): parameter,
     ("ssm", "SecureString parameter"): lambda t: parameter(t, "SecureString"),
     ("logs", "log group"): log_group,

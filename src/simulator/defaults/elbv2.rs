@@ -27,6 +27,31 @@ pub(in crate::simulator) mod target_group {
     }
 }
 
+pub(in crate::simulator) mod load_balancer {
+    use super::*;
+
+    const CREATE: &str = "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html";
+
+    rows! { "elbv2", "load balancer";
+        SCHEME: Text = "internet-facing", "Scheme", CREATE;
+        TYPE: Text = "application", "Type", CREATE;
+        ADDRESS_TYPE: Text = "ipv4", "IpAddressType", CREATE;
+    }
+}
+
+pub(in crate::simulator) mod listener {
+    use super::*;
+
+    // An API call's default; the console's choice is another.
+    const CREATE: &str = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html";
+    const MUTUAL_DOC: &str = "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_MutualAuthenticationAttributes.html";
+
+    rows! { "elbv2", "HTTPS listener";
+        SSL_POLICY: Text = "ELBSecurityPolicy-2016-08", "SslPolicy", CREATE;
+        MUTUAL: Text = "off", "MutualAuthentication.Mode", MUTUAL_DOC;
+    }
+}
+
 pub(in crate::simulator) mod rule {
     use super::*;
 

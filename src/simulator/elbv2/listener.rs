@@ -16,6 +16,7 @@ use super::{State, page};
 use crate::simulator::World;
 use crate::simulator::account;
 use crate::simulator::call::{Answer, Call, Refusal};
+use crate::simulator::defaults::elbv2::listener as default;
 use crate::simulator::tag::Tags;
 
 #[derive(Debug, Clone)]
@@ -183,7 +184,7 @@ fn describe_one(listener: &Listener) -> Value {
     {
         described["Certificates"] = json!([{ "CertificateArn": default }]);
         described["SslPolicy"] = json!(policy);
-        described["MutualAuthentication"] = json!({ "Mode": "off" });
+        described["MutualAuthentication"] = json!({ "Mode": default::MUTUAL });
     }
     described
 }

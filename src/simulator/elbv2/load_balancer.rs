@@ -11,6 +11,7 @@ use super::{State, certificate, listener, page, required, tags};
 use crate::simulator::World;
 use crate::simulator::account;
 use crate::simulator::call::{Answer, Call, Millis, Refusal, timestamp};
+use crate::simulator::defaults::elbv2::load_balancer as default;
 use crate::simulator::tag::Tags;
 
 /// Route 53's zone of all application load balancers in us-east-1
@@ -107,10 +108,10 @@ pub(super) fn create(world: &mut World, call: &Call) -> Answer {
         )));
     }
     placement::check_address_type(call)?;
-    let scheme = match call.text("Scheme") {
-        None | Some("internet-facing") => account::Scheme::InternetFacing,
-        Some("internal") => account::Scheme::Internal,
-        Some(other) => {
+    let scheme = match call.text("Scheme").unwrap_or(default::SCHEME) {
+        "internet-facing" => account::Scheme::InternetFacing,
+        "internal" => account::Scheme::Internal,
+        other => {
             let message = format!("Scheme '{other}' must be internet-facing or internal");
             return Err(Refusal::new("InvalidScheme", message));
         }
@@ -228,10 +229,10 @@ fn describe_one(balancer: &LoadBalancer, now: Millis) -> Value {
         "Scheme": scheme.as_str(),
         "VpcId": vpc,
         "State": { "Code": if *active <= now { "active" } else { "provisioning" } },
-        "Type": "application",
+        "Type": default::TYPE,
         "AvailabilityZones": placement::describe(zones),
         "SecurityGroups": security_groups,
-        "IpAddressType": "ipv4",
+        "IpAddressType": default::ADDRESS_TYPE,
     })
 }
 
