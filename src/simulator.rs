@@ -12,6 +12,7 @@
 //! a named function of the owner (`elbv2::register_target`), never through its fields.
 
 pub mod account;
+pub mod acm;
 pub mod address;
 pub mod autoscaling;
 pub mod balancer;
@@ -20,6 +21,7 @@ pub mod certificate;
 pub mod client;
 pub mod cloudwatch;
 mod defaults;
+pub mod ec2;
 pub mod ecr;
 pub mod ecs;
 pub mod elbv2;
@@ -32,8 +34,11 @@ pub mod live;
 pub mod logs;
 mod page;
 pub mod process;
+pub mod route53;
+pub mod secretsmanager;
 pub mod serve;
 pub mod servicediscovery;
+pub mod sns;
 pub mod ssm;
 pub mod sts;
 pub mod tag;
@@ -234,6 +239,11 @@ fn route(world: &mut World, call: &Call) -> Answer {
         "iam" => iam::answer(world, call),
         "sts" => sts::answer(world, call),
         "ecr" => ecr::answer(world, call),
+        "secretsmanager" => secretsmanager::answer(world, call),
+        "sns" => sns::answer(world, call),
+        "ec2" => ec2::answer(world, call),
+        "route53" => route53::answer(world, call),
+        "acm" => acm::answer(world, call),
         _ => Err(call.unknown_operation()),
     }
 }

@@ -4,11 +4,16 @@
 //! the reconciler runs and is referenced but never made by it: network, cluster, load balancer, images, namespace.
 //! Never reads a file and never invents a value: an unknown or missing key is an error at its line and column.
 
+mod dns;
+mod network;
+
+pub use dns::{HostedZone, Record, RecordTarget};
+pub use network::{Rule, SecurityGroup, Subnet, Vpc};
 use serde::{Deserialize, Deserializer};
 
 use super::call::Millis;
 use super::world::World;
-use super::{ecr, ecs, elbv2, iam, servicediscovery};
+use super::{acm, ecr, ecs, elbv2, iam, route53, servicediscovery};
 use crate::secret::Secret;
 
 /// Why a fixture was refused.
@@ -47,6 +52,8 @@ pub struct Account {
     pub repositories: Vec<Repository>,
     /// Cloud Map private DNS namespaces.
     pub namespaces: Vec<Namespace>,
+    /// Public DNS zones.
+    pub hosted_zones: Vec<HostedZone>,
     /// Roles AWS itself made when a service was first used.
     pub service_linked_roles: Vec<ServiceLinkedRole>,
 }
@@ -73,42 +80,6 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret<String>, 
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
     /// Its name, the last part of its ARN.
-    pub name: String,
-}
-
-/// A network with its parts.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Vpc {
-    /// `vpc-…`.
-    pub id: String,
-    /// Its address range.
-    pub cidr: String,
-    /// At least one per availability zone in use.
-    pub subnets: Vec<Subnet>,
-    /// Security groups; their rules are not simulated.
-    pub security_groups: Vec<SecurityGroup>,
-}
-
-/// One subnet.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Subnet {
-    /// `subnet-…`.
-    pub id: String,
-    /// Such as `us-east-1a`.
-    pub availability_zone: String,
-    /// Its address range. Simulated tasks live on loopback addresses instead.
-    pub cidr: String,
-}
-
-/// One security group.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SecurityGroup {
-    /// `sg-…`.
-    pub id: String,
-    /// Its name within the network.
     pub name: String,
 }
 
@@ -216,10 +187,10 @@ pub struct Repository {
 pub struct Image {
     /// Tags that point at it.
     pub tags: Vec<String>,
-    /// `sha256:` and 64 hexadecimal digits.
+    /// `sha256:` and the SHA-256 of the manifest; said here for readers, checked against it.
     pub digest: String,
-    /// Compressed size.
-    pub size_bytes: u64,
+    /// The manifest or image index, JSON, to the byte.
+    pub manifest: String,
 }
 
 /// A Cloud Map private DNS namespace.
@@ -269,6 +240,49 @@ pub fn parse(text: &str) -> Result<Account, Error> {
             )?;
         }
     }
+    for group in account.vpcs.iter().flat_map(|vpc| &vpc.security_groups) {
+        let known = |id: &str| {
+            let mut groups = account.vpcs.iter().flat_map(|vpc| &vpc.security_groups);
+            groups.any(|group| group.id == id)
+        };
+        let place = || format!("security_groups.{}", group.name);
+        for peer in [&group.ingress, &group.egress]
+            .into_iter()
+            .flatten()
+            .filter_map(Rule::group)
+        {
+            named(known(peer), place, "security group", peer)?;
+        }
+    }
+    for repository in &account.repositories {
+        for image in &repository.images {
+            let place = || format!("repositories.{}", repository.name);
+            let digest = ecr::digest(&image.manifest);
+            named(
+                digest == image.digest,
+                place,
+                "manifest with digest",
+                &image.digest,
+            )?;
+        }
+    }
+    for zone in &account.hosted_zones {
+        for record in &zone.records {
+            let RecordTarget::LoadBalancer(name) = &record.target else {
+                continue;
+            };
+            let known = account
+                .load_balancers
+                .iter()
+                .any(|balancer| balancer.name == *name);
+            named(
+                known,
+                || format!("hosted_zones.{}", zone.name),
+                "load balancer",
+                name,
+            )?;
+        }
+    }
     for namespace in &account.namespaces {
         account.vpc(&namespace.vpc, || format!("namespaces.{}", namespace.name))?;
     }
@@ -295,6 +309,7 @@ impl Account {
             load_balancers,
             repositories,
             namespaces,
+            hosted_zones,
             service_linked_roles,
         } = self;
         let mut world = World::new(account, region, seed);
@@ -314,6 +329,12 @@ impl Account {
         }
         for balancer in &load_balancers {
             elbv2::add_load_balancer(&mut world, balancer, now);
+            for listener in &balancer.listeners {
+                acm::add_certificate(&mut world, &listener.certificate, now);
+            }
+        }
+        for zone in &hosted_zones {
+            route53::add_zone(&mut world, zone);
         }
         world
     }

@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::{Simulator, certificate, elbv2};
+use super::{Simulator, acm, certificate, elbv2};
 
 /// The port of the listener this balancer is, as the API names it; what it is bound to may differ.
 const LISTENER_PORT: u16 = 443;
@@ -81,8 +81,10 @@ impl Balancer {
         address: Ipv4Addr,
         directory: &Path,
     ) -> Result<Balancer, Error> {
-        let domains = simulator.with(|world, _| elbv2::certificate_domains(world, LISTENER_PORT));
-        let issued = certificate::issue(&domains.ok_or(Error::NoListener)?)?;
+        let wanted = simulator.with(|world, _| elbv2::certificate(world, LISTENER_PORT));
+        let wanted = wanted.ok_or(Error::NoListener)?;
+        let issued = certificate::issue(&wanted.domains)?;
+        simulator.with(|world, _| acm::set_issued(world, &wanted.arn, issued.public));
         let authority_file = directory.join("ca.pem");
         tokio::fs::write(&authority_file, issued.authority)
             .await

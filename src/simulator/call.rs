@@ -15,7 +15,7 @@ pub type Millis = u64;
 #[derive(Debug, Clone)]
 pub struct Call {
     /// The service's signing name: `ecs`, `elasticloadbalancing`, `application-autoscaling`, `ssm`,
-    /// `monitoring`, `logs`, `servicediscovery`, `iam`, `sts`, `ecr`.
+    /// `monitoring`, `logs`, `servicediscovery`, `iam`, `sts`, `ecr`, `secretsmanager`, `acm`, `sns`, `ec2`, `route53`.
     pub service: &'static str,
     /// The operation as AWS spells it, such as `DescribeServices`.
     pub operation: String,
@@ -56,6 +56,24 @@ impl Refusal {
 /// tag 1 in CBOR.
 pub fn timestamp(at: Millis) -> Value {
     serde_json::json!({ "$timestamp": at })
+}
+
+/// A map in the output of a service that speaks XML only, which writes a structure's members as elements and a map's as
+/// entries.
+pub fn map(entries: impl IntoIterator<Item = (String, String)>) -> Value {
+    let entries: Map<String, Value> = entries
+        .into_iter()
+        .map(|(key, value)| (key, Value::String(value)))
+        .collect();
+    serde_json::json!({ "$map": entries })
+}
+
+/// The entries of a [`map`].
+pub fn marked_map(value: &Value) -> Option<&Map<String, Value>> {
+    let object = value.as_object()?;
+    (object.len() == 1)
+        .then(|| object.get("$map")?.as_object())
+        .flatten()
 }
 
 impl Call {
@@ -252,7 +270,8 @@ fn elements(value: &Value) -> Option<&[Value]> {
     }
 }
 
-fn mismatch(member: &str, value: &Value, expected: &str) -> Refusal {
+/// The refusal of a value that is not of its member's type.
+pub(super) fn mismatch(member: &str, value: &Value, expected: &str) -> Refusal {
     let found = match value {
         Value::Null => "NULL_VALUE",
         Value::Bool(true) => "TRUE_VALUE",

@@ -14,6 +14,8 @@ use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::{Duration, OffsetDateTime};
 
+use super::acm;
+
 /// Long enough for a simulation that is left running, short enough to be of no use later.
 const VALID_DAYS: i64 = 30;
 
@@ -32,6 +34,8 @@ pub enum Error {
 pub struct Issued {
     /// The authority's certificate, PEM.
     pub authority: String,
+    /// The certificate as anybody may see it.
+    pub public: acm::Issued,
     /// TLS 1.2 and 1.3, HTTP/1.1 only.
     pub server: Arc<ServerConfig>,
 }
@@ -62,9 +66,17 @@ pub fn issue(domains: &[String]) -> Result<Issued, Error> {
             .distinguished_name
             .push(DnType::CommonName, first.as_str());
     }
+    // Positive, of sixteen bytes: what public authorities write.
+    let mut serial = uuid::Uuid::new_v4().into_bytes().to_vec();
+    serial
+        .iter_mut()
+        .take(1)
+        .for_each(|byte| *byte = (*byte & 0x3f) | 0x40);
+    params.serial_number = Some(serial.clone().into());
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let (not_before, not_after) = (params.not_before, params.not_after);
     let key = KeyPair::generate().map_err(Error::Certificate)?;
     let certificate = params
         .signed_by(&key, &authority)
@@ -79,8 +91,17 @@ pub fn issue(domains: &[String]) -> Result<Issued, Error> {
             .with_single_cert(vec![certificate.der().clone()], key)
             .map_err(Error::Tls)?;
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let millis = |at: OffsetDateTime| u64::try_from(at.unix_timestamp()).unwrap_or_default() * 1000;
+    let public = acm::Issued {
+        certificate: certificate.pem(),
+        chain: authority.pem(),
+        serial,
+        not_before: millis(not_before),
+        not_after: millis(not_after),
+    };
     Ok(Issued {
         authority: authority.pem(),
+        public,
         server: Arc::new(server),
     })
 }

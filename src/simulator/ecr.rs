@@ -1,14 +1,24 @@
-//! ECR: the repositories and images an account starts with.
+//! ECR: repositories and the images in them.
 //!
-//! Takes ECR reads, gives what the account file says. Nothing can be pushed.
+//! Takes ECR calls; tells ECS whether an image can be pulled. An image is its manifest: layers are never sent here, so those a
+//! manifest names are taken as uploaded. Scanning, replication, archiving, repository policies and the effect of lifecycle
+//! policies are not simulated.
 
-use std::collections::BTreeMap;
+mod image;
+mod manifest;
+mod read;
+mod repository;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use self::manifest::Manifest;
 use super::account;
 use super::call::{Answer, Call, Millis, Refusal, timestamp};
+use super::tag::Tags;
 use super::world::World;
+pub use manifest::digest;
 
 /// Repositories by name.
 #[derive(Debug, Default)]
@@ -19,23 +29,57 @@ pub struct State {
 #[derive(Debug)]
 struct Repository {
     created: Millis,
-    images: Vec<account::Image>,
+    immutable: bool,
+    scan_on_push: bool,
+    encryption: Value,
+    lifecycle: Option<Lifecycle>,
+    tags: Tags,
+    /// By digest.
+    images: BTreeMap<String, Image>,
+}
+
+#[derive(Debug)]
+struct Lifecycle {
+    text: String,
+    put: Millis,
+}
+
+#[derive(Debug)]
+struct Image {
+    text: String,
+    manifest: Manifest,
+    tags: BTreeSet<String>,
+    pushed: Millis,
 }
 
 const INVALID: &str = "InvalidParameterException";
 /// DescribeImages, ListImages and DescribeRepositories alike.
 const PAGE_SIZE: i64 = 100;
+const TOKEN_HOURS: Millis = 12;
 
-/// Adds an existing repository.
+/// Adds an existing repository, its tags immutable. An image whose manifest is none, which the caller has checked, is left
+/// out.
 pub fn add_repository(world: &mut World, repository: &account::Repository, now: Millis) {
     let account::Repository { name, images } = repository;
-    world.ecr.repositories.insert(
-        name.clone(),
-        Repository {
-            created: now,
-            images: images.clone(),
-        },
-    );
+    let mut added = Repository::new(now);
+    added.immutable = true;
+    for account::Image {
+        tags,
+        digest,
+        manifest,
+    } in images
+    {
+        if let Some(parsed) = Manifest::parse(manifest, None) {
+            let image = Image {
+                text: manifest.clone(),
+                manifest: parsed,
+                tags: tags.iter().cloned().collect(),
+                pushed: now,
+            };
+            added.images.insert(digest.clone(), image);
+        }
+    }
+    world.ecr.repositories.insert(name.clone(), added);
 }
 
 /// Whether `image`, a full reference such as `<account>.dkr.ecr.<region>.amazonaws.com/hokusai/contracts:0.1.0`, can be
@@ -51,24 +95,70 @@ pub fn image_exists(world: &World, image: &str) -> bool {
             .split_once(':')
             .map_or((path, Ok("latest")), |(name, tag)| (name, Ok(tag))),
     };
-    let matches = |image: &account::Image| match wanted {
-        Ok(tag) => image.tags.iter().any(|known| known == tag),
-        Err(digest) => image.digest == digest,
+    let Some(repository) = world.ecr.repositories.get(name) else {
+        return false;
     };
-    world
-        .ecr
-        .repositories
-        .get(name)
-        .is_some_and(|repository| repository.images.iter().any(matches))
+    match wanted {
+        Ok(tag) => repository.tagged(tag).is_some(),
+        Err(digest) => repository.images.contains_key(digest),
+    }
 }
 
 /// Answers an ECR call.
 pub fn answer(world: &mut World, call: &Call) -> Answer {
     match call.operation.as_str() {
-        "DescribeRepositories" => describe_repositories(world, call),
-        "DescribeImages" => describe_images(world, call),
-        "ListImages" => list_images(world, call),
+        "CreateRepository" => repository::create(world, call),
+        "DescribeRepositories" => repository::describe(world, call),
+        "DeleteRepository" => repository::delete(world, call),
+        "PutImageTagMutability" => repository::put_mutability(world, call),
+        "PutImageScanningConfiguration" => repository::put_scanning(world, call),
+        "PutLifecyclePolicy" => repository::put_lifecycle(world, call),
+        "GetLifecyclePolicy" => repository::get_lifecycle(world, call),
+        "DeleteLifecyclePolicy" => repository::delete_lifecycle(world, call),
+        "TagResource" => repository::tag(world, call),
+        "UntagResource" => repository::untag(world, call),
+        "ListTagsForResource" => repository::list_tags(world, call),
+        "PutImage" => image::put(world, call),
+        "BatchDeleteImage" => image::batch_delete(world, call),
+        "BatchGetImage" => read::batch_get(world, call),
+        "DescribeImages" => read::describe_images(world, call),
+        "ListImages" => read::list_images(world, call),
+        "GetAuthorizationToken" => Ok(authorization(world, call.now)),
         _ => Err(call.unknown_operation()),
+    }
+}
+
+/// What `docker login` takes: `AWS:password` in base64. Good for nothing, as no registry serves here.
+fn authorization(world: &mut World, now: Millis) -> Value {
+    use base64::Engine;
+    let password = world.letters(64);
+    let token = base64::engine::general_purpose::STANDARD.encode(format!("AWS:{password}"));
+    json!({ "authorizationData": [{
+        "authorizationToken": token, "expiresAt": timestamp(now + TOKEN_HOURS * 3_600_000),
+        "proxyEndpoint": format!("https://{}", registry(world)),
+    }]})
+}
+
+impl Repository {
+    /// As CreateRepository makes one that is asked for nothing special.
+    fn new(now: Millis) -> Self {
+        Repository {
+            created: now,
+            immutable: false,
+            scan_on_push: false,
+            encryption: json!({ "encryptionType": "AES256" }),
+            lifecycle: None,
+            tags: Tags::new(),
+            images: BTreeMap::new(),
+        }
+    }
+
+    /// The digest a tag points at.
+    fn tagged(&self, tag: &str) -> Option<&str> {
+        let mut images = self.images.iter();
+        images
+            .find(|(_, image)| image.tags.contains(tag))
+            .map(|(digest, _)| digest.as_str())
     }
 }
 
@@ -76,118 +166,58 @@ fn registry(world: &World) -> String {
     format!("{}.dkr.ecr.{}.amazonaws.com", world.account, world.region)
 }
 
-fn describe_repositories(world: &World, call: &Call) -> Answer {
-    let names = call.optional_texts("repositoryNames")?;
-    for name in &names {
-        repository(world, name)?;
-    }
-    let all = world
-        .ecr
-        .repositories
-        .iter()
-        .filter(|(name, _)| names.is_empty() || names.contains(name));
-    let entries = all.map(|(name, repository)| {
-        let entry = json!({
-            "repositoryArn": world.arn("ecr", &format!("repository/{name}")), "registryId": world.account,
-            "repositoryName": name, "repositoryUri": format!("{}/{name}", registry(world)),
-            "createdAt": timestamp(repository.created), "imageTagMutability": "IMMUTABLE",
-        });
-        (name.clone(), entry)
-    });
-    let page = Call::page(
-        entries,
-        call.optional_text("nextToken")?,
-        size(call)?,
-        INVALID,
-    )?;
-    Ok(json!({ "repositories": page.items, "nextToken": page.next }))
-}
-
-fn describe_images(world: &World, call: &Call) -> Answer {
+/// The name in `repositoryName`, of a repository in this registry.
+fn named<'a>(world: &World, call: &'a Call) -> Result<&'a str, Refusal> {
     let name = call.required("repositoryName", INVALID)?;
-    let repository = repository(world, name)?;
-    let ids = call.structures("imageIds")?;
-    let named = |id: &Call, image: &account::Image| {
-        id.text("imageTag")
-            .is_none_or(|tag| image.tags.iter().any(|known| known == tag))
-            && id
-                .text("imageDigest")
-                .is_none_or(|digest| image.digest == digest)
-    };
-    for id in &ids {
-        if !repository.images.iter().any(|image| named(id, image)) {
-            let message = format!(
-                "The image with imageId {{imageDigest:'{}', imageTag:'{}'}} does not exist within the repository with \
-                 name '{name}' in the registry with id '{}'",
-                id.text("imageDigest").unwrap_or("null"),
-                id.text("imageTag").unwrap_or("null"),
-                world.account
-            );
-            return Err(Refusal::new("ImageNotFoundException", message));
-        }
+    let registry = call.optional_text("registryId")?.unwrap_or(&world.account);
+    if registry == world.account && world.ecr.repositories.contains_key(name) {
+        Ok(name)
+    } else {
+        Err(no_repository(name, registry))
     }
-    let images = repository
-        .images
-        .iter()
-        .filter(|image| ids.is_empty() || ids.iter().any(|id| named(id, image)));
-    let entries = images.map(|image| {
-        let account::Image { tags, digest, size_bytes } = image;
-        let entry = json!({
-            "registryId": world.account, "repositoryName": name, "imageDigest": digest, "imageTags": tags,
-            "imageSizeInBytes": size_bytes, "imagePushedAt": timestamp(repository.created),
-            "imageManifestMediaType": "application/vnd.oci.image.manifest.v1+json",
-        });
-        (digest.clone(), entry)
-    });
-    let entries: BTreeMap<String, Value> = entries.collect();
-    let page = Call::page(
-        entries,
-        call.optional_text("nextToken")?,
-        size(call)?,
-        INVALID,
-    )?;
-    Ok(json!({ "imageDetails": page.items, "nextToken": page.next }))
 }
 
-fn list_images(world: &World, call: &Call) -> Answer {
-    let repository = repository(world, call.required("repositoryName", INVALID)?)?;
-    let entries: BTreeMap<String, Value> = repository
-        .images
-        .iter()
-        .flat_map(|image| image.tags.iter().map(move |tag| (tag, image)))
-        .map(|(tag, image)| {
-            (
-                tag.clone(),
-                json!({ "imageTag": tag, "imageDigest": image.digest }),
-            )
-        })
-        .collect();
-    let page = Call::page(
-        entries,
-        call.optional_text("nextToken")?,
-        size(call)?,
-        INVALID,
-    )?;
-    Ok(json!({ "imageIds": page.items, "nextToken": page.next }))
+fn repository<'a, 'b>(
+    world: &'a World,
+    call: &'b Call,
+) -> Result<(&'b str, &'a Repository), Refusal> {
+    let name = named(world, call)?;
+    let found = world.ecr.repositories.get(name);
+    found
+        .map(|repository| (name, repository))
+        .ok_or_else(|| no_repository(name, &world.account))
 }
 
-fn repository<'a>(world: &'a World, name: &str) -> Result<&'a Repository, Refusal> {
-    world.ecr.repositories.get(name).ok_or_else(|| {
-        let message = format!(
-            "The repository with name '{name}' does not exist in the registry with id '{}'",
-            world.account
-        );
-        Refusal::new("RepositoryNotFoundException", message)
-    })
+fn repository_mut<'a>(
+    world: &'a mut World,
+    call: &Call,
+) -> Result<(String, &'a mut Repository), Refusal> {
+    let name = named(world, call)?.to_owned();
+    let account = world.account.clone();
+    let found = world.ecr.repositories.get_mut(&name);
+    match found {
+        Some(repository) => Ok((name, repository)),
+        None => Err(no_repository(&name, &account)),
+    }
+}
+
+fn no_repository(name: &str, registry: &str) -> Refusal {
+    let message = format!(
+        "The repository with name '{name}' does not exist in the registry with id '{registry}'"
+    );
+    Refusal::new("RepositoryNotFoundException", message)
+}
+
+fn invalid(member: &str, constraint: &str) -> Refusal {
+    let message =
+        format!("Invalid parameter at '{member}' failed to satisfy constraint: '{constraint}'");
+    Refusal::new(INVALID, message)
 }
 
 fn size(call: &Call) -> Result<usize, Refusal> {
     let size = call.optional_integer("maxResults")?.unwrap_or(PAGE_SIZE);
-    if !(1..=1000).contains(&size) {
-        return Err(Refusal::new(
-            INVALID,
-            format!("Invalid parameter at 'maxResults': {size} is not 1 to 1000"),
-        ));
-    }
-    Ok(usize::try_from(size).unwrap_or(1000))
+    let valid = usize::try_from(size)
+        .ok()
+        .filter(|size| (1..=1000).contains(size));
+    valid.ok_or_else(|| invalid("maxResults", "Member must have value between 1 and 1000"))
 }

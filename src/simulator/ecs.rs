@@ -156,6 +156,30 @@ pub fn set_desired_count(world: &mut World, cluster: &str, service: &str, count:
     }
 }
 
+/// A task's network interface, for EC2 to describe.
+#[derive(Debug)]
+pub struct Interface {
+    /// `eni-…`.
+    pub id: String,
+    /// ECS's attachment of it, a UUID.
+    pub attachment: String,
+    /// Its hardware address.
+    pub mac: String,
+    /// Its private address.
+    pub address: String,
+    /// The subnet it is in.
+    pub subnet: String,
+    /// The security groups it has.
+    pub security_groups: Vec<String>,
+    /// When it was attached.
+    pub attached: Millis,
+}
+
+/// The network interfaces of all tasks that have one.
+pub fn interfaces(world: &World) -> Vec<Interface> {
+    task::interfaces(world)
+}
+
 /// Every task with its process, for `/_simulator/tasks`.
 pub fn tasks_report(world: &World) -> Value {
     task::report(world)

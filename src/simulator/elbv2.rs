@@ -25,8 +25,8 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 pub use health::{Failure, Health, Outcome, Probe, REGISTRATION_MILLIS, probed, step};
-pub use listener::certificate_domains;
-pub use load_balancer::add_load_balancer;
+pub use listener::{certificate, certificate_users};
+pub use load_balancer::{add_load_balancer, dns_name};
 
 use crate::simulator::account;
 use crate::simulator::call::{Answer, Call, Millis, Refusal};

@@ -163,9 +163,9 @@ fn outcome(answer: &Answer) -> String {
         .map_or_else(|refusal| refusal.code.to_owned(), |_| "ok".to_owned())
 }
 
-/// AWS names every read of these services with one of five verbs.
+/// AWS names every read of these services with one of six verbs.
 pub(super) fn mutates(operation: &str) -> bool {
-    !["Describe", "List", "Get", "Discover", "Filter"]
+    !["Describe", "List", "Get", "BatchGet", "Discover", "Filter"]
         .iter()
         .any(|verb| operation.starts_with(verb))
 }

@@ -1,24 +1,30 @@
-//! IAM: roles, their trust and inline policies, attached managed policies.
+//! IAM: roles, their trust and inline policies, managed policies, policy simulation.
 //!
 //! Takes IAM calls; tells other modules whether a role exists, who may assume it and what it may do ([`allows`]). Policy
 //! documents are kept as written. The caller's own rights are never checked: it is the account's administrator.
 
+mod condition;
+mod document;
+mod evaluate;
 mod policy;
 mod role;
+mod simulate;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use self::evaluate::{Decision, Principal, Request};
 use super::account;
 use super::call::{Answer, Call, Millis, Refusal};
 use super::tag::{self, Tags};
 use super::world::World;
 
-/// Roles by name.
+/// Roles by name, the account's managed policies by ARN.
 #[derive(Debug, Clone, Default)]
 pub struct State {
     roles: BTreeMap<String, Role>,
+    policies: BTreeMap<String, policy::Policy>,
 }
 
 #[derive(Debug, Clone)]
@@ -35,7 +41,12 @@ struct Role {
     inline: BTreeMap<String, String>,
     /// ARNs of attached managed policies.
     attached: BTreeSet<String>,
+    /// The ARN of the managed policy that bounds it.
+    boundary: Option<String>,
 }
+
+/// AWS's default quota. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+const ATTACHED_MAX: usize = 10;
 
 const VALIDATION: &str = "ValidationError";
 
@@ -44,10 +55,15 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
     match call.operation.as_str() {
         "CreateRole" => role::create_role(world, call),
         "GetRole" => role::get_role(world, call),
+        "ListRoles" => role::list_roles(world, call),
+        "UpdateRole" => role::update_role(world, call),
+        "UpdateRoleDescription" => role::update_role_description(world, call),
+        "PutRolePermissionsBoundary" => role::put_boundary(world, call),
+        "DeleteRolePermissionsBoundary" => role::delete_boundary(world, call),
         "DeleteRole" => role::delete_role(world, call),
         "UpdateAssumeRolePolicy" => {
             let document = call.required("PolicyDocument", VALIDATION)?.to_owned();
-            policy::check_trust(&document)?;
+            document::check_trust(&document)?;
             own_role(world, call)?.trust = document;
             Ok(json!({}))
         }
@@ -57,7 +73,7 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
             let (role_name, role) = role(world, call)?;
             let document = role.inline.get(name).ok_or_else(|| no_policy(name))?;
             Ok(
-                json!({ "RoleName": role_name, "PolicyName": name, "PolicyDocument": policy::url_encoded(document) }),
+                json!({ "RoleName": role_name, "PolicyName": name, "PolicyDocument": document::url_encoded(document) }),
             )
         }
         "ListRolePolicies" => {
@@ -78,10 +94,13 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
         }
         "AttachRolePolicy" => {
             let arn = call.required("PolicyArn", VALIDATION)?;
-            policy::managed(arn).ok_or_else(|| {
-                missing(format!("Policy {arn} does not exist or is not attachable."))
-            })?;
-            own_role(world, call)?.attached.insert(arn.to_owned());
+            policy::attachable(world, arn)?;
+            let attached = &mut own_role(world, call)?.attached;
+            if !attached.contains(arn) && attached.len() >= ATTACHED_MAX {
+                let text = format!("Cannot exceed quota for PoliciesPerRole: {ATTACHED_MAX}");
+                return Err(conflict("LimitExceeded", text));
+            }
+            attached.insert(arn.to_owned());
             Ok(json!({}))
         }
         "DetachRolePolicy" => {
@@ -94,20 +113,20 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
             }
         }
         "ListAttachedRolePolicies" => {
-            let attached = role(world, call)?.1.attached.iter().map(|arn| {
-                let name = arn.rsplit('/').next().unwrap_or(arn);
-                (arn.clone(), json!({ "PolicyName": name, "PolicyArn": arn }))
+            let prefix = call.optional_text("PathPrefix")?.unwrap_or("/");
+            let (_, role) = role(world, call)?;
+            let attached = role.attached.iter().filter_map(|arn| {
+                let (_, path) = arn.split_once(":policy")?;
+                let name = path.rsplit('/').next()?;
+                let entry = json!({ "PolicyName": name, "PolicyArn": arn });
+                path.starts_with(prefix).then(|| (arn.clone(), entry))
             });
             listed(call, "AttachedPolicies", attached)
         }
         "TagRole" => {
             let more = tag::from_list(call.list("Tags")).map_err(invalid)?;
             let merged = tag::merge(&mut own_role(world, call)?.tags, more);
-            merged.map_err(|text| Refusal {
-                code: "LimitExceeded",
-                message: text,
-                status: 409,
-            })?;
+            merged.map_err(|text| conflict("LimitExceeded", text))?;
             Ok(json!({}))
         }
         "UntagRole" => {
@@ -125,6 +144,30 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
                 tags.map(|(key, value)| (key.clone(), json!({ "Key": key, "Value": value }))),
             )
         }
+        "CreatePolicy" => policy::create_policy(world, call),
+        "GetPolicy" => policy::get_policy(world, call),
+        "DeletePolicy" => policy::delete_policy(world, call),
+        "ListPolicies" => policy::list_policies(world, call),
+        "ListEntitiesForPolicy" => policy::list_entities(world, call),
+        "CreatePolicyVersion" => policy::create_policy_version(world, call),
+        "GetPolicyVersion" => policy::get_policy_version(world, call),
+        "ListPolicyVersions" => policy::list_policy_versions(world, call),
+        "SetDefaultPolicyVersion" => policy::set_default_version(world, call),
+        "DeletePolicyVersion" => policy::delete_policy_version(world, call),
+        "ListPolicyTags" => policy::list_policy_tags(world, call),
+        "TagPolicy" => {
+            let more = tag::from_list(call.list("Tags")).map_err(invalid)?;
+            let merged = tag::merge(policy::tags(world, call)?, more);
+            merged.map_err(|text| conflict("LimitExceeded", text))?;
+            Ok(json!({}))
+        }
+        "UntagPolicy" => {
+            let keys = call.optional_texts("TagKeys")?;
+            policy::tags(world, call)?.retain(|key, _| !keys.contains(key));
+            Ok(json!({}))
+        }
+        "SimulatePrincipalPolicy" => simulate::simulate_principal_policy(world, call),
+        "SimulateCustomPolicy" => simulate::simulate_custom_policy(world, call),
         _ => Err(call.unknown_operation()),
     }
 }
@@ -146,6 +189,7 @@ pub fn add_service_linked_role(world: &mut World, role: &account::ServiceLinkedR
         tags: Tags::new(),
         inline: BTreeMap::new(),
         attached: BTreeSet::new(),
+        boundary: None,
     };
     world.iam.roles.insert(name.clone(), role);
 }
@@ -157,21 +201,61 @@ pub fn role_exists(world: &World, arn: &str) -> bool {
 
 /// Whether a role of that ARN exists and trusts a service such as `ecs-tasks.amazonaws.com` to assume it.
 pub fn trusts(world: &World, role_arn: &str, service: &str) -> bool {
-    with_arn(world, role_arn).is_some_and(|role| policy::trusts(&role.trust, service))
+    with_arn(world, role_arn)
+        .is_some_and(|role| evaluate::trusts(&role.trust, Principal::Service(service), None))
 }
 
-/// Whether a role's policies allow `action` (`ssm:GetParameters`) on `resource` (an ARN): some statement allows it and
-/// none denies it. Conditions are taken as met. A role that does not exist may do nothing.
+/// What a caller that a role trusts needs to be told of it.
+pub struct Assumable {
+    /// The role's unique id, `AROA…`.
+    pub id: String,
+    /// How long a session may last.
+    pub session_seconds_max: i64,
+}
+
+/// The role of that ARN, when it trusts the caller (a user, role or session by ARN) with this external id.
+pub fn assumable(
+    world: &World,
+    role_arn: &str,
+    caller: &str,
+    external_id: Option<&str>,
+) -> Option<Assumable> {
+    let role = with_arn(world, role_arn)?;
+    let mut context = condition::Context::from([
+        ("aws:principalarn".to_owned(), vec![caller.to_owned()]),
+        (
+            "aws:principalaccount".to_owned(),
+            vec![world.account.clone()],
+        ),
+    ]);
+    if let Some(id) = external_id {
+        context.insert("sts:externalid".to_owned(), vec![id.to_owned()]);
+    }
+    evaluate::trusts(&role.trust, Principal::Arn(caller), Some(&context)).then(|| Assumable {
+        id: role.id.clone(),
+        session_seconds_max: role.session_seconds_max,
+    })
+}
+
+/// Whether a role's policies allow `action` (`ssm:GetParameters`) on `resource` (an ARN): some statement allows it, none
+/// denies it, and the role's boundary, if any, allows it too. Conditions are taken as met. A role that does not exist may do
+/// nothing.
 pub fn allows(world: &World, role_arn: &str, action: &str, resource: &str) -> bool {
     let Some(role) = with_arn(world, role_arn) else {
         return false;
     };
-    let managed = role.attached.iter().filter_map(|arn| policy::managed(arn));
-    policy::allows(
-        role.inline.values().map(String::as_str).chain(managed),
+    let request = Request {
         action,
         resource,
-    )
+        context: None,
+    };
+    let managed = |arn: &String| policy::default_document(&world.iam, arn);
+    let own = role.inline.values().map(String::as_str);
+    let attached = role.attached.iter().filter_map(managed);
+    let within =
+        |arn: &String| evaluate::decide(managed(arn), request).decision == Decision::Allowed;
+    evaluate::decide(own.chain(attached), request).decision == Decision::Allowed
+        && role.boundary.as_ref().is_none_or(within)
 }
 
 const SERVICE_LINKED_PATH: &str = "/aws-service-role/";
@@ -221,6 +305,14 @@ fn listed(call: &Call, member: &str, entries: impl Iterator<Item = (String, Valu
 
 fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new(VALIDATION, message)
+}
+
+fn conflict(code: &'static str, message: String) -> Refusal {
+    Refusal {
+        code,
+        message,
+        status: 409,
+    }
 }
 
 fn missing(message: String) -> Refusal {

@@ -1,10 +1,12 @@
-//! CloudWatch Logs: groups, streams, events.
+//! CloudWatch Logs: groups, streams, events, metric filters.
 //!
-//! Takes Logs calls and the output of simulated tasks ([`append`]), keeps the newest events. Retention is read back and
-//! never enforced: no simulation runs for days. Filter patterns are terms and quoted phrases, all of which must occur;
-//! JSON and space-delimited patterns are refused rather than answered wrongly.
+//! Takes Logs calls and the output of simulated tasks ([`append`]), keeps the newest events. Retention is read back, and
+//! heeded only when events are put: no simulation runs for days.
 
 mod events;
+mod metric_filter;
+mod pattern;
+mod streams;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -25,8 +27,11 @@ struct Group {
     created: Millis,
     retention_days: Option<i64>,
     class: String,
+    kms_key: Option<String>,
+    deletion_protected: bool,
     tags: Tags,
     streams: BTreeMap<String, Stream>,
+    filters: BTreeMap<String, metric_filter::Filter>,
 }
 
 #[derive(Debug)]
@@ -49,8 +54,11 @@ struct Event {
 const EVENTS_PER_STREAM_MAX: usize = 10_000;
 const BYTES_PER_STREAM_MAX: usize = 8 * 1024 * 1024;
 const STREAMS_PER_GROUP_MAX: usize = 1_000;
-/// AWS's own limit for one event.
-const EVENT_BYTES_MAX: usize = 256 * 1024;
+/// AWS's own limit for one event. <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>
+const EVENT_BYTES_MAX: usize = 1024 * 1024;
+/// AWS's quota is a million.
+const GROUPS_MAX: usize = 10_000;
+const CLASSES: [&str; 4] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY", "ESSENTIALS"];
 
 /// The only values PutRetentionPolicy takes.
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>
@@ -69,7 +77,11 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
         "DescribeLogGroups" => describe_log_groups(world, call),
         "DeleteLogGroup" => {
             let name = call.required("logGroupName", INVALID)?;
-            world.logs.groups.remove(name).ok_or_else(no_group)?;
+            if group(world, call)?.deletion_protected {
+                let text = "The log group is protected from deletion.";
+                return Err(Refusal::new("ValidationException", text));
+            }
+            world.logs.groups.remove(name);
             Ok(json!({}))
         }
         "PutRetentionPolicy" => {
@@ -101,9 +113,34 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
                 .retain(|key, _| !keys.contains(key));
             Ok(json!({}))
         }
-        "CreateLogStream" => events::create_log_stream(world, call),
+        // The older names of the same, which AWS still takes.
+        "ListTagsLogGroup" => Ok(json!({ "tags": tag::to_map(&group(world, call)?.tags) })),
+        "TagLogGroup" => {
+            let more = tags(call)?;
+            tag::merge(&mut group(world, call)?.tags, more).map_err(invalid)?;
+            Ok(json!({}))
+        }
+        "UntagLogGroup" => {
+            let keys = call.optional_texts("tags")?;
+            group(world, call)?
+                .tags
+                .retain(|key, _| !keys.contains(key));
+            Ok(json!({}))
+        }
+        "PutLogGroupDeletionProtection" => {
+            let protected = call.optional_boolean("deletionProtectionEnabled")?;
+            let missing = || invalid("deletionProtectionEnabled must be specified");
+            group(world, call)?.deletion_protected = protected.ok_or_else(missing)?;
+            Ok(json!({}))
+        }
+        "PutMetricFilter" => metric_filter::put(world, call),
+        "DescribeMetricFilters" => metric_filter::describe(world, call),
+        "DeleteMetricFilter" => metric_filter::delete(world, call),
+        "TestMetricFilter" => metric_filter::test(call),
+        "CreateLogStream" => streams::create_log_stream(world, call),
+        "DeleteLogStream" => streams::delete_log_stream(world, call),
         "PutLogEvents" => events::put_log_events(world, call),
-        "DescribeLogStreams" => events::describe_log_streams(world, call),
+        "DescribeLogStreams" => streams::describe_log_streams(world, call),
         "GetLogEvents" => events::get_log_events(world, call),
         "FilterLogEvents" => events::filter_log_events(world, call),
         _ => Err(call.unknown_operation()),
@@ -119,16 +156,18 @@ pub fn append(
     now: Millis,
     line: &str,
 ) -> Result<(), Refusal> {
-    let group = world.logs.groups.get_mut(group).ok_or_else(no_group)?;
+    let held = world.logs.groups.get_mut(group).ok_or_else(no_group)?;
     let end = (0..=EVENT_BYTES_MAX.min(line.len()))
         .rev()
         .find(|end| line.is_char_boundary(*end))
         .unwrap_or(0);
-    group.stream_or_new(stream, now).push(Event {
+    let message = line[..end].to_owned();
+    held.stream_or_new(stream, now).push(Event {
         at: now,
         ingested: now,
-        message: line[..end].to_owned(),
+        message: message.clone(),
     });
+    metric_filter::emit(world, group, &[(now, message)]);
     Ok(())
 }
 
@@ -185,6 +224,17 @@ fn create_log_group(world: &mut World, call: &Call) -> Answer {
         .optional_text("logGroupClass")?
         .unwrap_or(super::defaults::small::log_group::CLASS)
         .to_owned();
+    if !CLASSES.contains(&class.as_str()) {
+        return Err(invalid(format!(
+            "1 validation error detected: Value '{class}' at 'logGroupClass' failed to satisfy constraint: Member must \
+             satisfy enum value set: [{}]",
+            CLASSES.join(", ")
+        )));
+    }
+    let kms_key = call.optional_text("kmsKeyId")?.map(str::to_owned);
+    let deletion_protected = call
+        .optional_boolean("deletionProtectionEnabled")?
+        .unwrap_or(false);
     let tags = tags(call)?;
     if world.logs.groups.contains_key(name) {
         return Err(Refusal::new(
@@ -192,12 +242,22 @@ fn create_log_group(world: &mut World, call: &Call) -> Answer {
             "The specified log group already exists",
         ));
     }
+    if world.logs.groups.len() >= GROUPS_MAX {
+        return Err(Refusal::new(
+            "LimitExceededException",
+            "Resource limit exceeded.",
+        ));
+    }
     let group = Group {
         created: call.now,
-        retention_days: None,
+        // Groups of this class keep their logs for two days, which nobody may change.
+        retention_days: (class == "DELIVERY").then_some(2),
         class,
+        kms_key,
+        deletion_protected,
         tags,
         streams: BTreeMap::new(),
+        filters: BTreeMap::new(),
     };
     world.logs.groups.insert(name.to_owned(), group);
     Ok(json!({}))
@@ -211,20 +271,22 @@ fn describe_log_groups(world: &World, call: &Call) -> Answer {
             "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
         ));
     }
-    let wanted = |name: &str| {
-        name.starts_with(prefix.unwrap_or_default())
+    let class = call.optional_text("logGroupClass")?;
+    let wanted = |name: &str, group: &Group| {
+        class.is_none_or(|class| group.class == class)
+            && name.starts_with(prefix.unwrap_or_default())
             && name
                 .to_lowercase()
                 .contains(&pattern.unwrap_or_default().to_lowercase())
     };
-    let entries = world.logs.groups.iter().filter(|(name, _)| wanted(name)).map(|(name, group)| {
-        let Group { created, retention_days, class, tags: _, streams } = group;
+    let entries = world.logs.groups.iter().filter(|(name, group)| wanted(name, group)).map(|(name, group)| {
+        let Group { created, retention_days, class, kms_key, deletion_protected, tags: _, streams, filters } = group;
         let arn = world.arn("logs", &format!("log-group:{name}"));
         let stored: usize = streams.values().map(|stream| stream.bytes).sum();
         let entry = json!({
-            "logGroupName": name, "creationTime": created, "retentionInDays": retention_days, "metricFilterCount": 0,
+            "logGroupName": name, "creationTime": created, "retentionInDays": retention_days, "metricFilterCount": filters.len(),
             "arn": format!("{arn}:*"), "logGroupArn": arn, "storedBytes": stored, "logGroupClass": class,
-            "deletionProtectionEnabled": false,
+            "deletionProtectionEnabled": deletion_protected, "kmsKeyId": kms_key,
         });
         (name.clone(), entry)
     });
@@ -251,11 +313,25 @@ fn limit(call: &Call, max: usize) -> Result<usize, Refusal> {
 }
 
 fn group<'a>(world: &'a mut World, call: &Call) -> Result<&'a mut Group, Refusal> {
-    let name = match call.optional_text("logGroupIdentifier")? {
-        Some(identifier) => identifier.rsplit("log-group:").next().unwrap_or(identifier),
-        None => call.required("logGroupName", INVALID)?,
-    };
+    let name = group_name(call)?;
     world.logs.groups.get_mut(name).ok_or_else(no_group)
+}
+
+/// The group a call names: by name, or by name or ARN.
+fn group_name(call: &Call) -> Result<&str, Refusal> {
+    match (
+        call.optional_text("logGroupIdentifier")?,
+        call.get("logGroupName"),
+    ) {
+        (Some(_), Some(_)) => Err(invalid(
+            "LogGroup name and LogGroup ARN are mutually exclusive parameters.",
+        )),
+        (Some(identifier), None) => {
+            let name = identifier.rsplit("log-group:").next().unwrap_or(identifier);
+            Ok(name.trim_end_matches(":*"))
+        }
+        (None, _) => call.required("logGroupName", INVALID),
+    }
 }
 
 /// The group a tag call's ARN names: written without the `:*` that `arn` ends with.
@@ -285,4 +361,8 @@ fn invalid(message: impl Into<String>) -> Refusal {
 
 fn no_group() -> Refusal {
     Refusal::new(MISSING, "The specified log group does not exist.")
+}
+
+fn no_stream() -> Refusal {
+    Refusal::new(MISSING, "The specified log stream does not exist.")
 }

@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use super::fault::{self, Loss};
-use super::{Simulator, ecs, elbv2, page, wire};
+use super::{Simulator, ecs, elbv2, page, sns, wire};
 use crate::telemetry::chain;
 
 /// An SDK client keeps about ten connections; a full demo has fewer than ten clients.
@@ -146,6 +146,7 @@ fn administer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
         ("GET", "journal") => json!(simulator.journal()),
         ("GET", "tasks") => simulator.with(|world, _| ecs::tasks_report(world)),
         ("GET", "balancer") => simulator.with(|world, _| elbv2::balancer_report(world)),
+        ("GET", "messages") => simulator.with(|world, _| sns::messages_report(world)),
         ("DELETE", "calls") => {
             simulator.clear_calls();
             json!({})
@@ -164,7 +165,7 @@ fn administer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
         _ => {
             let error = format!(
                 "no {method} /_simulator/{path}; there are GET (a page), state, defaults, ready, calls, journal, tasks, balancer, \
-                 DELETE calls, journal and PUT faults"
+                 messages, DELETE calls, journal and PUT faults"
             );
             return refuse(StatusCode::NOT_FOUND, &error);
         }

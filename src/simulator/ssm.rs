@@ -1,17 +1,19 @@
 //! Parameter Store.
 //!
 //! Takes SSM calls, keeps each parameter's newest versions. A SecureString comes back as text that is not its value
-//! unless decryption is asked for; what comes back then follows from the name and version, never from the value.
-//! Labels, policies and change events are not simulated.
+//! unless decryption is asked for; what comes back then follows from the name and version, never from the value. An
+//! expiration policy deletes its parameter; change events, and with them the notification policies, go nowhere.
 
+mod label;
+mod policy;
+mod put;
 mod read;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::{Value, json};
 
-use super::call::{Answer, Call, Millis, Refusal};
-use super::defaults::small::{parameter as default, secure_parameter};
+use super::call::{Answer, Call, Millis, Refusal, timestamp};
 use super::tag::{self, Tags};
 use super::world::World;
 
@@ -24,11 +26,6 @@ pub struct State {
 struct Parameter {
     kind: String,
     tags: Tags,
-    description: Option<String>,
-    tier: &'static str,
-    data_type: String,
-    key_id: Option<String>,
-    allowed_pattern: Option<String>,
     /// Never empty; the newest is last.
     versions: VecDeque<Version>,
 }
@@ -37,21 +34,31 @@ struct Version {
     number: u64,
     value: String,
     modified: Millis,
+    labels: BTreeSet<String>,
+    settings: Settings,
+}
+
+/// What a version has besides its value.
+#[derive(Clone)]
+struct Settings {
+    description: Option<String>,
+    tier: &'static str,
+    data_type: String,
+    key_id: Option<String>,
+    allowed_pattern: Option<String>,
+    policies: Vec<policy::Policy>,
 }
 
 const VALIDATION: &str = "ValidationException";
-/// AWS keeps as many versions of a parameter.
-const VERSIONS_MAX: usize = 100;
-/// AWS's default quota of standard parameters.
-const PARAMETERS_MAX: usize = 10_000;
-const STANDARD_BYTES_MAX: usize = 4_096;
-const ADVANCED_BYTES_MAX: usize = 8_192;
-const LEVELS_MAX: usize = 15;
 
 /// Answers an SSM call.
 pub fn answer(world: &mut World, call: &Call) -> Answer {
+    expire(world, call.now);
     match call.operation.as_str() {
-        "PutParameter" => put_parameter(world, call),
+        "PutParameter" => put::put_parameter(world, call),
+        "GetParameterHistory" => read::get_parameter_history(world, call),
+        "LabelParameterVersion" => label::label(world, call),
+        "UnlabelParameterVersion" => label::unlabel(world, call),
         "GetParameter" => read::get_parameter(world, call),
         "GetParameters" => read::get_parameters(world, call),
         "GetParametersByPath" => read::get_parameters_by_path(world, call),
@@ -118,159 +125,15 @@ fn name_of(name_or_arn: &str) -> String {
     }
 }
 
-fn put_parameter(world: &mut World, call: &Call) -> Answer {
-    let name = name_of(call.required("Name", VALIDATION)?);
-    let value = call.required("Value", VALIDATION)?.to_owned();
-    let kind = call.optional_text("Type")?.map(str::to_owned);
-    let overwrite = call.optional_boolean("Overwrite")?.unwrap_or(false);
-    let tags = tag::from_list(call.list("Tags")).map_err(invalid)?;
-    check_name(&name)?;
-    if let Some(kind) = &kind
-        && !["String", "StringList", "SecureString"].contains(&kind.as_str())
-    {
-        return Err(invalid(format!(
-            "1 validation error detected: Value '{kind}' at 'type' failed to satisfy constraint: Member must satisfy \
-             enum value set: [SecureString, StringList, String]"
-        )));
-    }
-    if overwrite && !tags.is_empty() {
-        return Err(invalid(
-            "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove \
-             overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or \
-             RemoveTagsFromResource.",
-        ));
-    }
-    let tier = tier(call.optional_text("Tier")?, value.len())?;
-    if value.is_empty() {
-        return Err(invalid(
-            "1 validation error detected: Value '' at 'value' failed to satisfy constraint: Member must have length \
-             greater than or equal to 1.",
-        ));
-    }
-    let description = call.optional_text("Description")?.map(str::to_owned);
-    let key_id = call.optional_text("KeyId")?.map(str::to_owned);
-    let allowed_pattern = call.optional_text("AllowedPattern")?.map(str::to_owned);
-    let data_type = call
-        .optional_text("DataType")?
-        .unwrap_or(default::DATA_TYPE)
-        .to_owned();
-    let count = world.ssm.parameters.len();
-    let number = match world.ssm.parameters.get_mut(&name) {
-        Some(_) if !overwrite => {
-            let text = "The parameter already exists. To overwrite this value, set the overwrite option in the request \
-                        to true.";
-            return Err(Refusal::new("ParameterAlreadyExists", text));
-        }
-        Some(parameter) => {
-            if kind.is_some_and(|kind| kind != parameter.kind) {
-                let text = "Parameter Store does not support changing a parameter type in a hierarchy. Create a new, \
-                            unique parameter.";
-                return Err(Refusal::new("HierarchyTypeMismatchException", text));
-            }
-            let number = parameter
-                .versions
-                .back()
-                .map_or(1, |newest| newest.number + 1);
-            parameter.versions.push_back(Version {
-                number,
-                value,
-                modified: call.now,
-            });
-            if parameter.versions.len() > VERSIONS_MAX {
-                parameter.versions.pop_front();
-            }
-            parameter.tier = tier;
-            parameter.description = description.or_else(|| parameter.description.take());
-            number
-        }
-        None => {
-            let kind = kind.ok_or_else(|| {
-                invalid("A parameter type is required when you create a parameter.")
-            })?;
-            if count >= PARAMETERS_MAX {
-                let text = "You have exceeded the number of parameters for this AWS account.";
-                return Err(Refusal::new("ParameterLimitExceeded", text));
-            }
-            let key_id = (kind == "SecureString")
-                .then(|| key_id.unwrap_or_else(|| secure_parameter::KEY.to_owned()));
-            let number = u64::from(default::FIRST_VERSION);
-            let versions = VecDeque::from([Version {
-                number,
-                value,
-                modified: call.now,
-            }]);
-            let parameter = Parameter {
-                kind,
-                tags,
-                description,
-                tier,
-                data_type,
-                key_id,
-                allowed_pattern,
-                versions,
-            };
-            world.ssm.parameters.insert(name, parameter);
-            number
-        }
-    };
-    Ok(json!({ "Version": number, "Tier": tier }))
-}
-
-fn tier(asked: Option<&str>, bytes: usize) -> Result<&'static str, Refusal> {
-    let (tier, bytes_max) = match asked {
-        None | Some(default::TIER) => (default::TIER, STANDARD_BYTES_MAX),
-        Some("Advanced") => ("Advanced", ADVANCED_BYTES_MAX),
-        Some("Intelligent-Tiering") if bytes > STANDARD_BYTES_MAX => {
-            ("Advanced", ADVANCED_BYTES_MAX)
-        }
-        Some("Intelligent-Tiering") => ("Standard", STANDARD_BYTES_MAX),
-        Some(other) => return Err(invalid(format!("Value '{other}' at 'tier' is not a tier"))),
-    };
-    if bytes <= bytes_max {
-        return Ok(tier);
-    }
-    let upgrade = if tier == "Standard" {
-        " To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier. For more \
-         information, see https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html"
-    } else {
-        ""
-    };
-    Err(invalid(format!(
-        "{tier} tier parameters support a maximum parameter value of {bytes_max} characters.{upgrade}"
-    )))
-}
-
-fn check_name(name: &str) -> Result<(), Refusal> {
-    let allowed = |letter: char| letter.is_ascii_alphanumeric() || ".-_/".contains(letter);
-    let reserved = name.trim_start_matches('/').to_lowercase();
-    if name.is_empty()
-        || !name.chars().all(allowed)
-        || reserved.starts_with("ssm")
-        || name.contains("//")
-    {
-        return Err(invalid(
-            "Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a path, it can consist of \
-             sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the \
-             following 3 symbols .-_",
-        ));
-    }
-    if reserved.starts_with("aws") {
-        return Err(Refusal::new(
-            "AccessDeniedException",
-            "No access to reserved parameter name.",
-        ));
-    }
-    if name.len() > 1011 {
-        return Err(invalid("Parameter name must not exceed 1011 characters."));
-    }
-    if name.contains('/') && !name.starts_with('/') {
-        return Err(invalid("Parameter name must be a fully qualified name."));
-    }
-    if name.matches('/').count() > LEVELS_MAX {
-        let text = format!("A hierarchy can have a maximum of {LEVELS_MAX} levels.");
-        return Err(Refusal::new("HierarchyLevelLimitExceededException", text));
-    }
-    Ok(())
+/// Deletes what an expiration policy ended.
+fn expire(world: &mut World, now: Millis) {
+    world.ssm.parameters.retain(|_, parameter| {
+        let newest = parameter.versions.back();
+        let mut policies = newest
+            .into_iter()
+            .flat_map(|version| &version.settings.policies);
+        !policies.any(|policy| policy.expires.is_some_and(|at| at <= now))
+    });
 }
 
 /// The `Names` member: one to ten.
@@ -307,6 +170,15 @@ fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new(VALIDATION, message)
 }
 
+fn no_version(name: &str, version: &str) -> Refusal {
+    Refusal::new(
+        "ParameterVersionNotFound",
+        format!(
+            "Systems Manager could not find version {version} of {name}. Verify the version and try again."
+        ),
+    )
+}
+
 fn not_found() -> Refusal {
     Refusal::new("ParameterNotFound", "Parameter not found.")
 }
@@ -322,15 +194,43 @@ fn ciphertext(name: &str, version: u64) -> String {
 
 impl Parameter {
     fn shown(&self, world: &World, name: &str, version: &Version, decrypt: bool) -> Value {
-        let value = if self.kind == "SecureString" && !decrypt {
+        json!({
+            "Name": name, "Type": self.kind, "Value": self.value_shown(name, version, decrypt), "Version": version.number,
+            "LastModifiedDate": timestamp(version.modified), "ARN": arn(world, name),
+            "DataType": version.settings.data_type,
+        })
+    }
+
+    fn value_shown(&self, name: &str, version: &Version, decrypt: bool) -> String {
+        if self.kind == "SecureString" && !decrypt {
             ciphertext(name, version.number)
         } else {
             version.value.clone()
-        };
+        }
+    }
+
+    /// What DescribeParameters and GetParameterHistory show of a version alike.
+    fn described(&self, world: &World, name: &str, version: &Version) -> Value {
+        let Version {
+            number,
+            value: _,
+            modified,
+            labels: _,
+            settings,
+        } = version;
+        let Settings {
+            description,
+            tier,
+            data_type,
+            key_id,
+            allowed_pattern,
+            policies,
+        } = settings;
         json!({
-            "Name": name, "Type": self.kind, "Value": value, "Version": version.number,
-            "LastModifiedDate": super::call::timestamp(version.modified), "ARN": arn(world, name),
-            "DataType": self.data_type,
+            "Name": name, "Type": self.kind, "KeyId": key_id, "Version": number, "LastModifiedDate": timestamp(*modified),
+            "LastModifiedUser": format!("arn:aws:iam::{}:user/simulator", world.account), "Description": description,
+            "AllowedPattern": allowed_pattern, "Tier": tier, "DataType": data_type,
+            "Policies": policies.iter().map(policy::Policy::shown).collect::<Vec<_>>(),
         })
     }
 }

@@ -11,7 +11,9 @@
 mod cbor;
 mod json;
 mod query;
+mod rest;
 mod service;
+mod shape;
 mod signature;
 mod xml;
 
@@ -25,12 +27,12 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::{Map, Value};
 
-use self::service::Service;
-use self::signature::Meant;
-use super::Simulator;
-use super::call::{Answer, Call, Refusal, SERIALIZATION, UNKNOWN_OPERATION};
+use self::service::{Service, Style};
+use self::signature::{Key, Meant};
+use super::call::{Answer, Call, Millis, Refusal, SERIALIZATION, UNKNOWN_OPERATION};
 use super::fault::Loss;
 use super::journal::Entry;
+use super::{Simulator, World, sts};
 
 /// The largest body read. AWS takes 1 MiB for PutLogEvents and PutMetricData, less elsewhere.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -97,7 +99,7 @@ enum Protocol {
     },
     /// The operation is in the path, the input in a CBOR body (Smithy RPC v2).
     Cbor { operation: String },
-    /// Operation and input are form fields; the reply is XML.
+    /// Operation and input are form fields, or (REST-XML) method and path; the reply is XML.
     Query,
 }
 
@@ -180,14 +182,15 @@ fn read(
 ) -> Result<Call, Refusal> {
     let headers = request.headers();
     let meant = Meant {
-        region: simulator.region(),
+        region: dialect.service.region().unwrap_or(simulator.region()),
         service: dialect.service.name,
         now: simulator.client_now(),
     };
-    let key = signature::verify(request, &meant, |id| {
-        simulator.with(|world, _| world.access_keys.iter().find(|key| key.id == id).cloned())
+    let principal = signature::verify(request, &meant, |id| {
+        simulator.with(|world, now| key(world, id, now))
     })?;
-    if request.method() != Method::POST {
+    let rest = dialect.service.style() == Some(Style::Rest);
+    if request.method() != Method::POST && !rest {
         let message = format!(
             "{} is not a method of this endpoint: use POST.",
             request.method()
@@ -203,6 +206,7 @@ fn read(
     let (operation, input): (String, Map<String, Value>) = match &dialect.protocol {
         Protocol::Json { operation, .. } => (operation.clone(), json::input(body)?),
         Protocol::Cbor { operation } => (operation.clone(), cbor::input(body)?),
+        Protocol::Query if rest => rest::input(request.method(), request.uri())?,
         Protocol::Query => query::input(body, dialect.service)?,
     };
     let is_name = !operation.is_empty()
@@ -215,12 +219,33 @@ fn read(
             "The request names no operation.",
         ));
     }
+    let text = matches!(dialect.protocol, Protocol::Query);
+    shape::check(dialect.service.name, &operation, &input, text)?;
     Ok(Call {
         service: dialect.service.name,
         operation,
         input,
-        principal: Some(key.principal),
+        principal: Some(principal),
         now: simulator.now(),
+    })
+}
+
+/// The key of this id: a user's, or a session's.
+fn key(world: &World, id: &str, now: Millis) -> Option<Key> {
+    if let Some(key) = world.access_keys.iter().find(|key| key.id == id) {
+        return Some(Key {
+            secret: key.secret.clone(),
+            token: None,
+            expired: false,
+            principal: key.principal.clone(),
+        });
+    }
+    let session = sts::session(world, id)?;
+    Some(Key {
+        secret: session.secret.clone(),
+        token: Some(session.token.clone()),
+        expired: session.expires <= now,
+        principal: session.principal.clone(),
     })
 }
 

@@ -3,7 +3,10 @@
 //! Plain data behind one lock: no clock, no sockets, no processes. Randomness is seeded, so that the same calls at
 //! the same times give the same identifiers. A service's state is changed by its own module only.
 
-use super::{account, autoscaling, cloudwatch, ecr, ecs, elbv2, iam, logs, servicediscovery, ssm};
+use super::{
+    account, acm, autoscaling, cloudwatch, ecr, ecs, elbv2, iam, logs, route53, secretsmanager,
+    servicediscovery, sns, ssm, sts,
+};
 
 /// The simulated account.
 pub struct World {
@@ -33,6 +36,16 @@ pub struct World {
     pub servicediscovery: servicediscovery::State,
     /// Parameters.
     pub ssm: ssm::State,
+    /// Secrets.
+    pub secretsmanager: secretsmanager::State,
+    /// Topics and subscriptions.
+    pub sns: sns::State,
+    /// Hosted zones.
+    pub route53: route53::State,
+    /// Certificates.
+    pub acm: acm::State,
+    /// Sessions of roles.
+    pub sts: sts::State,
     random: fastrand::Rng,
 }
 
@@ -53,6 +66,11 @@ impl World {
             logs: logs::State::default(),
             servicediscovery: servicediscovery::State::default(),
             ssm: ssm::State::default(),
+            secretsmanager: secretsmanager::State::default(),
+            sns: sns::State::default(),
+            route53: route53::State::default(),
+            acm: acm::State::default(),
+            sts: sts::State::default(),
             random: fastrand::Rng::with_seed(seed),
         }
     }
@@ -62,6 +80,11 @@ impl World {
         (0..digits)
             .map(|_| char::from_digit(self.random.u32(0..16), 16).unwrap_or('0'))
             .collect()
+    }
+
+    /// Fresh letters and digits, as Secrets Manager ends its ARNs with.
+    pub fn letters(&mut self, count: usize) -> String {
+        (0..count).map(|_| self.random.alphanumeric()).collect()
     }
 
     /// A fresh version 4 UUID, as AWS names alarms' policies and Cloud Map operations.

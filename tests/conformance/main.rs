@@ -40,7 +40,7 @@ macro_rules! scripts {
 }
 
 scripts! {
-    sts,
+    acm, cloudwatch, ec2, ecr, iam, logs, route53, secretsmanager, sns, ssm, sts,
 }
 
 #[test]

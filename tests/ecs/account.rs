@@ -2,7 +2,8 @@
 
 use contracts::simulator::call::{Answer, Call, Millis};
 use contracts::simulator::{
-    World, account, autoscaling, cloudwatch, ecs, elbv2, iam, logs, servicediscovery, ssm,
+    World, account, autoscaling, cloudwatch, ec2, ecs, elbv2, iam, logs, secretsmanager,
+    servicediscovery, ssm,
 };
 use serde_json::{Value, json};
 
@@ -43,6 +44,8 @@ pub fn ask(
         "elasticloadbalancing" => elbv2::answer(world, &call),
         "iam" => iam::answer(world, &call),
         "ssm" => ssm::answer(world, &call),
+        "secretsmanager" => secretsmanager::answer(world, &call),
+        "ec2" => ec2::answer(world, &call),
         "logs" => logs::answer(world, &call),
         "servicediscovery" => servicediscovery::answer(world, &call),
         "application-autoscaling" => autoscaling::answer(world, &call),

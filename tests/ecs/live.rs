@@ -349,11 +349,11 @@ async fn an_image_without_a_command_is_a_failed_start_that_says_how_to_map_it() 
     with_live(|live| async move {
         let push = "932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/other:1";
         live.simulator.with(|world, now| {
-            let digest = format!("sha256:{}", "0".repeat(64));
+            let manifest = json!({ "schemaVersion": 2, "manifests": [] }).to_string();
             let image = contracts::simulator::account::Image {
                 tags: vec!["1".into()],
-                digest,
-                size_bytes: 1,
+                digest: contracts::simulator::ecr::digest(&manifest),
+                manifest,
             };
             let repository = contracts::simulator::account::Repository {
                 name: "hokusai/other".into(),

@@ -12,4 +12,5 @@ mod api;
 mod live;
 mod machine;
 mod reading;
+mod secrets;
 mod timeline;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use contracts::simulator::Simulator;
 use contracts::simulator::address::{FIRST_TASK_HOST, LOAD_BALANCER_HOST, Subnet};
 use contracts::simulator::balancer::Balancer;
 use contracts::simulator::elbv2::{self, Health};
+use contracts::simulator::{Call, Simulator};
 use http::{Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full};
@@ -388,12 +388,26 @@ async fn the_certificate_is_only_believed_by_who_trusts_the_test_authority() {
             tokio_rustls::TlsConnector::from(tls)
                 .connect(ServerName::try_from(name).unwrap(), stream)
                 .await
-                .map(drop)
+                .map(|stream| stream.get_ref().1.peer_certificates().unwrap().to_vec())
         }
     };
-    connect(bench.tls.clone(), "contracts.hokus.ai")
+    let shown = connect(bench.tls.clone(), "contracts.hokus.ai")
         .await
         .unwrap();
+    // Certificate Manager tells of the very certificate.
+    let arn = "arn:aws:acm:us-east-1:932100697590:certificate/7a1c5f0e-3b5d-4b1e-9a57-0f2d6c8e4b19";
+    let call = Call {
+        service: "acm",
+        operation: "GetCertificate".into(),
+        input: json!({ "CertificateArn": arn })
+            .as_object()
+            .unwrap()
+            .clone(),
+        now: 0,
+    };
+    let held = bench.simulator.answer(&call).unwrap();
+    let held = CertificateDer::from_pem_slice(held["Certificate"].as_str().unwrap().as_bytes());
+    assert_eq!(shown, [held.unwrap()]);
     connect(bench.tls.clone(), "hokus.ai").await.unwrap();
     let stranger = connect(bench.tls.clone(), "contracts.example.com")
         .await

@@ -6,7 +6,7 @@ use crate::simulator;
 
 #[test]
 fn an_image_exists_by_a_tag_or_digest_of_this_registry_only() {
-    let digest = "sha256:9c1b6fd0e1e2b9a8d3a4f5c60718293a4b5c6d7e8f90a1b2c3d4e5f607182930";
+    let digest = "sha256:e3b2f48cedcca91bff24a873b4150e5fe486cf72581f8830d727d3333ea4a282";
     let registry = "932100697590.dkr.ecr.us-east-1.amazonaws.com";
     let simulator = simulator();
     for (image, expected) in [

@@ -42,7 +42,7 @@ impl Server {
         }
     }
 
-    fn address(&self) -> &str {
+    pub fn address(&self) -> &str {
         self.endpoint.trim_start_matches("http://")
     }
 
@@ -66,7 +66,7 @@ impl Server {
         String::from_utf8_lossy(&reply).into_owned()
     }
 
-    async fn admin(&self, method: &str, path: &str) -> (String, Value) {
+    pub async fn admin(&self, method: &str, path: &str) -> (String, Value) {
         self.own(method, path, "").await
     }
 

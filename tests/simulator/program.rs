@@ -34,6 +34,18 @@ async fn ended(child: Child) -> Output {
         .unwrap()
 }
 
+async fn ready(file: &Path) -> Value {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Ok(ready) = serde_json::from_str(&std::fs::read_to_string(file).unwrap_or_default())
+        {
+            return ready;
+        }
+        assert!(Instant::now() < deadline, "no ready.json");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test]
 async fn it_announces_its_addresses_answers_and_ends_at_a_signal() {
     let directory = tempfile::tempdir().unwrap();
@@ -41,15 +53,7 @@ async fn it_announces_its_addresses_answers_and_ends_at_a_signal() {
     // Left behind by a run that was killed.
     std::fs::write(&file, "stale").unwrap();
     let child = program(ACCOUNT, directory.path()).spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let ready: Value = loop {
-        if let Ok(ready) = serde_json::from_str(&std::fs::read_to_string(&file).unwrap_or_default())
-        {
-            break ready;
-        }
-        assert!(Instant::now() < deadline, "no ready.json");
-        sleep(Duration::from_millis(20)).await;
-    };
+    let ready = ready(&file).await;
     let authority = std::fs::read_to_string(ready["ca_file"].as_str().unwrap()).unwrap();
     assert!(authority.starts_with("-----BEGIN CERTIFICATE-----"));
     let balancer = ready["load_balancer"].as_str().unwrap();
@@ -100,4 +104,64 @@ async fn a_bad_account_file_is_named_with_its_place() {
     let output = ended(program("/absent.yaml", directory.path()).spawn().unwrap()).await;
     assert!(String::from_utf8_lossy(&output.stderr).contains("failed to read /absent.yaml"));
     assert!(!directory.path().join("ready.json").exists());
+}
+
+#[tokio::test]
+async fn limits_lag_and_faults_are_set_on_the_command_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let faults = directory.path().join("faults.yaml");
+    std::fs::write(
+        &faults,
+        "faults:\n  - { on: sts.GetCallerIdentity, nth: 2, fault: unavailable }\n",
+    )
+    .unwrap();
+    let mut command = program(ACCOUNT, directory.path());
+    command
+        .args(["--limits", "on", "--lag", "60000", "--faults"])
+        .arg(&faults);
+    let child = command.spawn().unwrap();
+    let file = directory.path().join("ready.json");
+    let ready = ready(&file).await;
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let config = crate::config(http, Some(ready["endpoint"].as_str().unwrap().to_owned()));
+    let sts = aws_sdk_sts::Client::new(&config);
+    sts.get_caller_identity().send().await.unwrap();
+    assert_eq!(
+        crate::code(sts.get_caller_identity().send().await),
+        "ServiceUnavailable"
+    );
+    let iam = aws_sdk_iam::Client::new(&config);
+    let trust = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}}"#;
+    iam.create_role()
+        .role_name("r")
+        .assume_role_policy_document(trust)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        crate::code(iam.get_role().role_name("r").send().await),
+        "NoSuchEntity"
+    );
+    let cloudwatch = aws_sdk_cloudwatch::Client::new(&config);
+    let mut refused = 0;
+    for _ in 0..40 {
+        refused += usize::from(cloudwatch.describe_alarms().send().await.is_err());
+    }
+    assert!(refused > 0);
+    drop(child);
+
+    std::fs::write(&faults, "faults:\n  - { on: sts, fault: unavailable }\n").unwrap();
+    let output = ended(
+        program(ACCOUNT, directory.path())
+            .arg("--faults")
+            .arg(&faults)
+            .spawn()
+            .unwrap(),
+    )
+    .await;
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        log.contains("faults.yaml is refused: faults[0]: on: sts is not service.Operation"),
+        "{log}"
+    );
 }

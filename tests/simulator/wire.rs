@@ -429,3 +429,41 @@ fn the_same_calls_at_the_same_times_give_the_same_bytes() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn ec2_and_route_53_refuse_in_xml_of_their_own() {
+    let (status, body) = query(
+        "ec2",
+        "Action=CreateVpc&Version=2016-11-15&CidrBlock=10.0.0.0/16",
+    );
+    let expected =
+        "<Response><Errors><Error><Code>InvalidAction</Code><Message>CreateVpc is not an operation";
+    assert_eq!(status, 400);
+    assert!(body.starts_with(expected), "{body}");
+    assert!(
+        body.ends_with("</RequestID></Response>") && !body.contains("xmlns"),
+        "{body}"
+    );
+    let (status, body) = query("ec2", "Action=DescribeVpcs&Version=2016-11-15&DryRun=maybe");
+    assert_eq!(
+        (status, inside(&body, "Code").as_str()),
+        (400, "MalformedInput")
+    );
+
+    let signed = signed("route53");
+    let headers = [("authorization", signed.as_str())];
+    for path in [
+        "/",
+        "/2013-04-01/hostedzone",
+        "/2013-04-01/hostedzone/Z1/rrset/",
+    ] {
+        let (status, body) = shown(&send(&simulator(), path, &headers, b"<x"));
+        let namespace = "<ErrorResponse xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\">";
+        assert!(body.starts_with(namespace), "{body}");
+        assert_eq!(
+            (status, inside(&body, "Code").as_str()),
+            (400, "InvalidAction"),
+            "{path}"
+        );
+    }
+}

@@ -9,7 +9,7 @@ use super::effect::{Environment, ProcessId, Start};
 use super::task::Task;
 use super::task_definition::Container;
 use crate::simulator::world::World;
-use crate::simulator::{ecr, iam, logs, ssm};
+use crate::simulator::{ecr, iam, logs, secretsmanager, ssm};
 
 /// The variable by which a task learns its own address: every task shares the host's network here, so one that listened
 /// on all addresses would take its neighbours' ports.
@@ -72,31 +72,35 @@ impl Agent<'_> {
     }
 
     fn secrets(&self, container: &Container) -> Result<Vec<(String, String)>, String> {
-        let failed = |cause: String| {
+        let failed = |what: &str, cause: String| {
             format!(
                 "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval \
-                 failed: unable to retrieve secrets from ssm: service call has been retried 1 time(s): {cause}"
+                 failed: unable to retrieve {what}: service call has been retried 1 time(s): {cause}"
             )
         };
         let (mut values, mut missing) = (Vec::new(), Vec::new());
         for secret in &container.secrets {
-            self.allowed(
-                "ssm:GetParameters",
-                &ssm::arn(self.world, &secret.value_from),
-            )
-            .map_err(failed)?;
-            match ssm::value(self.world, &secret.value_from) {
+            let reference = &secret.value_from;
+            if secret.is_in_secrets_manager() {
+                let resource: Vec<&str> = reference.splitn(8, ':').take(7).collect();
+                self.allowed("secretsmanager:GetSecretValue", &resource.join(":"))
+                    .and_then(|()| secretsmanager::injected(self.world, reference))
+                    .map(|value| values.push((secret.name.clone(), value)))
+                    .map_err(|cause| failed("secret from asm", cause))?;
+                continue;
+            }
+            self.allowed("ssm:GetParameters", &ssm::arn(self.world, reference))
+                .map_err(|cause| failed("secrets from ssm", cause))?;
+            match ssm::value(self.world, reference) {
                 Some(value) => values.push((secret.name.clone(), value)),
-                None => missing.push(secret.value_from.as_str()),
+                None => missing.push(reference.as_str()),
             }
         }
         if missing.is_empty() {
             Ok(values)
         } else {
-            Err(failed(format!(
-                "invalid ssm parameters: {}",
-                missing.join(", ")
-            )))
+            let cause = format!("invalid ssm parameters: {}", missing.join(", "));
+            Err(failed("secrets from ssm", cause))
         }
     }
 

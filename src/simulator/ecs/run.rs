@@ -159,7 +159,7 @@ pub(super) fn run(world: &mut World, call: &Call) -> Answer {
             world,
             &cluster,
             definition,
-            &network.subnets,
+            Some(&network),
             address,
             call.now,
         );

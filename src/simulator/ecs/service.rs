@@ -18,7 +18,9 @@ pub(super) use configuration::{Breaker, Configuration};
 pub(super) use create::create;
 pub(super) use describe::{arn, describe, list, platform_number};
 pub(super) use settings::check::check_network;
-pub(super) use settings::{Launch, LoadBalancer, NetworkConfiguration, Registry, Settings};
+pub(super) use settings::{
+    Launch, LoadBalancer, Network, NetworkConfiguration, Registry, Settings,
+};
 pub(super) use update::update;
 
 use super::cluster;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub(super) use api::{describe, list, one, report, stop};
+pub(super) use api::{describe, interfaces, list, one, report, stop};
 
 use super::cluster::providers::Provider;
 use super::health::Checking;
@@ -58,6 +58,7 @@ pub(super) struct Interface {
     pub(super) eni: String,
     pub(super) mac: String,
     pub(super) subnet: String,
+    pub(super) security_groups: Vec<String>,
     pub(super) availability_zone: String,
 }
 

@@ -240,9 +240,10 @@ fn required_attributes(
     let awslogs = containers
         .iter()
         .any(|container| container.awslogs().is_some());
-    let secrets = containers
-        .iter()
-        .any(|container| !container.secrets.is_empty());
+    let has_secret = |in_secrets_manager: bool| {
+        let mut secrets = containers.iter().flat_map(|container| &container.secrets);
+        secrets.any(|secret| secret.is_in_secrets_manager() == in_secrets_manager)
+    };
     let ecr = containers
         .iter()
         .any(|container| container.image.contains(".dkr.ecr."));
@@ -260,7 +261,14 @@ fn required_attributes(
         ),
         (ecr, "com.amazonaws.ecs.capability.ecr-auth"),
         (ecr && execution, "ecs.capability.execution-role-ecr-pull"),
-        (secrets, "ecs.capability.secrets.ssm.environment-variables"),
+        (
+            has_secret(true),
+            "ecs.capability.secrets.asm.environment-variables",
+        ),
+        (
+            has_secret(false),
+            "ecs.capability.secrets.ssm.environment-variables",
+        ),
         (checked, "ecs.capability.container-health-check"),
         (task_role, "com.amazonaws.ecs.capability.task-iam-role"),
         (awsvpc, "ecs.capability.task-eni"),

@@ -4,6 +4,8 @@
 
 mod change;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 pub(super) use self::change::{
@@ -102,8 +104,8 @@ fn new(
     }
 }
 
-/// The domains the certificate of the HTTPS listener on `port` is good for; `None` without such a listener.
-pub fn certificate_domains(world: &World, port: u16) -> Option<Vec<String>> {
+/// The default certificate of the HTTPS listener on `port`; `None` without such a listener.
+pub fn certificate(world: &World, port: u16) -> Option<account::Certificate> {
     let State {
         listeners,
         certificates,
@@ -114,7 +116,18 @@ pub fn certificate_domains(world: &World, port: u16) -> Option<Vec<String>> {
     let mut known = certificates.iter();
     known
         .find(|certificate| certificate.arn == tls.default)
-        .map(|certificate| certificate.domains.clone())
+        .cloned()
+}
+
+/// ARNs of the load balancers with a listener that has the certificate of that ARN.
+pub fn certificate_users(world: &World, arn: &str) -> Vec<String> {
+    let has = |listener: &&Listener| {
+        let tls = listener.tls.as_ref();
+        tls.is_some_and(|tls| tls.default == arn || tls.certificates.iter().any(|one| one == arn))
+    };
+    let listeners = world.elbv2.listeners.iter().filter(has);
+    let users: BTreeSet<String> = listeners.map(|one| one.load_balancer.clone()).collect();
+    users.into_iter().collect()
 }
 
 /// The load balancer a listener belongs to.

@@ -57,7 +57,7 @@ pub fn add_load_balancer(world: &mut World, balancer: &account::LoadBalancer, no
         listener::add(world, &arn, given);
     }
     world.elbv2.load_balancers.push(LoadBalancer {
-        dns_name: dns_name(world, name, id, *scheme),
+        dns_name: new_dns_name(world, name, id, *scheme),
         arn,
         name: name.clone(),
         scheme: *scheme,
@@ -71,13 +71,20 @@ pub fn add_load_balancer(world: &mut World, balancer: &account::LoadBalancer, no
     });
 }
 
+/// The load balancer's host name and Route 53's zone of it.
+pub fn dns_name(world: &World, name: &str) -> Option<(String, &'static str)> {
+    let mut balancers = world.elbv2.load_balancers.iter();
+    let balancer = balancers.find(|balancer| balancer.name == name)?;
+    Some((balancer.dns_name.clone(), HOSTED_ZONE))
+}
+
 fn arn(world: &World, name: &str, id: &str) -> String {
     let resource = format!("loadbalancer/app/{name}/{id}");
     world.arn("elasticloadbalancing", &resource)
 }
 
 /// The number AWS puts into the name; here it follows from the id.
-fn dns_name(world: &World, name: &str, id: &str, scheme: account::Scheme) -> String {
+fn new_dns_name(world: &World, name: &str, id: &str, scheme: account::Scheme) -> String {
     let number: u64 = id.bytes().fold(0, |number, byte| {
         (number * 31 + u64::from(byte)) % 10_000_000_000
     });
@@ -141,7 +148,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Answer {
     let balancer = LoadBalancer {
         arn: arn(world, name, &id),
         name: name.to_owned(),
-        dns_name: dns_name(world, name, &id, scheme),
+        dns_name: new_dns_name(world, name, &id, scheme),
         scheme,
         vpc,
         zones,

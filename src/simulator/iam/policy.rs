@@ -1,258 +1,482 @@
-//! Policy documents: whether one is well formed, and what a set of them allows.
+//! Managed policies: AWS's own that a unit uses, and the account's with their versions.
 //!
-//! Pure. Reads the parts a task's roles use: Effect, Action, NotAction, Resource, NotResource, Principal. Conditions are
-//! taken as met.
+//! A policy's document is read by `document` and `evaluate`. <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html>
 
-use serde_json::Value;
+use std::collections::BTreeMap;
 
-use super::super::call::Refusal;
+use serde_json::{Value, json};
 
-/// What ECS's own managed policy allows.
-/// <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonECSTaskExecutionRolePolicy.html>
-const TASK_EXECUTION: (&str, &str) = (
-    "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy",
-    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:GetAuthorizationToken",
+use super::role::{check_name, description, path};
+use super::{State, VALIDATION, conflict, document, invalid, listed, missing};
+use crate::simulator::call::{Answer, Call, Millis, Refusal, timestamp};
+use crate::simulator::tag::{self, Tags};
+use crate::simulator::world::World;
+
+/// A policy of the account.
+#[derive(Debug, Clone)]
+pub(super) struct Policy {
+    name: String,
+    path: String,
+    id: String,
+    description: Option<String>,
+    created: Millis,
+    updated: Millis,
+    tags: Tags,
+    default: u32,
+    /// The number the newest version has; numbers are never used again.
+    newest: u32,
+    versions: BTreeMap<u32, Version>,
+}
+
+#[derive(Debug, Clone)]
+struct Version {
+    document: String,
+    created: Millis,
+}
+
+/// A policy of AWS's own.
+struct AwsPolicy {
+    path: &'static str,
+    name: &'static str,
+    id: &'static str,
+    version: u32,
+    /// Milliseconds since 1970.
+    created: Millis,
+    document: &'static str,
+}
+
+/// <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html>
+const AWS_POLICIES: [AwsPolicy; 4] = [
+    AwsPolicy {
+        path: "/",
+        name: "AdministratorAccess",
+        id: "ANPAIWMBCKSKIEE64ZLYK",
+        version: 1,
+        created: 1_423_247_986_000,
+        document: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
+    },
+    AwsPolicy {
+        path: "/",
+        name: "AmazonEC2ContainerRegistryReadOnly",
+        id: "ANPAIFYZPA37OOHVIH7KQ",
+        version: 3,
+        created: 1_450_717_414_000,
+        document: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:GetAuthorizationToken",
+    "ecr:BatchCheckLayerAvailability","ecr:GetDownloadUrlForLayer","ecr:GetRepositoryPolicy","ecr:DescribeRepositories",
+    "ecr:ListImages","ecr:DescribeImages","ecr:BatchGetImage","ecr:GetLifecyclePolicy","ecr:GetLifecyclePolicyPreview",
+    "ecr:ListTagsForResource","ecr:DescribeImageScanFindings"],"Resource":"*"}]}"#,
+    },
+    AwsPolicy {
+        path: "/",
+        name: "AmazonSSMReadOnlyAccess",
+        id: "ANPAJODSKQGGJTHRYZ5FC",
+        version: 1,
+        created: 1_432_921_783_000,
+        document: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssm:Describe*","ssm:Get*","ssm:List*"],
+    "Resource":"*"}]}"#,
+    },
+    AwsPolicy {
+        path: "/service-role/",
+        name: "AmazonECSTaskExecutionRolePolicy",
+        id: "ANPAJG4T4G4PV56DE72PY",
+        version: 1,
+        created: 1_510_858_102_000,
+        document: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:GetAuthorizationToken",
     "ecr:BatchCheckLayerAvailability","ecr:GetDownloadUrlForLayer","ecr:BatchGetImage","logs:CreateLogStream",
     "logs:PutLogEvents"],"Resource":"*"}]}"#,
-);
+    },
+];
 
-/// The document of an AWS managed policy; the simulator has one.
-pub(super) fn managed(arn: &str) -> Option<&'static str> {
-    let (known, document) = TASK_EXECUTION;
-    (arn == known).then_some(document)
+/// AWS's default quotas. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+const POLICIES_MAX: usize = 1_500;
+const VERSIONS_MAX: usize = 5;
+const CHARACTERS_MAX: usize = 6_144;
+
+/// A policy of either kind, as reads show it.
+struct View<'a> {
+    arn: String,
+    name: &'a str,
+    path: &'a str,
+    id: &'a str,
+    description: Option<&'a str>,
+    created: Millis,
+    updated: Millis,
+    tags: Option<&'a Tags>,
+    default: u32,
+    /// Number, document, when made; the newest last.
+    versions: Vec<(u32, &'a str, Millis)>,
 }
 
-/// Refuses what is no trust policy.
-pub(super) fn check_trust(document: &str) -> Result<(), Refusal> {
-    for statement in checked(document)? {
-        if statement.get("Resource").is_some() {
-            return Err(malformed("Has prohibited field Resource"));
-        }
-        if statement.get("Principal").is_none() && statement.get("NotPrincipal").is_none() {
-            return Err(malformed("Missing required field Principal"));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses what is no identity policy.
-pub(super) fn check_identity(document: &str) -> Result<(), Refusal> {
-    for statement in checked(document)? {
-        if statement.get("Principal").is_some() {
-            return Err(malformed("Policy document should not specify a principal."));
-        }
-        if statement.get("Resource").is_none() && statement.get("NotResource").is_none() {
-            return Err(malformed("Policy statement must contain resources."));
-        }
-    }
-    Ok(())
-}
-
-/// What counts towards a size quota: all but white space.
-pub(super) fn counted_characters(document: &str) -> usize {
-    document
-        .chars()
-        .filter(|letter| !letter.is_whitespace())
-        .count()
-}
-
-/// IAM returns documents percent-encoded (RFC 3986).
-/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html>
-pub(super) fn url_encoded(document: &str) -> String {
-    let mut out = String::with_capacity(document.len() * 2);
-    for byte in document.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(byte))
-            }
-            other => out.push_str(&format!("%{other:02X}")),
+impl AwsPolicy {
+    fn view(&self) -> View<'_> {
+        View {
+            arn: format!("arn:aws:iam::aws:policy{}{}", self.path, self.name),
+            name: self.name,
+            path: self.path,
+            id: self.id,
+            description: None,
+            created: self.created,
+            updated: self.created,
+            tags: None,
+            default: self.version,
+            versions: vec![(self.version, self.document, self.created)],
         }
     }
-    out
 }
 
-/// Whether some statement of `documents` allows `action` on `resource` and none denies it.
-pub(super) fn allows<'a>(
-    documents: impl Iterator<Item = &'a str>,
-    action: &str,
-    resource: &str,
-) -> bool {
-    let mut allowed = false;
-    for statement in documents.flat_map(statements) {
-        let action_fits = fits(&statement, "Action", "NotAction", |pattern| {
-            like(&pattern.to_lowercase(), &action.to_lowercase())
+impl Policy {
+    fn view(&self, arn: &str) -> View<'_> {
+        let Policy {
+            name,
+            path,
+            id,
+            description,
+            created,
+            updated,
+            tags,
+            default,
+            newest: _,
+            versions,
+        } = self;
+        View {
+            arn: arn.to_owned(),
+            name,
+            path,
+            id,
+            description: description.as_deref(),
+            created: *created,
+            updated: *updated,
+            tags: Some(tags),
+            default: *default,
+            versions: versions
+                .iter()
+                .map(|(number, version)| (*number, version.document.as_str(), version.created))
+                .collect(),
+        }
+    }
+}
+
+/// The default version's document of a managed policy of either kind.
+pub(super) fn default_document<'a>(iam: &'a State, arn: &str) -> Option<&'a str> {
+    if let Some(policy) = iam.policies.get(arn) {
+        return policy
+            .versions
+            .get(&policy.default)
+            .map(|version| version.document.as_str());
+    }
+    let aws = AWS_POLICIES
+        .iter()
+        .find(|policy| policy.view().arn == arn)?;
+    Some(aws.document)
+}
+
+/// Refuses an ARN that no policy has.
+pub(super) fn attachable(world: &World, arn: &str) -> Result<(), Refusal> {
+    default_document(&world.iam, arn)
+        .map(|_| ())
+        .ok_or_else(|| missing(format!("Policy {arn} does not exist or is not attachable.")))
+}
+
+pub(super) fn is_aws(arn: &str) -> bool {
+    arn.starts_with("arn:aws:iam::aws:policy/")
+}
+
+fn view<'a>(world: &'a World, arn: &str) -> Result<View<'a>, Refusal> {
+    let own = world.iam.policies.get(arn).map(|policy| policy.view(arn));
+    let aws = || {
+        AWS_POLICIES
+            .iter()
+            .map(AwsPolicy::view)
+            .find(|view| view.arn == arn)
+    };
+    own.or_else(aws).ok_or_else(|| no_policy(arn))
+}
+
+fn no_policy(arn: &str) -> Refusal {
+    if arn.starts_with("arn:aws:iam::") {
+        missing(format!("Policy {arn} was not found."))
+    } else {
+        Refusal::new("InvalidInput", format!("ARN {arn} is not valid."))
+    }
+}
+
+/// A policy the caller may change.
+fn own<'w, 'c>(world: &'w mut World, call: &'c Call) -> Result<(&'c str, &'w mut Policy), Refusal> {
+    let arn = call.required("PolicyArn", VALIDATION)?;
+    if is_aws(arn) {
+        return Err(Refusal {
+            code: "AccessDenied",
+            message: format!("Policy {arn} is outside your own account."),
+            status: 403,
         });
-        if !action_fits
-            || !fits(&statement, "Resource", "NotResource", |pattern| {
-                like(pattern, resource)
-            })
-        {
-            continue;
-        }
-        match statement.get("Effect").and_then(Value::as_str) {
-            Some("Deny") => return false,
-            Some("Allow") => allowed = true,
-            _ => {}
-        }
     }
-    allowed
+    let policy = world
+        .iam
+        .policies
+        .get_mut(arn)
+        .ok_or_else(|| no_policy(arn))?;
+    Ok((arn, policy))
 }
 
-/// Whether a trust policy lets a service assume the role.
-pub(super) fn trusts(document: &str, service: &str) -> bool {
-    statements(document).iter().any(|statement| {
-        let principal = statement.get("Principal");
-        let services = principal
-            .and_then(|principal| principal.get("Service"))
-            .map(texts)
-            .unwrap_or_default();
-        statement.get("Effect").and_then(Value::as_str) == Some("Allow")
-            && fits(statement, "Action", "NotAction", |pattern| {
-                like(&pattern.to_lowercase(), "sts:assumerole")
-            })
-            && (services.contains(&service) || principal.and_then(Value::as_str) == Some("*"))
+fn shown(world: &World, view: &View<'_>) -> Value {
+    let used = |of: fn(&super::Role, &str) -> bool| {
+        world
+            .iam
+            .roles
+            .values()
+            .filter(|role| of(role, &view.arn))
+            .count()
+    };
+    json!({
+        "PolicyName": view.name, "PolicyId": view.id, "Arn": view.arn, "Path": view.path,
+        "DefaultVersionId": format!("v{}", view.default), "AttachmentCount": used(|role, arn| role.attached.contains(arn)),
+        "PermissionsBoundaryUsageCount": used(|role, arn| role.boundary.as_deref() == Some(arn)), "IsAttachable": true,
+        "CreateDate": timestamp(view.created), "UpdateDate": timestamp(view.updated),
     })
 }
 
-/// Whether `text` is of the form `pattern`, where `*` stands for any run and `?` for any one character.
-fn like(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
-    // The last star seen, and where in the text it was tried: on a mismatch it swallows one character more.
-    let (mut at, mut in_text, mut star) = (0, 0, None);
-    while in_text < text.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, in_text));
-                at += 1;
-            }
-            Some(letter) if *letter == '?' || *letter == text[in_text] => {
-                at += 1;
-                in_text += 1;
-            }
-            _ => {
-                let Some((star_at, tried)) = star else {
-                    return false;
-                };
-                star = Some((star_at, tried + 1));
-                at = star_at + 1;
-                in_text = tried + 1;
-            }
-        }
-    }
-    pattern[at..].iter().all(|letter| *letter == '*')
+fn shown_version(number: u32, default: u32, created: Millis) -> Value {
+    json!({ "VersionId": format!("v{number}"), "IsDefaultVersion": number == default, "CreateDate": timestamp(created) })
 }
 
-fn fits(statement: &Value, member: &str, inverse: &str, matches: impl Fn(&str) -> bool) -> bool {
-    match (statement.get(member), statement.get(inverse)) {
-        (Some(patterns), _) => texts(patterns).into_iter().any(&matches),
-        (None, Some(patterns)) => !texts(patterns).into_iter().any(&matches),
-        (None, None) => false,
+fn new_document(call: &Call) -> Result<String, Refusal> {
+    let text = call.required("PolicyDocument", VALIDATION)?;
+    document::check_managed(text)?;
+    if document::counted_characters(text) > CHARACTERS_MAX {
+        let text = format!("Cannot exceed quota for PolicySize: {CHARACTERS_MAX}");
+        return Err(conflict("LimitExceeded", text));
     }
+    Ok(text.to_owned())
 }
 
-/// A text, or a list of them.
-fn texts(value: &Value) -> Vec<&str> {
-    match value {
-        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
-        other => other.as_str().into_iter().collect(),
-    }
-}
-
-/// The statements of a document that was checked when it was put.
-fn statements(document: &str) -> Vec<Value> {
-    let document: Value = serde_json::from_str(document).unwrap_or_default();
-    match document.get("Statement") {
-        Some(Value::Array(statements)) => statements.clone(),
-        Some(statement) => vec![statement.clone()],
-        None => Vec::new(),
-    }
-}
-
-fn checked(document: &str) -> Result<Vec<Value>, Refusal> {
-    let parsed: Value = serde_json::from_str(document)
-        .map_err(|_| malformed("This policy contains invalid Json"))?;
-    if !parsed.is_object() {
-        return Err(malformed("Syntax errors in policy."));
-    }
-    if let Some(version) = parsed.get("Version")
-        && !["2012-10-17", "2008-10-17"].contains(&version.as_str().unwrap_or_default())
+pub(super) fn create_policy(world: &mut World, call: &Call) -> Answer {
+    let name = call.required("PolicyName", VALIDATION)?.to_owned();
+    check_name("policyName", &name, 128)?;
+    let path = path(call)?;
+    let document = new_document(call)?;
+    let description = description(call)?;
+    let tags = tag::from_list(call.list("Tags")).map_err(invalid)?;
+    let arn = format!("arn:aws:iam::{}:policy{path}{name}", world.account);
+    // Names are unique whatever their path.
+    if world
+        .iam
+        .policies
+        .values()
+        .any(|policy| policy.name == name)
     {
-        return Err(malformed("The policy document has an unsupported Version"));
+        let text =
+            format!("A policy called {name} already exists. Duplicate names are not allowed.");
+        return Err(conflict("EntityAlreadyExists", text));
     }
-    let statements = statements(document);
-    if statements.is_empty() {
-        return Err(malformed(
-            "Policy document must contain at least one Statement",
+    if world.iam.policies.len() >= POLICIES_MAX {
+        let text = format!("Cannot exceed quota for PoliciesPerAccount: {POLICIES_MAX}");
+        return Err(conflict("LimitExceeded", text));
+    }
+    let id = format!("ANPA{}", world.hex(17).to_uppercase());
+    let version = Version {
+        document,
+        created: call.now,
+    };
+    let policy = Policy {
+        name,
+        path,
+        id,
+        description,
+        created: call.now,
+        updated: call.now,
+        tags,
+        default: 1,
+        newest: 1,
+        versions: BTreeMap::from([(1, version)]),
+    };
+    world.iam.policies.insert(arn.clone(), policy);
+    get_policy_of(world, &arn)
+}
+
+pub(super) fn get_policy(world: &World, call: &Call) -> Answer {
+    get_policy_of(world, call.required("PolicyArn", VALIDATION)?)
+}
+
+fn get_policy_of(world: &World, arn: &str) -> Answer {
+    let view = view(world, arn)?;
+    let mut shown = shown(world, &view);
+    shown["Description"] = json!(view.description);
+    shown["Tags"] = view
+        .tags
+        .filter(|tags| !tags.is_empty())
+        .map_or(Value::Null, tag::to_list);
+    Ok(json!({ "Policy": shown }))
+}
+
+pub(super) fn delete_policy(world: &mut World, call: &Call) -> Answer {
+    let (arn, policy) = own(world, call)?;
+    let versions = policy.versions.len();
+    let is_used =
+        |role: &super::Role| role.attached.contains(arn) || role.boundary.as_deref() == Some(arn);
+    if world.iam.roles.values().any(is_used) {
+        return Err(conflict(
+            "DeleteConflict",
+            "Cannot delete a policy attached to entities.".to_owned(),
         ));
     }
-    for statement in &statements {
-        let effect = statement.get("Effect").and_then(Value::as_str);
-        if !matches!(effect, Some("Allow" | "Deny")) {
-            return Err(malformed(
-                "Syntax errors in policy: a statement's Effect is Allow or Deny",
-            ));
-        }
-        if statement.get("Action").is_none() && statement.get("NotAction").is_none() {
-            return Err(malformed("Policy statement must contain actions."));
-        }
-        let vendor = |action: &&str| *action != "*" && !action.contains(':');
-        if let Some(action) = statement
-            .get("Action")
-            .map(texts)
-            .unwrap_or_default()
-            .into_iter()
-            .find(vendor)
-        {
-            return Err(malformed(&format!(
-                "Actions/Conditions must be prefaced by a vendor, e.g., iam: {action}"
-            )));
-        }
+    if versions > 1 {
+        let text = "This policy has more than one version. Before you delete a policy, you must delete the policy's \
+                    versions. The default version is deleted with the policy.";
+        return Err(conflict("DeleteConflict", text.to_owned()));
     }
-    Ok(statements)
+    world.iam.policies.remove(arn);
+    Ok(json!({}))
 }
 
-fn malformed(message: &str) -> Refusal {
-    Refusal::new("MalformedPolicyDocument", message)
+/// Neither description nor tags come back in a listing.
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListPolicies.html>
+pub(super) fn list_policies(world: &World, call: &Call) -> Answer {
+    let scope = call.optional_text("Scope")?.unwrap_or("All");
+    if !["All", "AWS", "Local"].contains(&scope) {
+        return Err(invalid(format!(
+            "1 validation error detected: Value '{scope}' at 'scope' failed to satisfy constraint: Member must satisfy enum \
+             value set: [All, AWS, Local]"
+        )));
+    }
+    let attached_only = call.optional_boolean("OnlyAttached")?.unwrap_or(false);
+    let prefix = call.optional_text("PathPrefix")?.unwrap_or("/");
+    let own = world
+        .iam
+        .policies
+        .iter()
+        .map(|(arn, policy)| policy.view(arn));
+    let aws = AWS_POLICIES.iter().map(AwsPolicy::view);
+    let mut entries: Vec<(String, Value)> = own
+        .filter(|_| scope != "AWS")
+        .chain(aws.filter(|_| scope != "Local"))
+        .filter(|view| view.path.starts_with(prefix))
+        .map(|view| (view.arn.clone(), shown(world, &view)))
+        .filter(|(_, shown)| !attached_only || shown["AttachmentCount"] != 0)
+        .collect();
+    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+    listed(call, "Policies", entries.into_iter())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+pub(super) fn list_entities(world: &World, call: &Call) -> Answer {
+    let arn = call.required("PolicyArn", VALIDATION)?;
+    view(world, arn)?;
+    let prefix = call.optional_text("PathPrefix")?.unwrap_or("/");
+    let usage = call.optional_text("PolicyUsageFilter")?;
+    let roles_wanted = call
+        .optional_text("EntityFilter")?
+        .is_none_or(|kind| kind == "Role");
+    let is_used = |role: &super::Role| {
+        (usage != Some("PermissionsBoundary") && role.attached.contains(arn))
+            || (usage != Some("PermissionsPolicy") && role.boundary.as_deref() == Some(arn))
+    };
+    let roles = world
+        .iam
+        .roles
+        .iter()
+        .filter(|(_, role)| roles_wanted && role.path.starts_with(prefix) && is_used(role));
+    let entries =
+        roles.map(|(name, role)| (name.clone(), json!({ "RoleName": name, "RoleId": role.id })));
+    let mut listing = listed(call, "PolicyRoles", entries)?;
+    listing["PolicyUsers"] = json!([]);
+    listing["PolicyGroups"] = json!([]);
+    Ok(listing)
+}
 
-    #[test]
-    fn wildcards_match_as_in_iam() {
-        for (pattern, text, expected) in [
-            ("*", "", true),
-            ("a*c", "abbc", true),
-            ("a*c", "abcb", false),
-            ("a?c", "abc", true),
-            ("a?c", "ac", false),
-            ("*a*b", "xxaxxb", true),
-            (
-                "arn:aws:ssm:*:*:parameter/x/*",
-                "arn:aws:ssm:us-east-1:1:parameter/x/y",
-                true,
-            ),
-            (
-                "arn:aws:ssm:*:*:parameter/x/*",
-                "arn:aws:ssm:us-east-1:1:parameter/z/y",
-                false,
-            ),
-        ] {
-            assert_eq!(like(pattern, text), expected, "{pattern} {text}");
-        }
+pub(super) fn create_policy_version(world: &mut World, call: &Call) -> Answer {
+    let document = new_document(call)?;
+    let set_default = call.optional_boolean("SetAsDefault")?.unwrap_or(false);
+    let (_, policy) = own(world, call)?;
+    if policy.versions.len() >= VERSIONS_MAX {
+        let text = format!(
+            "A managed policy can have up to {VERSIONS_MAX} versions. Before you create a new version, you must delete an \
+             existing version."
+        );
+        return Err(conflict("LimitExceeded", text));
     }
+    policy.newest += 1;
+    let number = policy.newest;
+    let version = Version {
+        document,
+        created: call.now,
+    };
+    policy.versions.insert(number, version);
+    policy.updated = call.now;
+    if set_default {
+        policy.default = number;
+    }
+    Ok(json!({ "PolicyVersion": shown_version(number, policy.default, call.now) }))
+}
 
-    #[test]
-    fn a_denial_wins_and_silence_is_a_denial() {
-        let allow = r#"{"Statement":{"Effect":"Allow","Action":"ssm:Get*","Resource":"*"}}"#;
-        let deny =
-            r#"{"Statement":[{"Effect":"Deny","NotAction":"ssm:GetParameters","Resource":"*"}]}"#;
-        assert!(allows([allow].into_iter(), "ssm:GetParameter", "x"));
-        assert!(!allows([allow, deny].into_iter(), "ssm:GetParameter", "x"));
-        assert!(allows([allow, deny].into_iter(), "ssm:GetParameters", "x"));
-        assert!(!allows([allow].into_iter(), "logs:PutLogEvents", "x"));
-        assert!(!allows(std::iter::empty(), "ssm:GetParameter", "x"));
+pub(super) fn get_policy_version(world: &World, call: &Call) -> Answer {
+    let arn = call.required("PolicyArn", VALIDATION)?;
+    let view = view(world, arn)?;
+    let number = number(call, arn)?;
+    let found = view.versions.iter().find(|(each, ..)| *each == number);
+    let (_, text, created) = found.ok_or_else(|| no_version(arn, &format!("v{number}")))?;
+    let mut shown = shown_version(number, view.default, *created);
+    shown["Document"] = json!(document::url_encoded(text));
+    Ok(json!({ "PolicyVersion": shown }))
+}
+
+pub(super) fn list_policy_versions(world: &World, call: &Call) -> Answer {
+    let view = view(world, call.required("PolicyArn", VALIDATION)?)?;
+    // The newest first.
+    let entries = view.versions.iter().rev().map(|(number, _, created)| {
+        (
+            format!("{:010}", u32::MAX - number),
+            shown_version(*number, view.default, *created),
+        )
+    });
+    listed(call, "Versions", entries)
+}
+
+pub(super) fn set_default_version(world: &mut World, call: &Call) -> Answer {
+    let (arn, policy) = own(world, call)?;
+    let number = number(call, arn)?;
+    if !policy.versions.contains_key(&number) {
+        return Err(no_version(arn, &format!("v{number}")));
     }
+    policy.default = number;
+    policy.updated = call.now;
+    Ok(json!({}))
+}
+
+pub(super) fn delete_policy_version(world: &mut World, call: &Call) -> Answer {
+    let (arn, policy) = own(world, call)?;
+    let number = number(call, arn)?;
+    if number == policy.default {
+        let text = "Cannot delete the default version of a policy.";
+        return Err(conflict("DeleteConflict", text.to_owned()));
+    }
+    let removed = policy.versions.remove(&number);
+    removed
+        .map(|_| json!({}))
+        .ok_or_else(|| no_version(arn, &format!("v{number}")))
+}
+
+pub(super) fn tags<'a>(world: &'a mut World, call: &Call) -> Result<&'a mut Tags, Refusal> {
+    own(world, call).map(|(_, policy)| &mut policy.tags)
+}
+
+pub(super) fn list_policy_tags(world: &World, call: &Call) -> Answer {
+    let view = view(world, call.required("PolicyArn", VALIDATION)?)?;
+    let tags = view.tags.into_iter().flatten();
+    listed(
+        call,
+        "Tags",
+        tags.map(|(key, value)| (key.clone(), json!({ "Key": key, "Value": value }))),
+    )
+}
+
+/// The number in the `VersionId` member.
+fn number(call: &Call, arn: &str) -> Result<u32, Refusal> {
+    let id = call.required("VersionId", VALIDATION)?;
+    let number = id.strip_prefix('v').and_then(|digits| digits.parse().ok());
+    number.ok_or_else(|| no_version(arn, id))
+}
+
+fn no_version(arn: &str, id: &str) -> Refusal {
+    missing(format!(
+        "Policy {arn} version {id} does not exist or is not attachable."
+    ))
 }

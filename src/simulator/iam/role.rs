@@ -8,7 +8,7 @@ use super::super::call::{Answer, Call, Refusal, timestamp};
 use super::super::defaults::small::role as default;
 use super::super::tag;
 use super::super::world::World;
-use super::{Role, VALIDATION, invalid, own_role, policy, role};
+use super::{Role, VALIDATION, conflict, document, invalid, listed, own_role, policy, role};
 
 /// AWS's default quota.
 const ROLES_MAX: usize = 1_000;
@@ -22,27 +22,17 @@ pub(super) fn create_role(world: &mut World, call: &Call) -> Answer {
     let trust = call
         .required("AssumeRolePolicyDocument", VALIDATION)?
         .to_owned();
-    policy::check_trust(&trust)?;
-    let path = call
-        .optional_text("Path")?
-        .unwrap_or(default::PATH)
-        .to_owned();
-    if !(path.starts_with('/') && path.ends_with('/')) {
-        return Err(invalid(
-            "The specified value for path is invalid. It must begin and end with / and contain only \
-                            alphanumeric characters and/or / characters.",
-        ));
-    }
-    let session_seconds_max = call
-        .optional_integer("MaxSessionDuration")?
-        .unwrap_or(i64::from(default::SESSION_SECONDS));
-    if !(3_600..=43_200).contains(&session_seconds_max) {
-        return Err(invalid(
-            "Value at 'maxSessionDuration' must be between 3600 and 43200",
-        ));
+    document::check_trust(&trust)?;
+    let path = path(call)?;
+    let session_seconds_max = session_seconds(call)?.unwrap_or(i64::from(default::SESSION_SECONDS));
+    let boundary = call
+        .optional_text("PermissionsBoundary")?
+        .map(str::to_owned);
+    if let Some(arn) = &boundary {
+        policy::attachable(world, arn)?;
     }
     let tags = tag::from_list(call.list("Tags")).map_err(invalid)?;
-    let description = call.optional_text("Description")?.map(str::to_owned);
+    let description = description(call)?;
     if world.iam.roles.contains_key(&name) {
         return Err(conflict(
             "EntityAlreadyExists",
@@ -66,6 +56,7 @@ pub(super) fn create_role(world: &mut World, call: &Call) -> Answer {
         tags,
         inline: BTreeMap::new(),
         attached: BTreeSet::new(),
+        boundary,
     };
     let shown = shown(world, &name, &role);
     world.iam.roles.insert(name, role);
@@ -74,7 +65,62 @@ pub(super) fn create_role(world: &mut World, call: &Call) -> Answer {
 
 pub(super) fn get_role(world: &World, call: &Call) -> Answer {
     let (name, role) = role(world, call)?;
+    let mut shown = shown(world, name, role);
+    // Who used it when is not kept; AWS shows an unused role's as empty too.
+    shown["RoleLastUsed"] = json!({});
+    Ok(json!({ "Role": shown }))
+}
+
+/// A listing leaves out what GetRole has besides: tags and boundary.
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html>
+pub(super) fn list_roles(world: &World, call: &Call) -> Answer {
+    let prefix = call.optional_text("PathPrefix")?.unwrap_or("/");
+    let roles = world
+        .iam
+        .roles
+        .iter()
+        .filter(|(_, role)| role.path.starts_with(prefix));
+    let entries = roles.map(|(name, role)| {
+        let mut shown = shown(world, name, role);
+        if let Value::Object(members) = &mut shown {
+            members.retain(|member, _| member != "Tags" && member != "PermissionsBoundary");
+        }
+        (name.clone(), shown)
+    });
+    listed(call, "Roles", entries)
+}
+
+/// What is not said stays.
+pub(super) fn update_role(world: &mut World, call: &Call) -> Answer {
+    let description = description(call)?;
+    let session_seconds = session_seconds(call)?;
+    let role = own_role(world, call)?;
+    role.description = description.or_else(|| role.description.take());
+    role.session_seconds_max = session_seconds.unwrap_or(role.session_seconds_max);
+    Ok(json!({}))
+}
+
+pub(super) fn update_role_description(world: &mut World, call: &Call) -> Answer {
+    call.required("Description", VALIDATION)?;
+    let description = description(call)?;
+    own_role(world, call)?.description = description;
+    let (name, role) = role(world, call)?;
     Ok(json!({ "Role": shown(world, name, role) }))
+}
+
+pub(super) fn put_boundary(world: &mut World, call: &Call) -> Answer {
+    let arn = call.required("PermissionsBoundary", VALIDATION)?;
+    policy::attachable(world, arn)?;
+    own_role(world, call)?.boundary = Some(arn.to_owned());
+    Ok(json!({}))
+}
+
+pub(super) fn delete_boundary(world: &mut World, call: &Call) -> Answer {
+    let name = call.required("RoleName", VALIDATION)?;
+    let taken = own_role(world, call)?.boundary.take();
+    taken
+        .map(|_| json!({}))
+        .ok_or_else(|| super::missing(format!("Role {name} has no permissions boundary.")))
 }
 
 pub(super) fn delete_role(world: &mut World, call: &Call) -> Answer {
@@ -102,7 +148,7 @@ pub(super) fn put_role_policy(world: &mut World, call: &Call) -> Answer {
     let name = call.required("PolicyName", VALIDATION)?;
     check_name("policyName", name, 128)?;
     let document = call.required("PolicyDocument", VALIDATION)?;
-    policy::check_identity(document)?;
+    document::check_inline(document)?;
     let role_name = call.required("RoleName", VALIDATION)?;
     let role = own_role(world, call)?;
     let others = role
@@ -112,7 +158,7 @@ pub(super) fn put_role_policy(world: &mut World, call: &Call) -> Answer {
         .map(|(_, document)| document.as_str());
     let characters: usize = others
         .chain([document])
-        .map(policy::counted_characters)
+        .map(document::counted_characters)
         .sum();
     if characters > INLINE_CHARACTERS_MAX {
         let text = format!(
@@ -140,16 +186,68 @@ fn shown(world: &World, name: &str, role: &Role) -> Value {
         tags,
         inline: _,
         attached: _,
+        boundary,
     } = role;
+    let boundary = boundary.as_ref().map(|arn| {
+        json!({ "PermissionsBoundaryType": "PermissionsBoundaryPolicy", "PermissionsBoundaryArn": arn })
+    });
     json!({
         "Path": path, "RoleName": name, "RoleId": id, "Arn": role.arn(&world.account, name),
-        "CreateDate": timestamp(*created), "AssumeRolePolicyDocument": policy::url_encoded(trust),
+        "CreateDate": timestamp(*created), "AssumeRolePolicyDocument": document::url_encoded(trust),
         "Description": description, "MaxSessionDuration": session_seconds_max,
+        "PermissionsBoundary": boundary,
         "Tags": if tags.is_empty() { Value::Null } else { tag::to_list(tags) },
     })
 }
 
-fn check_name(member: &str, name: &str, length_max: usize) -> Result<(), Refusal> {
+/// The `Path` member: `/` when it is not there.
+pub(super) fn path(call: &Call) -> Result<String, Refusal> {
+    let path = call
+        .optional_text("Path")?
+        .unwrap_or(default::PATH)
+        .to_owned();
+    let allowed = |letter: char| ('!'..='~').contains(&letter);
+    if (1..=512).contains(&path.len())
+        && path.starts_with('/')
+        && path.ends_with('/')
+        && !path.contains("//")
+        && path.chars().all(allowed)
+    {
+        return Ok(path);
+    }
+    Err(invalid(
+        "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters \
+         and/or / characters.",
+    ))
+}
+
+/// The `Description` member: at most 1,000 characters of Latin-1.
+pub(super) fn description(call: &Call) -> Result<Option<String>, Refusal> {
+    let Some(text) = call.optional_text("Description")? else {
+        return Ok(None);
+    };
+    let allowed = |letter: char| matches!(letter, '\t' | '\n' | '\r' | ' '..='~' | '¡'..='ÿ');
+    if text.chars().count() > 1_000 || !text.chars().all(allowed) {
+        return Err(invalid(
+            "1 validation error detected: Value at 'description' failed to satisfy constraint: Member must have length \
+             less than or equal to 1000 and satisfy regular expression pattern: \
+             [\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*",
+        ));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+fn session_seconds(call: &Call) -> Result<Option<i64>, Refusal> {
+    let seconds = call.optional_integer("MaxSessionDuration")?;
+    if seconds.is_some_and(|seconds| !(3_600..=43_200).contains(&seconds)) {
+        return Err(invalid(
+            "Value at 'maxSessionDuration' must be between 3600 and 43200",
+        ));
+    }
+    Ok(seconds)
+}
+
+pub(super) fn check_name(member: &str, name: &str, length_max: usize) -> Result<(), Refusal> {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || "_+=,.@-".contains(letter);
     if (1..=length_max).contains(&name.len()) && name.chars().all(allowed) {
         return Ok(());
@@ -158,12 +256,4 @@ fn check_name(member: &str, name: &str, length_max: usize) -> Result<(), Refusal
         "The specified value for {member} is invalid. It must contain only alphanumeric characters and/or the following: \
          +=,.@_- and have 1 to {length_max} characters"
     )))
-}
-
-fn conflict(code: &'static str, message: String) -> Refusal {
-    Refusal {
-        code,
-        message,
-        status: 409,
-    }
 }

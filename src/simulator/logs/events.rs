@@ -1,10 +1,13 @@
-//! Streams and events: put, read one stream, search a group.
+//! Events: put, read one stream, search a group.
 
 use serde_json::{Value, json};
 
 use super::super::call::{Answer, Call, Millis, Refusal, integer};
 use super::super::world::World;
-use super::{EVENT_BYTES_MAX, Event, INVALID, MISSING, Stream, group, invalid, limit};
+use super::metric_filter::{self, parsed};
+use super::{
+    EVENT_BYTES_MAX, Event, INVALID, Stream, group, group_name, invalid, limit, no_stream,
+};
 
 const BATCH_EVENTS_MAX: usize = 10_000;
 const BATCH_BYTES_MAX: usize = 1_048_576;
@@ -14,24 +17,6 @@ const HOUR: Millis = 3_600_000;
 /// Events further off than these are rejected one by one, the batch is not.
 const AGE_MAX: Millis = 14 * 24 * HOUR;
 const FUTURE_MAX: Millis = 2 * HOUR;
-
-pub(super) fn create_log_stream(world: &mut World, call: &Call) -> Answer {
-    let name = call.required("logStreamName", INVALID)?;
-    if name.is_empty() || name.len() > 512 || name.contains([':', '*']) {
-        return Err(invalid(format!(
-            "Value '{name}' at 'logStreamName' must match [^:*]* and have 1 to 512 characters"
-        )));
-    }
-    let group = group(world, call)?;
-    if group.streams.contains_key(name) {
-        return Err(Refusal::new(
-            "ResourceAlreadyExistsException",
-            "The specified log stream already exists",
-        ));
-    }
-    group.stream_or_new(name, call.now);
-    Ok(json!({}))
-}
 
 pub(super) fn put_log_events(world: &mut World, call: &Call) -> Answer {
     let events = call
@@ -55,19 +40,37 @@ pub(super) fn put_log_events(world: &mut World, call: &Call) -> Answer {
         ));
     }
     let name = call.required("logStreamName", INVALID)?;
-    let stream = group(world, call)?
-        .streams
-        .get_mut(name)
-        .ok_or_else(no_stream)?;
+    let group = group(world, call)?;
+    let retention = group
+        .retention_days
+        .and_then(|days| u64::try_from(days).ok());
+    let stream = group.streams.get_mut(name).ok_or_else(no_stream)?;
     let too_old = events.partition_point(|event| event.at + AGE_MAX < call.now);
     let too_new = events.partition_point(|event| event.at <= call.now + FUTURE_MAX);
+    let expired = retention.map_or(0, |days| {
+        events.partition_point(|event| event.at + days * 24 * HOUR < call.now)
+    });
     let count = events.len();
-    events
-        .into_iter()
-        .take(too_new)
-        .skip(too_old)
-        .for_each(|event| stream.push(event));
+    let first = too_old.max(expired);
+    let valid = events.get(first..too_new.max(first)).unwrap_or_default();
+    if let (Some(first), Some(last)) = (valid.first(), valid.last())
+        && last.at - first.at > 24 * HOUR
+    {
+        return Err(invalid(
+            "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.",
+        ));
+    }
+    let mut accepted = Vec::new();
+    for event in events.into_iter().take(too_new).skip(first) {
+        accepted.push((event.at, event.message.clone()));
+        stream.push(event);
+    }
+    let next = stream.next();
+    metric_filter::emit(world, group_name(call)?, &accepted);
     let mut rejected = serde_json::Map::new();
+    if expired > too_old {
+        rejected.insert("expiredLogEventEndIndex".into(), json!(expired));
+    }
     if too_old > 0 {
         rejected.insert("tooOldLogEventEndIndex".into(), json!(too_old));
     }
@@ -80,9 +83,7 @@ pub(super) fn put_log_events(world: &mut World, call: &Call) -> Answer {
         Value::Object(rejected)
     };
     // Sequence tokens have not been needed since 2023; one is still given.
-    Ok(
-        json!({ "nextSequenceToken": format!("{:056}", stream.next()), "rejectedLogEventsInfo": rejected }),
-    )
+    Ok(json!({ "nextSequenceToken": format!("{next:056}"), "rejectedLogEventsInfo": rejected }))
 }
 
 fn read(event: &Call, now: Millis) -> Result<Event, Refusal> {
@@ -103,70 +104,6 @@ fn read(event: &Call, now: Millis) -> Result<Event, Refusal> {
         ingested: now,
         message,
     })
-}
-
-pub(super) fn describe_log_streams(world: &mut World, call: &Call) -> Answer {
-    let prefix = call
-        .optional_text("logStreamNamePrefix")?
-        .unwrap_or_default();
-    let by_time = match call.optional_text("orderBy")? {
-        None | Some("LogStreamName") => false,
-        Some("LastEventTime") if prefix.is_empty() => true,
-        Some("LastEventTime") => {
-            return Err(invalid(
-                "Cannot order by LastEventTime with a logStreamNamePrefix.",
-            ));
-        }
-        Some(other) => {
-            return Err(invalid(format!(
-                "Value '{other}' at 'orderBy' is not LogStreamName or LastEventTime"
-            )));
-        }
-    };
-    let descending = call.optional_boolean("descending")?.unwrap_or(false);
-    let account_arn = world.arn("logs", "log-group:");
-    let group_name = call.text("logGroupName").unwrap_or_default().to_owned();
-    let group = group(world, call)?;
-    let mut entries: Vec<(String, Value)> = group
-        .streams
-        .iter()
-        .filter(|(name, _)| name.starts_with(prefix))
-        .map(|(name, stream)| {
-            let last = stream.events.back();
-            let entry = json!({
-                "logStreamName": name, "creationTime": stream.created,
-                "firstEventTimestamp": stream.events.front().map(|event| event.at),
-                "lastEventTimestamp": last.map(|event| event.at),
-                "lastIngestionTime": last.map(|event| event.ingested),
-                "uploadSequenceToken": format!("{:056}", stream.next()),
-                "arn": format!("{account_arn}{group_name}:log-stream:{name}"), "storedBytes": 0,
-            });
-            let time = if by_time {
-                last.map_or(0, |event| event.at)
-            } else {
-                0
-            };
-            (format!("{time:020} {name}"), entry)
-        })
-        .collect();
-    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-    if descending {
-        // Pages go by ascending keys: number the entries from the end.
-        let count = entries.len();
-        entries = entries
-            .into_iter()
-            .rev()
-            .zip(0..count)
-            .map(|((_, entry), at)| (format!("{at:08}"), entry))
-            .collect();
-    }
-    let page = Call::page(
-        entries,
-        call.optional_text("nextToken")?,
-        limit(call, 50)?,
-        INVALID,
-    )?;
-    Ok(json!({ "logStreams": page.items, "nextToken": page.next }))
 }
 
 /// One stream, forwards or backwards. Both tokens always come back; at an end the same one does, which is how clients
@@ -214,11 +151,23 @@ pub(super) fn get_log_events(world: &mut World, call: &Call) -> Answer {
 }
 
 pub(super) fn filter_log_events(world: &mut World, call: &Call) -> Answer {
-    let terms = terms(call.optional_text("filterPattern")?.unwrap_or_default())?;
+    let pattern = parsed(call.optional_text("filterPattern")?.unwrap_or_default())?;
     let prefix = call
         .optional_text("logStreamNamePrefix")?
         .unwrap_or_default();
     let names = call.optional_texts("logStreamNames")?;
+    if !names.is_empty() && call.get("logStreamNamePrefix").is_some() {
+        return Err(invalid(
+            "logStreamNames and logStreamNamePrefix are mutually exclusive parameters.",
+        ));
+    }
+    if names.len() > 100 {
+        return Err(invalid(
+            "1 validation error detected: Value at 'logStreamNames' failed to satisfy constraint: Member must have length \
+             less than or equal to 100",
+        ));
+    }
+    let from_head = call.optional_boolean("startFromHead")?.unwrap_or(true);
     let (from, to) = window(call)?;
     let size = limit(call, BATCH_EVENTS_MAX)?;
     let group = group(world, call)?;
@@ -228,12 +177,7 @@ pub(super) fn filter_log_events(world: &mut World, call: &Call) -> Answer {
     let mut found: Vec<(String, Value)> = Vec::new();
     for (name, stream) in streams {
         for (number, event) in (stream.first..).zip(&stream.events) {
-            if event.at < from
-                || event.at > to
-                || !terms
-                    .iter()
-                    .all(|term| event.message.contains(term.as_str()))
-            {
+            if event.at < from || event.at > to || pattern.matches(&event.message).is_none() {
                 continue;
             }
             let mut entry = shown(event);
@@ -243,13 +187,21 @@ pub(super) fn filter_log_events(world: &mut World, call: &Call) -> Answer {
         }
     }
     found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    if !from_head {
+        // Pages go by ascending keys: events that come meanwhile move what is behind the token.
+        let numbers = (0..found.len()).map(|number| format!("{number:020}"));
+        found = numbers
+            .zip(found.into_iter().rev())
+            .map(|(number, (_, entry))| (number, entry))
+            .collect();
+    }
     let page = Call::page(found, call.optional_text("nextToken")?, size, INVALID)?;
     Ok(json!({ "events": page.items, "searchedLogStreams": [], "nextToken": page.next }))
 }
 
 impl Stream {
     /// The sequence number the next event will have.
-    fn next(&self) -> u64 {
+    pub(super) fn next(&self) -> u64 {
         self.first + self.events.len() as u64
     }
 }
@@ -275,31 +227,4 @@ fn window(call: &Call) -> Result<(Millis, Millis), Refusal> {
         })
     };
     Ok((bound("startTime", 0)?, bound("endTime", Millis::MAX)?))
-}
-
-/// The words and quoted phrases of a pattern.
-fn terms(pattern: &str) -> Result<Vec<String>, Refusal> {
-    let pattern = pattern.trim();
-    if pattern.starts_with(['{', '[', '%'])
-        || pattern
-            .split_whitespace()
-            .any(|word| word.starts_with(['?', '-']))
-    {
-        return Err(invalid(
-            "Only filter patterns of terms and quoted phrases are simulated.",
-        ));
-    }
-    let mut terms = Vec::new();
-    for (part, quoted) in pattern.split('"').zip([false, true].into_iter().cycle()) {
-        if quoted {
-            terms.push(part.to_owned());
-        } else {
-            terms.extend(part.split_whitespace().map(str::to_owned));
-        }
-    }
-    Ok(terms)
-}
-
-fn no_stream() -> Refusal {
-    Refusal::new(MISSING, "The specified log stream does not exist.")
 }

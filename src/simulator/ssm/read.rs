@@ -1,10 +1,12 @@
-//! Reads of Parameter Store: by name, by path, by filter.
+//! Reads of Parameter Store: by name, by path, by filter, and every version of one.
 
 use serde_json::{Value, json};
 
-use super::super::call::{Answer, Call, Refusal, timestamp};
+use super::super::call::{Answer, Call, Refusal};
 use super::super::world::World;
-use super::{Parameter, VALIDATION, arn, invalid, name_of, not_found, some_names};
+use super::{
+    Parameter, VALIDATION, Version, arn, invalid, name_of, no_version, not_found, some_names,
+};
 
 pub(super) fn get_parameter(world: &World, call: &Call) -> Answer {
     let decrypt = call.optional_boolean("WithDecryption")?.unwrap_or(false);
@@ -24,28 +26,49 @@ pub(super) fn get_parameters(world: &World, call: &Call) -> Answer {
     Ok(json!({ "Parameters": found, "InvalidParameters": invalid }))
 }
 
-/// A parameter by `name`, by ARN, or either with `:version`.
+/// A parameter by `name`, by ARN, or either with `:version` or `:label`.
 fn one(world: &World, wanted: &str, decrypt: bool) -> Result<Value, Refusal> {
+    // Of an ARN's colons none is a selector's: its last one stands before `parameter/`.
     let selector = wanted
         .rsplit_once(':')
-        .and_then(|(name, number)| Some((name, number.parse::<u64>().ok()?)));
-    let (name, number) = selector.map_or((wanted, None), |(name, number)| (name, Some(number)));
+        .filter(|(_, rest)| !rest.starts_with("parameter/"));
+    let (name, selector) =
+        selector.map_or((wanted, None), |(name, selector)| (name, Some(selector)));
     let name = name_of(name);
     let parameter = world.ssm.parameters.get(&name).ok_or_else(not_found)?;
-    let mut versions = parameter.versions.iter().rev();
-    let version = versions.find(|version| number.is_none_or(|number| version.number == number));
-    let version = version.ok_or_else(|| {
-        let text = format!(
-            "Systems Manager could not find version {} of {name}.",
-            number.unwrap_or_default()
-        );
-        Refusal::new("ParameterVersionNotFound", text)
-    })?;
+    let number = selector.and_then(|selector| selector.parse::<u64>().ok());
+    let is_meant = |version: &&Version| match (selector, number) {
+        (None, _) => true,
+        (Some(_), Some(number)) => version.number == number,
+        (Some(label), None) => version.labels.contains(label),
+    };
+    let version = parameter.versions.iter().rev().find(is_meant);
+    let version = version.ok_or_else(|| no_version(&name, selector.unwrap_or_default()))?;
     let mut shown = parameter.shown(world, &name, version, decrypt);
-    if let Some(number) = number {
-        shown["Selector"] = json!(format!(":{number}"));
+    if let Some(selector) = selector {
+        shown["Selector"] = json!(format!(":{selector}"));
     }
     Ok(shown)
+}
+
+/// Every version still kept, the oldest first, with its labels.
+pub(super) fn get_parameter_history(world: &World, call: &Call) -> Answer {
+    let name = name_of(call.required("Name", VALIDATION)?);
+    let decrypt = call.optional_boolean("WithDecryption")?.unwrap_or(false);
+    let parameter = world.ssm.parameters.get(&name).ok_or_else(not_found)?;
+    let entries = parameter.versions.iter().map(|version| {
+        let mut shown = parameter.described(world, &name, version);
+        shown["Value"] = json!(parameter.value_shown(&name, version, decrypt));
+        shown["Labels"] = json!(version.labels);
+        (format!("{:020}", version.number), shown)
+    });
+    let page = Call::page(
+        entries,
+        call.optional_text("NextToken")?,
+        size(call, 50)?,
+        "InvalidNextToken",
+    )?;
+    Ok(json!({ "Parameters": page.items, "NextToken": page.next }))
 }
 
 /// Ten a page at most, also by default.
@@ -58,17 +81,28 @@ pub(super) fn get_parameters_by_path(world: &World, call: &Call) -> Answer {
     }
     let decrypt = call.optional_boolean("WithDecryption")?.unwrap_or(false);
     let recursive = call.optional_boolean("Recursive")?.unwrap_or(false);
-    let filters = Filter::all(call, &["Type", "KeyId"])?;
+    let filters = Filter::all(call, &["Type", "KeyId", "Label"])?;
     let entries = world
         .ssm
         .parameters
         .iter()
         .filter(|(name, _)| under(name, path, recursive))
-        .filter(|(name, parameter)| filters.iter().all(|filter| filter.passes(name, parameter)))
         .filter_map(|(name, parameter)| {
+            // The newest version that passes: only a filter by label leads to an older one.
+            let mut versions = parameter.versions.iter().rev();
+            let passes = |version: &&Version| {
+                filters
+                    .iter()
+                    .all(|filter| filter.passes(name, parameter, version))
+            };
+            let version = if filters.iter().any(|filter| filter.key == "Label") {
+                versions.find(passes)
+            } else {
+                versions.next().filter(passes)
+            };
             Some((
                 name.clone(),
-                parameter.shown(world, name, parameter.versions.back()?, decrypt),
+                parameter.shown(world, name, version?, decrypt),
             ))
         });
     let page = Call::page(
@@ -82,12 +116,15 @@ pub(super) fn get_parameters_by_path(world: &World, call: &Call) -> Answer {
 
 pub(super) fn describe_parameters(world: &World, call: &Call) -> Answer {
     let filters = Filter::all(call, &["Name", "Type", "KeyId", "Path", "Tier", "DataType"])?;
-    let entries = world
-        .ssm
-        .parameters
-        .iter()
-        .filter(|(name, parameter)| filters.iter().all(|filter| filter.passes(name, parameter)))
-        .filter_map(|(name, parameter)| Some((name.clone(), described(world, name, parameter)?)));
+    let entries = world.ssm.parameters.iter().filter_map(|(name, parameter)| {
+        let newest = parameter.versions.back()?;
+        let mut shown = parameter.described(world, name, newest);
+        shown["ARN"] = json!(arn(world, name));
+        let passes = filters
+            .iter()
+            .all(|filter| filter.passes(name, parameter, newest));
+        passes.then(|| (name.clone(), shown))
+    });
     let page = Call::page(
         entries,
         call.optional_text("NextToken")?,
@@ -95,26 +132,6 @@ pub(super) fn describe_parameters(world: &World, call: &Call) -> Answer {
         "InvalidNextToken",
     )?;
     Ok(json!({ "Parameters": page.items, "NextToken": page.next }))
-}
-
-fn described(world: &World, name: &str, parameter: &Parameter) -> Option<Value> {
-    let Parameter {
-        kind,
-        tags: _,
-        description,
-        tier,
-        data_type,
-        key_id,
-        allowed_pattern,
-        versions,
-    } = parameter;
-    let newest = versions.back()?;
-    Some(json!({
-        "Name": name, "ARN": arn(world, name), "Type": kind, "KeyId": key_id, "Version": newest.number,
-        "LastModifiedDate": timestamp(newest.modified), "Description": description, "AllowedPattern": allowed_pattern,
-        "LastModifiedUser": format!("arn:aws:iam::{}:user/simulator", world.account), "Tier": tier, "Policies": [],
-        "DataType": data_type,
-    }))
 }
 
 /// Whether `name` lies below `path`, at any depth or directly.
@@ -160,6 +177,7 @@ impl Filter {
                 let known: &[&str] = match key.as_str() {
                     "Name" => &["Equals", "BeginsWith", "Contains"],
                     "Path" => &["OneLevel", "Recursive"],
+                    "Label" => &["Equals"],
                     _ => &["Equals", "BeginsWith"],
                 };
                 if !known.contains(&option.as_str()) {
@@ -184,7 +202,7 @@ impl Filter {
         Ok(filters)
     }
 
-    fn passes(&self, name: &str, parameter: &Parameter) -> bool {
+    fn passes(&self, name: &str, parameter: &Parameter, version: &Version) -> bool {
         let actual = match self.key.as_str() {
             "Path" => {
                 return self
@@ -194,9 +212,15 @@ impl Filter {
             }
             "Name" => Some(name),
             "Type" => Some(parameter.kind.as_str()),
-            "KeyId" => parameter.key_id.as_deref(),
-            "Tier" => Some(parameter.tier),
-            "DataType" => Some(parameter.data_type.as_str()),
+            "KeyId" => version.settings.key_id.as_deref(),
+            "Tier" => Some(version.settings.tier),
+            "DataType" => Some(version.settings.data_type.as_str()),
+            "Label" => {
+                return self
+                    .values
+                    .iter()
+                    .any(|label| version.labels.contains(label));
+            }
             key => parameter
                 .tags
                 .get(key.trim_start_matches("tag:"))

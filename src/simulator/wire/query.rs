@@ -1,7 +1,7 @@
 //! AWS Query requests: form fields whose dotted names are paths into the input.
 //!
 //! <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>. `Tags.member.2.Key=x` is the second element of a list,
-//! `Attributes.entry.1.key=x` the key of a map's first entry. Every leaf is text: `call`'s accessors read numbers from it.
+//! `Attributes.entry.1.key=x` the key of a map's first entry; EC2 leaves the `member` out. Every leaf is text: `call`'s accessors read numbers from it.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub(super) fn input(
     body: &[u8],
     service: &Service,
 ) -> Result<(String, Map<String, Value>), Refusal> {
-    let Some((served, _)) = service.query else {
+    let Some(served) = service.xml.as_ref().map(|xml| xml.version) else {
         let message = format!(
             "{} takes no Query request; send X-Amz-Target.",
             service.name
@@ -73,7 +73,7 @@ fn malformed(message: &str) -> Refusal {
 }
 
 /// The decoded fields. A bad escape or text that is not UTF-8 is refused, not replaced.
-fn fields(body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
+pub(super) fn fields(body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
     body.split(|byte| *byte == b'&')
         .filter(|field| !field.is_empty())
         .map(|field| {
@@ -89,7 +89,7 @@ fn fields(body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
         .collect()
 }
 
-fn unescape(text: &[u8]) -> Result<String, Refusal> {
+pub(super) fn unescape(text: &[u8]) -> Result<String, Refusal> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((first, after)) = rest.split_first() {
@@ -169,10 +169,12 @@ fn value(node: Node) -> Value {
     Value::Object(members)
 }
 
+/// SNS writes the entries of one of its maps with capitals (`MessageAttributes.entry.1.Name`).
 fn entry(pair: &Value) -> Option<(String, Value)> {
+    let side = |lower: &str, upper: &str| pair.get(lower).or_else(|| pair.get(upper));
     Some((
-        pair.get("key")?.as_str()?.to_owned(),
-        pair.get("value")?.clone(),
+        side("key", "Name")?.as_str()?.to_owned(),
+        side("value", "Value")?.clone(),
     ))
 }
 
@@ -204,6 +206,14 @@ mod tests {
         check(
             "M.entry.1.key=a&M.entry.1.value=1&M.entry.2.key=b&M.entry.2.value=2",
             &json!({ "M": { "a": "1", "b": "2" } }),
+        );
+        check(
+            "M.entry.1.Name=a&M.entry.1.Value.DataType=String",
+            &json!({ "M": { "a": { "DataType": "String" } } }),
+        );
+        check(
+            "Filter.1.Name=vpc-id&Filter.1.Value.1=a&Filter.1.Value.2=b",
+            &json!({ "Filter": [{ "Name": "vpc-id", "Value": ["a", "b"] }] }),
         );
         check("Empty=", &json!({ "Empty": "" }));
     }

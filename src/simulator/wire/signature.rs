@@ -15,9 +15,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 use sha2::{Digest, Sha256};
 use time::{Date, Month, OffsetDateTime, Time};
 
-use super::super::account::AccessKey;
 use super::super::call::{Millis, Refusal};
 use super::text;
+use crate::secret::Secret;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const TERMINATOR: &str = "aws4_request";
@@ -39,12 +39,22 @@ pub(super) struct Meant<'a> {
     pub now: Millis,
 }
 
-/// The key that signed `request`, out of those `find` knows.
+/// An access key, and whose it is.
+pub(super) struct Key {
+    pub secret: Secret<String>,
+    /// The token that must come with it, when it is a session's.
+    pub token: Option<Secret<String>>,
+    /// Whether its session has ended.
+    pub expired: bool,
+    pub principal: String,
+}
+
+/// Whose key, out of those `find` knows, signed `request`.
 pub(super) fn verify(
     request: &Request<Bytes>,
     meant: &Meant<'_>,
-    find: impl FnOnce(&str) -> Option<AccessKey>,
-) -> Result<AccessKey, Refusal> {
+    find: impl FnOnce(&str) -> Option<Key>,
+) -> Result<String, Refusal> {
     let headers = request.headers();
     let claim = Claim::read(headers)?;
     claim.in_time(meant.now)?;
@@ -71,11 +81,19 @@ pub(super) fn verify(
              Key and signing method. Consult the service documentation for details.",
         ));
     }
-    // All keys here are long-lived, and those go without a session token.
-    if headers.contains_key("x-amz-security-token") {
+    // A long-lived key goes without a token, and a session's only with its own.
+    let token = key.token.as_ref().map(|token| token.expose().as_str());
+    if token != text(headers, "x-amz-security-token") {
         return Err(invalid());
     }
-    Ok(key)
+    if key.expired {
+        return Err(refuse(
+            403,
+            "ExpiredToken",
+            "The security token included in the request is expired",
+        ));
+    }
+    Ok(key.principal)
 }
 
 /// What an `Authorization` header says, not yet believed.

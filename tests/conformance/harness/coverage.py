@@ -6,7 +6,7 @@ unknown is known. So an operation is missed by nobody who adds one.
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .drive import bare_client
+from .drive import REGION, bare_client
 
 # What the simulator calls an operation it does not have, by protocol.
 UNKNOWN = {"UnknownOperationException", "InvalidAction"}
@@ -27,6 +27,9 @@ def known(client, operation):
     shape = operation.input_shape
     path = shape.members.items() if shape is not None else ()
     arguments = {name: "x" for name, member in path if member.serialization.get("location") == "uri"}
+    # botocore itself signs a URL of that region before it asks.
+    if shape is not None and "SourceRegion" in shape.members:
+        arguments["SourceRegion"] = REGION
     try:
         client._make_api_call(operation.name, arguments)
     except ClientError as error:

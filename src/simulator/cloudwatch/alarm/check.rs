@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::simulator::call::{Call, Refusal};
+use crate::simulator::cloudwatch::statistic::Statistic;
 use crate::simulator::cloudwatch::{VALIDATION, invalid};
 
-pub(super) const COMPARISONS: [&str; 7] = [
+pub(in crate::simulator::cloudwatch) const COMPARISONS: [&str; 7] = [
     "GreaterThanOrEqualToThreshold",
     "GreaterThanThreshold",
     "LessThanThreshold",
@@ -14,15 +15,17 @@ pub(super) const COMPARISONS: [&str; 7] = [
     "LessThanLowerThreshold",
     "GreaterThanUpperThreshold",
 ];
-pub(super) const STATISTICS: [&str; 5] = ["SampleCount", "Average", "Sum", "Minimum", "Maximum"];
-pub(super) const MISSING_DATA: [&str; 4] = ["breaching", "notBreaching", "ignore", "missing"];
+pub(in crate::simulator::cloudwatch) const STATISTICS: [&str; 5] =
+    ["SampleCount", "Average", "Sum", "Minimum", "Maximum"];
+pub(in crate::simulator::cloudwatch) const MISSING_DATA: [&str; 4] =
+    ["breaching", "notBreaching", "ignore", "missing"];
 const ACTIONS_MAX: usize = 5;
 const DIMENSIONS_MAX: usize = 30;
 const DAY_SECONDS: i64 = 86_400;
 const HOUR_SECONDS: i64 = 3_600;
 
 /// One metric math query, its numbers made numbers.
-pub(super) fn query(query: &Call) -> Result<Value, Refusal> {
+pub(in crate::simulator::cloudwatch) fn query(query: &Call) -> Result<Value, Refusal> {
     let id = query.required("Id", VALIDATION)?;
     let period = query.optional_integer("Period")?;
     let stat = match query.structure("MetricStat")? {
@@ -57,7 +60,7 @@ pub(super) fn query(query: &Call) -> Result<Value, Refusal> {
     }))
 }
 
-pub(super) fn dimensions(call: &Call) -> Result<Value, Refusal> {
+pub(in crate::simulator::cloudwatch) fn dimensions(call: &Call) -> Result<Value, Refusal> {
     let pairs = call.structures("Dimensions")?;
     if pairs.len() > DIMENSIONS_MAX {
         return Err(invalid(format!(
@@ -72,7 +75,10 @@ pub(super) fn dimensions(call: &Call) -> Result<Value, Refusal> {
     pairs.iter().map(pair).collect()
 }
 
-pub(super) fn actions(call: &Call, member: &str) -> Result<Vec<String>, Refusal> {
+pub(in crate::simulator::cloudwatch) fn actions(
+    call: &Call,
+    member: &str,
+) -> Result<Vec<String>, Refusal> {
     let actions = call.optional_texts(member)?;
     if actions.len() > ACTIONS_MAX {
         return Err(invalid(format!(
@@ -85,7 +91,11 @@ pub(super) fn actions(call: &Call, member: &str) -> Result<Vec<String>, Refusal>
     }
 }
 
-pub(super) fn one_of(call: &Call, member: &str, words: &[&str]) -> Result<Option<String>, Refusal> {
+pub(in crate::simulator::cloudwatch) fn one_of(
+    call: &Call,
+    member: &str,
+    words: &[&str],
+) -> Result<Option<String>, Refusal> {
     let Some(word) = call.optional_text(member)? else {
         return Ok(None);
     };
@@ -99,18 +109,16 @@ pub(super) fn one_of(call: &Call, member: &str, words: &[&str]) -> Result<Option
     )))
 }
 
-/// Percentiles and their kin: `p99`, `p99.9`, `tm95`, `tc90`, `ts90`, `wm95`, `iqm`, `PR(…)`, `TM(…)`.
-pub(super) fn is_extended(statistic: &str) -> bool {
-    let number = ["p", "tm", "tc", "ts", "wm"]
-        .iter()
-        .find_map(|kind| statistic.strip_prefix(kind));
-    let percent = number.and_then(|number| number.parse::<f64>().ok());
-    percent.is_some_and(|percent| (0.0..=100.0).contains(&percent))
-        || statistic.eq_ignore_ascii_case("iqm")
-        || (statistic.contains('(') && statistic.ends_with(')'))
+/// Percentiles and their kin: what ExtendedStatistic takes.
+pub(in crate::simulator::cloudwatch) fn is_extended(name: &str) -> bool {
+    let statistic = Statistic::parse(name);
+    matches!(
+        statistic,
+        Some(Statistic::Percentile(_) | Statistic::Part(..))
+    )
 }
 
-pub(super) fn check_period(seconds: i64) -> Result<(), Refusal> {
+pub(in crate::simulator::cloudwatch) fn check_period(seconds: i64) -> Result<(), Refusal> {
     if [10, 20, 30].contains(&seconds) || (seconds >= 60 && seconds % 60 == 0) {
         return Ok(());
     }
@@ -118,7 +126,10 @@ pub(super) fn check_period(seconds: i64) -> Result<(), Refusal> {
 }
 
 /// A day in all; a week when a period is an hour or more.
-pub(super) fn check_span(period_seconds: i64, periods: i64) -> Result<(), Refusal> {
+pub(in crate::simulator::cloudwatch) fn check_span(
+    period_seconds: i64,
+    periods: i64,
+) -> Result<(), Refusal> {
     let (span_max, words) = if period_seconds >= HOUR_SECONDS {
         (7 * DAY_SECONDS, "604800")
     } else {

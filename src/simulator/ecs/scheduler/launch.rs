@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::super::rollout::deployment_id;
-use super::super::service::{Launch, Propagate, Service, Settings};
+use super::super::service::{Launch, Network, Propagate, Service, Settings};
 use super::super::tags::{Tag, Tags};
 use super::super::task::{ContainerState, Interface, Process, Stage, Task, Times};
 use super::super::task_definition::{Blueprint, TaskDefinition};
@@ -65,12 +65,11 @@ pub(super) fn launch(
             }
             Ok(host) => {
                 *last_host = host;
-                let subnets = settings.network.as_ref();
                 let mut task = new_task(
                     world,
                     &service.cluster,
                     (&definition.arn, &definition.blueprint),
-                    subnets.map_or(&[][..], |network| &network.subnets),
+                    settings.network.as_ref(),
                     address(*network, host),
                     now,
                 );
@@ -150,10 +149,11 @@ pub(in super::super) fn new_task(
     world: &mut World,
     cluster: &str,
     (definition, blueprint): (&str, &Arc<Blueprint>),
-    subnets: &[String],
+    network: Option<&Network>,
     address: Ipv4Addr,
     now: Millis,
 ) -> Task {
+    let subnets = network.map_or(&[][..], |network| &network.subnets);
     // Fargate spreads a service's tasks over the zones of its subnets.
     let turn = usize::from(address.octets()[3]) % subnets.len().max(1);
     let subnet = subnets.get(turn).cloned().unwrap_or_default();
@@ -192,6 +192,8 @@ pub(in super::super) fn new_task(
             eni: format!("eni-0{}", world.hex(16)),
             mac: format!("0a:{}", pairs.join(":")),
             subnet,
+            security_groups: network
+                .map_or_else(Vec::new, |network| network.security_groups.clone()),
             availability_zone,
         },
         tags: Tags::default(),

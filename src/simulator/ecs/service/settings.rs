@@ -53,7 +53,7 @@ pub(in super::super) struct Registry {
 pub(in super::super) struct Network {
     pub(in super::super) subnets: Vec<String>,
     #[serde(default)]
-    security_groups: Vec<String>,
+    pub(in super::super) security_groups: Vec<String>,
     assign_public_ip: Option<PublicIp>,
 }
 

@@ -10,6 +10,7 @@ use super::super::input::{self, invalid, page, parse};
 use super::super::{cluster, fargate_family, service};
 use super::{ContainerState, Interface, Process, Stage, Stop, StopCode, Task, Times};
 use crate::simulator::call::{Answer, Call, timestamp};
+use crate::simulator::ecs;
 use crate::simulator::world::World;
 
 #[derive(Deserialize)]
@@ -183,6 +184,7 @@ pub(in super::super) fn one(world: &World, task: &Task, with_tags: bool) -> Valu
                 eni,
                 mac,
                 subnet,
+                security_groups: _,
                 availability_zone,
             },
         tags,
@@ -345,6 +347,23 @@ fn health_word(verdict: Verdict) -> &'static str {
         Verdict::Healthy => "HEALTHY",
         Verdict::Unhealthy => "UNHEALTHY",
     }
+}
+
+/// The network interfaces of tasks that are neither still getting nor already rid of one.
+pub(in super::super) fn interfaces(world: &World) -> Vec<ecs::Interface> {
+    let tasks = world.ecs.tasks.iter();
+    tasks
+        .filter(|task| !matches!(task.stage, Stage::Provisioning { .. } | Stage::Stopped))
+        .map(|task| ecs::Interface {
+            id: task.interface.eni.clone(),
+            attachment: task.interface.attachment.clone(),
+            mac: task.interface.mac.clone(),
+            address: task.address.to_string(),
+            subnet: task.interface.subnet.clone(),
+            security_groups: task.interface.security_groups.clone(),
+            attached: task.times.connected.unwrap_or(task.times.created),
+        })
+        .collect()
 }
 
 /// Every task with its process, for `/_simulator/tasks`: what no AWS call says.

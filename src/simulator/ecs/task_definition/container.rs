@@ -89,6 +89,13 @@ pub(in super::super) struct SecretVariable {
     pub(in super::super) value_from: String,
 }
 
+impl SecretVariable {
+    /// Whether it is an ARN of Secrets Manager; anything else names a parameter.
+    pub(in super::super) fn is_in_secrets_manager(&self) -> bool {
+        self.value_from.starts_with("arn:aws:secretsmanager:")
+    }
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct PortMapping {
@@ -267,10 +274,6 @@ pub(super) fn check(
                      the container, such as '{}'.",
                     secret.name
                 )));
-            }
-            if secret.value_from.contains(":secretsmanager:") {
-                let message = "The simulator does not model Secrets Manager; use a Parameter Store name or ARN.";
-                return Err(Refusal::new("UnsupportedFeatureException", message));
             }
         }
         if let Some(check) = health_check {

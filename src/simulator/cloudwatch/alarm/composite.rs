@@ -1,0 +1,87 @@
+//! What a composite alarm combines: its rule, and the alarm that silences it, as PutCompositeAlarm checks them.
+//!
+//! Pure. Actions are not taken here, so a suppressor is kept and read back only.
+
+use serde_json::{Value, json};
+
+use super::super::{VALIDATION, invalid};
+use super::rule::Rule;
+use crate::simulator::call::{Call, Refusal};
+
+const RULE_CHARACTERS_MAX: usize = 10_240;
+
+#[derive(Debug)]
+pub(in crate::simulator::cloudwatch) struct Composite {
+    /// As written.
+    text: String,
+    pub rule: Rule,
+    pub suppressor: Option<Suppressor>,
+}
+
+#[derive(Debug)]
+pub(in crate::simulator::cloudwatch) struct Suppressor {
+    /// A name or an ARN.
+    pub alarm: String,
+    wait_seconds: i64,
+    extension_seconds: i64,
+}
+
+impl Composite {
+    pub(in crate::simulator::cloudwatch) fn of(call: &Call) -> Result<Composite, Refusal> {
+        let text = call.required("AlarmRule", VALIDATION)?.to_owned();
+        if !(1..=RULE_CHARACTERS_MAX).contains(&text.chars().count()) {
+            return Err(invalid(format!(
+                "1 validation error detected: Value at 'alarmRule' failed to satisfy constraint: Member must have length \
+                 between 1 and {RULE_CHARACTERS_MAX}"
+            )));
+        }
+        let rule = Rule::parse(&text).map_err(|problem| {
+            invalid(format!("Could not parse the rule expression: {problem}"))
+        })?;
+        let wait = call.optional_integer("ActionsSuppressorWaitPeriod")?;
+        let extension = call.optional_integer("ActionsSuppressorExtensionPeriod")?;
+        let suppressor = match (call.optional_text("ActionsSuppressor")?, wait, extension) {
+            (None, None, None) => None,
+            (Some(alarm), Some(wait_seconds @ 0..), Some(extension_seconds @ 0..)) => {
+                Some(Suppressor {
+                    alarm: alarm.to_owned(),
+                    wait_seconds,
+                    extension_seconds,
+                })
+            }
+            // The periods are required with a suppressor, and mean nothing without one.
+            _ => {
+                return Err(invalid(
+                    "ActionsSuppressor, ActionsSuppressorWaitPeriod and ActionsSuppressorExtensionPeriod must be \
+                     specified together, the periods not negative",
+                ));
+            }
+        };
+        Ok(Composite {
+            text,
+            rule,
+            suppressor,
+        })
+    }
+
+    /// The members a composite alarm has beyond those every alarm has.
+    pub(super) fn shown(&self) -> Value {
+        let Composite {
+            text,
+            rule: _,
+            suppressor,
+        } = self;
+        let mut shown = json!({ "AlarmRule": text });
+        if let Some(suppressor) = suppressor {
+            let Suppressor {
+                alarm,
+                wait_seconds,
+                extension_seconds,
+            } = suppressor;
+            shown["ActionsSuppressor"] = json!(alarm);
+            shown["ActionsSuppressorWaitPeriod"] = json!(wait_seconds);
+            shown["ActionsSuppressorExtensionPeriod"] = json!(extension_seconds);
+        }
+        shown
+    }
+}
