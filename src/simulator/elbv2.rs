@@ -107,6 +107,17 @@ pub fn target_group_exists(world: &World, arn: &str) -> bool {
         .any(|group| group.arn == arn)
 }
 
+/// Whether a listener rule, or a listener's default rule, has this ARN.
+pub fn rule_exists(world: &World, arn: &str) -> bool {
+    let rules = world.elbv2.rules.iter().map(|rule| &rule.arn);
+    let defaults = world
+        .elbv2
+        .listeners
+        .iter()
+        .map(|listener| &listener.default_rule);
+    rules.chain(defaults).any(|known| known == arn)
+}
+
 /// Whether a listener forwards to the target group, by a rule or by default. ECS refuses a service on one that none uses.
 pub fn target_group_is_attached(world: &World, arn: &str) -> bool {
     rule::uses(&world.elbv2.listeners, &world.elbv2.rules, arn)

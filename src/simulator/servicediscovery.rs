@@ -17,7 +17,7 @@ use serde_json::json;
 
 pub use self::instance::{deregister_instance, register_instance};
 pub use self::namespace::add_namespace;
-use super::call::{Answer, Call, Refusal};
+use super::call::{Answer, Call, Millis, Refusal};
 use super::tag::{self, Tags};
 use super::world::World;
 
@@ -79,6 +79,15 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
 pub fn service_exists(world: &World, service_arn: &str) -> bool {
     let id = last_part(service_arn);
     world.servicediscovery.services.contains_key(id) && service_arn == service::arn(world, id)
+}
+
+/// Whether a namespace of that name or ARN exists.
+pub fn namespace_exists(world: &World, name_or_arn: &str, now: Millis) -> bool {
+    let mut namespaces = world.servicediscovery.namespaces.iter();
+    namespaces.any(|(id, known)| {
+        known.ready <= now
+            && (known.name == name_or_arn || namespace::arn(world, id) == name_or_arn)
+    })
 }
 
 /// Calls take an id or an ARN.

@@ -40,7 +40,21 @@ macro_rules! scripts {
 }
 
 scripts! {
-    acm, cloudwatch, ec2, ecr, iam, logs, route53, secretsmanager, sns, ssm, sts,
+    acm,
+    application_autoscaling,
+    cloudwatch,
+    ec2,
+    ecr,
+    ecs,
+    elbv2,
+    iam,
+    logs,
+    route53,
+    secretsmanager,
+    servicediscovery,
+    sns,
+    ssm,
+    sts,
 }
 
 #[test]

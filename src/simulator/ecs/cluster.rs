@@ -42,6 +42,11 @@ enum Insights {
 }
 
 impl Insights {
+    fn read(text: &str) -> Option<Insights> {
+        let all = [Insights::Enabled, Insights::Enhanced, Insights::Disabled];
+        all.into_iter().find(|word| word.as_str() == text)
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Insights::Enabled => "enabled",

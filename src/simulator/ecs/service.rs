@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 pub(super) use configuration::{Breaker, Configuration};
 pub(super) use create::create;
-pub(super) use describe::{arn, describe, list, platform_number};
+pub(super) use describe::{arn, describe, list, list_by_namespace, platform_number};
 pub(super) use settings::check::check_network;
 pub(super) use settings::{
     Launch, LoadBalancer, Network, NetworkConfiguration, Registry, Settings,

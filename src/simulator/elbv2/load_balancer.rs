@@ -19,6 +19,8 @@ use crate::simulator::tag::Tags;
 const HOSTED_ZONE: &str = "Z35SXDOTRQ7X7K";
 /// AWS's default quota per region.
 pub(super) const LOAD_BALANCERS_MAX: usize = 50;
+/// AWS's limit in one call, below the number there are (hashicorp/terraform-provider-aws#46496).
+const ATTRIBUTES_MAX: usize = 20;
 /// Provisioning takes AWS a minute or more. Simulated time is real in the demo, so this is only long enough to be seen.
 const PROVISIONING_MILLIS: Millis = 500;
 
@@ -252,6 +254,12 @@ pub(super) fn describe_attributes(world: &mut World, call: &Call) -> Answer {
 
 pub(super) fn modify_attributes(world: &mut World, call: &Call) -> Answer {
     let balancer = find_mut(&mut world.elbv2, required(call, "LoadBalancerArn")?)?;
+    if call.list("Attributes").len() > ATTRIBUTES_MAX {
+        return Err(invalid(format!(
+            "1 validation error detected: Value at 'attributes' failed to satisfy constraint: Member must have length less \
+             than or equal to {ATTRIBUTES_MAX}"
+        )));
+    }
     let mut changed = balancer.attributes.clone();
     changed.extend(attributes::changes(table::ROWS, "Load balancer", call)?);
     table::check_logs(&changed)?;

@@ -5,6 +5,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::super::account_setting;
 use super::super::input::{self, invalid, parse};
 use super::super::service::Launch;
 use super::super::tags::{Tag, Tags};
@@ -66,7 +67,7 @@ pub(in super::super) fn create(world: &mut World, call: &Call) -> Answer {
         name: name.clone(),
         is_active: true,
         tags: Tags::new(tags)?,
-        insights: insights(&settings)?.unwrap_or(Insights::Disabled),
+        insights: insights(&settings)?.unwrap_or(default_insights(world)),
         configuration,
         providers: capacity_providers,
         strategy,
@@ -218,6 +219,12 @@ fn shown(world: &World, name: &str) -> Answer {
     Ok(json!({ "cluster": shown }))
 }
 
+/// "If this value is specified, it overrides the containerInsights value set with PutAccountSetting" (API_CreateCluster).
+fn default_insights(world: &World) -> Insights {
+    let set = account_setting::value(world, "containerInsights");
+    set.and_then(Insights::read).unwrap_or(Insights::Disabled)
+}
+
 fn insights(settings: &[Setting]) -> Result<Option<Insights>, Refusal> {
     let Some(Setting {
         name: SettingName::ContainerInsights,
@@ -226,14 +233,11 @@ fn insights(settings: &[Setting]) -> Result<Option<Insights>, Refusal> {
     else {
         return Ok(None);
     };
-    match value.as_str() {
-        "enabled" => Ok(Some(Insights::Enabled)),
-        "enhanced" => Ok(Some(Insights::Enhanced)),
-        "disabled" => Ok(Some(Insights::Disabled)),
-        other => Err(invalid(format!(
-            "Invalid value for setting containerInsights: {other}."
-        ))),
-    }
+    Insights::read(value).map(Some).ok_or_else(|| {
+        invalid(format!(
+            "Invalid value for setting containerInsights: {value}."
+        ))
+    })
 }
 
 fn check_providers(known: &[Provider], strategy: &[ProviderItem]) -> Result<(), Refusal> {

@@ -10,8 +10,9 @@ use super::super::rollout::{self, RolloutState};
 use super::super::task::{LastStatus, Task};
 use super::super::{cluster, fargate_family};
 use super::{Event, Propagate, Service, Settings, Status, Tagging, ZoneRebalancing, position_of};
-use crate::simulator::call::{Answer, Call, timestamp};
+use crate::simulator::call::{Answer, Call, Refusal, timestamp};
 use crate::simulator::defaults::ecs::service as default;
+use crate::simulator::servicediscovery;
 use crate::simulator::world::World;
 
 /// AWS's limit of names in one call.
@@ -95,6 +96,25 @@ pub(in super::super) fn list(world: &mut World, call: &Call) -> Answer {
     });
     let arns = listed.map(|service| json!(arn(world, service))).collect();
     page(call, "serviceArns", arns, 10)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListByNamespace {
+    namespace: String,
+}
+
+/// "All of the services that are associated with a Cloud Map namespace" by Service Connect (API_ListServicesByNamespace):
+/// none is, because CreateService refuses Service Connect here.
+pub(in super::super) fn list_by_namespace(world: &mut World, call: &Call) -> Answer {
+    let ListByNamespace { namespace } = parse(call)?;
+    if !servicediscovery::namespace_exists(world, &namespace, call.now) {
+        return Err(Refusal::new(
+            "NamespaceNotFoundException",
+            "The specified namespace wasn't found.",
+        ));
+    }
+    page(call, "serviceArns", Vec::new(), 10)
 }
 
 /// A service's ARN, in the long form that names its cluster.

@@ -4,12 +4,13 @@
 //! group, subnet and registry they name exists. Never changes the world.
 
 pub(super) mod check;
+mod launch;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::cluster;
-use super::super::cluster::providers::{self, Provider, ProviderItem};
+pub(in super::super) use self::launch::Launch;
+use super::super::cluster::providers::{self, ProviderItem};
 use super::super::input::invalid;
 use super::super::task_definition;
 use crate::simulator::call::Refusal;
@@ -35,6 +36,17 @@ pub(in super::super) struct LoadBalancer {
     pub(in super::super) target_group_arn: String,
     pub(in super::super) container_name: String,
     pub(in super::super) container_port: u16,
+    pub(in super::super) advanced_configuration: Option<Advanced>,
+}
+
+/// What shifts traffic between two target groups; kept for the strategies that do.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in super::super) struct Advanced {
+    pub(super) alternate_target_group_arn: String,
+    pub(super) production_listener_rule: String,
+    pub(super) test_listener_rule: Option<String>,
+    pub(super) role_arn: String,
 }
 
 /// One entry of `serviceRegistries`.
@@ -68,54 +80,6 @@ enum PublicIp {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in super::super) struct NetworkConfiguration {
     pub(in super::super) awsvpc_configuration: Network,
-}
-
-/// What tasks are launched on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) enum Launch {
-    Fargate,
-    /// Container instances, of which this simulator has none: nothing can be placed.
-    Ec2,
-    Providers(Vec<ProviderItem>),
-}
-
-impl Launch {
-    /// API_CreateService and API_RunTask: without a launch type the cluster's default strategy is used, without one EC2.
-    pub(in super::super) fn of(
-        world: &World,
-        cluster: &str,
-        launch_type: Option<&str>,
-        strategy: Option<Vec<ProviderItem>>,
-    ) -> Result<Launch, Refusal> {
-        let strategy = strategy.filter(|items| !items.is_empty());
-        match (launch_type, strategy) {
-            (Some(_), Some(_)) => Err(invalid(
-                "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
-            )),
-            (Some("FARGATE"), None) => Ok(Launch::Fargate),
-            (Some("EC2"), None) => Ok(Launch::Ec2),
-            (Some(other), None) => Err(invalid(format!("Invalid launch type {other}."))),
-            (None, Some(items)) => {
-                providers::check_in(world, cluster, &items)?;
-                Ok(Launch::Providers(items))
-            }
-            (None, None) => {
-                let default = &cluster::get(world, Some(cluster))?.strategy;
-                Ok(match default.is_empty() {
-                    true => Launch::Ec2,
-                    false => Launch::Providers(default.clone()),
-                })
-            }
-        }
-    }
-
-    /// The first provider of the strategy: both Fargate ones are the same machine here.
-    pub(in super::super) fn provider(&self) -> Option<Provider> {
-        match self {
-            Launch::Fargate | Launch::Ec2 => None,
-            Launch::Providers(items) => items.first().map(|item| item.capacity_provider),
-        }
-    }
 }
 
 /// The members of CreateService that make settings.
@@ -225,12 +189,17 @@ impl Settings {
                      target_group_arn,
                      container_name,
                      container_port,
+                     advanced_configuration,
                  }| {
-                    json!({
+                    let mut value = json!({
                         "targetGroupArn": target_group_arn,
                         "containerName": container_name,
                         "containerPort": container_port,
-                    })
+                    });
+                    if let Some(advanced) = advanced_configuration {
+                        value["advancedConfiguration"] = advanced.to_value();
+                    }
+                    value
                 },
             )
             .collect()
@@ -266,6 +235,26 @@ impl Settings {
                 },
             )
             .collect()
+    }
+}
+
+impl Advanced {
+    fn to_value(&self) -> Value {
+        let Advanced {
+            alternate_target_group_arn,
+            production_listener_rule,
+            test_listener_rule,
+            role_arn,
+        } = self;
+        let mut value = json!({
+            "alternateTargetGroupArn": alternate_target_group_arn,
+            "productionListenerRule": production_listener_rule,
+            "roleArn": role_arn,
+        });
+        if let Some(rule) = test_listener_rule {
+            value["testListenerRule"] = json!(rule);
+        }
+        value
     }
 }
 
