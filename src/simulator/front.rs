@@ -163,9 +163,10 @@ fn outcome(answer: &Answer) -> String {
         .map_or_else(|refusal| refusal.code.to_owned(), |_| "ok".to_owned())
 }
 
-/// AWS names every read of these services with one of six verbs.
+/// AWS names every read of these services with one of these verbs.
 pub(super) fn mutates(operation: &str) -> bool {
-    !["Describe", "List", "Get", "BatchGet", "Discover", "Filter"]
-        .iter()
-        .any(|verb| operation.starts_with(verb))
+    const READS: [&str; 8] = [
+        "Describe", "List", "Get", "BatchGet", "Discover", "Filter", "Simulate", "Test",
+    ];
+    !READS.iter().any(|verb| operation.starts_with(verb))
 }

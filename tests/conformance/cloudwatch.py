@@ -1,9 +1,12 @@
 """CloudWatch: alarms of both kinds, their history, dashboards, metric data."""
 
+import copy
 import json
 from datetime import datetime, timedelta, timezone
 
+from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.session import Session
 
 
 def drive(t):
@@ -13,6 +16,7 @@ def drive(t):
     composite_alarms(t, client)
     dashboards(t, client)
     metric_data(t, client)
+    protocols(t, client)
 
 
 def alarm(name, **changed):
@@ -360,3 +364,67 @@ def metric_data(t, client):
               MetricData=[datum(Value=1.0)])
     t.refused("put metric data: 1001", "InvalidParameterValue", client.put_metric_data, Namespace=namespace,
               MetricData=[datum(Value=1.0)] * 1001)
+
+
+def speaking(t, protocol):
+    """A client of one protocol only: left to itself botocore takes the first it likes."""
+    session = Session()
+    loader = session.get_component("data_loader")
+    load = loader.load_service_model
+
+    def load_one(service, kind, api_version=None):
+        model = load(service, kind, api_version)
+        if kind == "service-2" and service == "cloudwatch":
+            model = copy.deepcopy(model)
+            model["metadata"].update(protocol=protocol, protocols=[protocol])
+        return model
+
+    loader.load_service_model = load_one
+    credentials = t.client("cloudwatch")._request_signer._credentials
+    return session.create_client(
+        "cloudwatch", region_name="us-east-1", endpoint_url=t.endpoint, aws_access_key_id=credentials.access_key,
+        aws_secret_access_key=credentials.secret_key, config=Config(retries={"total_max_attempts": 1}))
+
+
+def protocols(t, client):
+    """Rust's SDK speaks CBOR, boto3 JSON, older clients Query: all read the same."""
+    namespace, name = t.unique("Protocols"), t.unique("protocol")
+    minute = datetime.now(timezone.utc).replace(second=0, microsecond=0)
+    client.put_metric_data(Namespace=namespace, MetricData=[
+        {"MetricName": "m", "Timestamp": minute - timedelta(minutes=2), "Values": [1.0, 2.5]}])
+    client.put_metric_alarm(**alarm(name))
+    client.put_composite_alarm(AlarmName=name + "-above", AlarmRule=f"ALARM({name})")
+    window = dict(StartTime=minute - timedelta(minutes=5), EndTime=minute)
+
+    def read(protocol):
+        each = speaking(t, protocol)
+        replies = [
+            each.get_metric_statistics(Namespace=namespace, MetricName="m", Period=60, Statistics=["Sum"],
+                                       ExtendedStatistics=["p50"], **window),
+            each.get_metric_data(MetricDataQueries=[{"Id": "m1", "MetricStat": {
+                "Metric": {"Namespace": namespace, "MetricName": "m"}, "Period": 60, "Stat": "Sum"}}], **window),
+            each.describe_alarms(AlarmNamePrefix=name, AlarmTypes=["MetricAlarm", "CompositeAlarm"]),
+            each.describe_alarm_history(AlarmName=name),
+            each.list_metrics(Namespace=namespace),
+        ]
+        try:
+            each.get_dashboard(DashboardName="absent")
+        except ClientError as error:
+            replies.append(error.response["Error"]["Code"])
+        return [plain(reply) for reply in replies]
+
+    said = {protocol: read(protocol) for protocol in ("smithy-rpc-v2-cbor", "json", "query")}
+    t.same("CBOR reads as JSON does", said["smithy-rpc-v2-cbor"], said["json"])
+    t.same("Query reads as JSON does", said["query"], said["json"])
+    client.delete_alarms(AlarmNames=[name + "-above"])
+    client.delete_alarms(AlarmNames=[name])
+
+
+def plain(reply):
+    """Without what is of the protocol; a time counts by its instant, an empty list is none."""
+    if isinstance(reply, dict):
+        members = {key: plain(value) for key, value in reply.items() if key != "ResponseMetadata"}
+        return {key: value for key, value in members.items() if value != []}
+    if isinstance(reply, list):
+        return [plain(value) for value in reply]
+    return reply.timestamp() if isinstance(reply, datetime) else reply

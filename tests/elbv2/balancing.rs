@@ -403,6 +403,7 @@ async fn the_certificate_is_only_believed_by_who_trusts_the_test_authority() {
             .as_object()
             .unwrap()
             .clone(),
+        principal: None,
         now: 0,
     };
     let held = bench.simulator.answer(&call).unwrap();

@@ -11,7 +11,7 @@ use http::Request;
 use serde_json::{Map, Value, json};
 
 /// botocore's directory and the signing name.
-pub const SERVICES: [(&str, &str); 10] = [
+pub const SERVICES: [(&str, &str); 14] = [
     ("ecs", "ecs"),
     ("elbv2", "elasticloadbalancing"),
     ("application-autoscaling", "application-autoscaling"),
@@ -22,6 +22,10 @@ pub const SERVICES: [(&str, &str); 10] = [
     ("iam", "iam"),
     ("sts", "sts"),
     ("ecr", "ecr"),
+    ("secretsmanager", "secretsmanager"),
+    ("acm", "acm"),
+    ("sns", "sns"),
+    ("ec2", "ec2"),
 ];
 
 pub struct Model {
@@ -33,6 +37,8 @@ pub struct Model {
 pub enum Protocol {
     Json,
     Query,
+    /// Query with lists of another spelling.
+    Ec2,
     Cbor,
 }
 
@@ -71,6 +77,7 @@ impl Model {
         let known = listed.iter().filter_map(|name| match name.as_str()? {
             "json" => Some(Protocol::Json),
             "query" => Some(Protocol::Query),
+            "ec2" => Some(Protocol::Ec2),
             "smithy-rpc-v2-cbor" => Some(Protocol::Cbor),
             _ => None,
         });
@@ -195,12 +202,17 @@ impl Model {
                     .header("smithy-protocol", "rpc-v2-cbor")
                     .body(Bytes::from(body))
             }
-            Protocol::Query => {
+            Protocol::Query | Protocol::Ec2 => {
                 let mut form = format!(
                     "Action={operation}&Version={}",
                     metadata["apiVersion"].as_str().unwrap()
                 );
-                flatten(&mut form, "", input);
+                let list = if protocol == Protocol::Ec2 {
+                    ""
+                } else {
+                    "member."
+                };
+                flatten(&mut form, "", list, input);
                 Request::post("/")
                     .header(
                         "content-type",
@@ -214,7 +226,7 @@ impl Model {
 }
 
 /// Structures and lists as Query writes them; what a map would be is written as a structure.
-fn flatten(form: &mut String, path: &str, value: &Value) {
+fn flatten(form: &mut String, path: &str, list: &str, value: &Value) {
     let join = |name: &str| {
         if path.is_empty() {
             name.to_owned()
@@ -225,10 +237,10 @@ fn flatten(form: &mut String, path: &str, value: &Value) {
     match value {
         Value::Object(members) => members
             .iter()
-            .for_each(|(name, value)| flatten(form, &join(&encode(name)), value)),
+            .for_each(|(name, value)| flatten(form, &join(&encode(name)), list, value)),
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                flatten(form, &join(&format!("member.{}", index + 1)), item);
+                flatten(form, &join(&format!("{list}{}", index + 1)), list, item);
             }
         }
         Value::Null => {}

@@ -11,7 +11,7 @@ use super::expression::{self, Computed, Known, Points};
 use super::metric::{Metric, Sample, UNITS, dimensions};
 use super::statistic::Statistic;
 use super::{INVALID_VALUE, MISSING_PARAMETER, VALIDATION, invalid};
-use crate::simulator::call::{Answer, Call, Millis, Refusal, instant, timestamp};
+use crate::simulator::call::{Answer, Call, Millis, Refusal, instant, map, timestamp};
 use crate::simulator::world::World;
 
 const STATISTICS_POINTS_MAX: u64 = 1_440;
@@ -194,10 +194,10 @@ pub(super) fn get_metric_statistics(world: &World, call: &Call) -> Answer {
         }
         let values = extended
             .iter()
-            .map(|(name, statistic)| (name.clone(), json!(statistic.of(&sample))));
-        let values: serde_json::Map<_, _> = values.filter(|(_, value)| !value.is_null()).collect();
+            .filter_map(|(name, statistic)| Some((name.clone(), statistic.of(&sample)?)));
+        let values: Vec<(String, f64)> = values.collect();
         if !values.is_empty() {
-            shown["ExtendedStatistics"] = Value::Object(values);
+            shown["ExtendedStatistics"] = map(values);
         }
         shown
     };

@@ -112,7 +112,7 @@ impl Check {
                 "an Integer",
             ),
             "f" => (
-                scalar(value.is_number(), call::number(value).is_some()),
+                scalar(value.is_number(), call::number(value).is_some()) || not_finite(value),
                 "a Double",
             ),
             "t" => (value.is_number() || value.is_string(), "a Timestamp"),
@@ -126,4 +126,12 @@ impl Check {
         };
         if right { Ok(()) } else { refuse(expected) }
     }
+}
+
+/// Every protocol of text writes these three so, and the service is to say what it thinks of them.
+/// <https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html>: float.
+fn not_finite(value: &Value) -> bool {
+    value
+        .as_str()
+        .is_some_and(|text| ["NaN", "Infinity", "-Infinity"].contains(&text))
 }
