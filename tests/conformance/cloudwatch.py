@@ -290,9 +290,9 @@ def metric_data(t, client):
     t.same("percentiles", [point["ExtendedStatistics"] for point in extended],
            [{"p50": 10.0, "p100": 20.0}, {"p50": 1.0, "p100": 2.0}])
     t.refused("statistics: period 7", "InvalidParameterValue", client.get_metric_statistics, **asked(Period=7))
-    t.refused("statistics: end before start", "InvalidParameterCombination", client.get_metric_statistics,
+    t.refused("statistics: end before start", "InvalidParameterValue", client.get_metric_statistics,
               **asked(EndTime=at(13)))
-    t.refused("statistics: none asked for", "MissingParameter", client.get_metric_statistics, Namespace=namespace,
+    t.refused("statistics: none asked for", "InvalidParameterCombination", client.get_metric_statistics, Namespace=namespace,
               MetricName="latency", Period=60, **window)
     t.refused("statistics: more than 1440 points", "InvalidParameterCombination", client.get_metric_statistics,
               **asked(StartTime=at(1500)))

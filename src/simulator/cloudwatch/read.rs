@@ -149,15 +149,15 @@ pub(super) fn get_metric_statistics(world: &World, call: &Call) -> Answer {
         name: name.clone(),
         dimensions: dimensions(call, "Dimensions")?,
     };
-    let window = Window::of(call, COMBINATION)?;
+    let window = Window::of(call, INVALID_VALUE)?;
     let period = period(call, INVALID_VALUE)?;
     let unit = unit(call, INVALID_VALUE)?;
     let plain = call.optional_texts("Statistics")?;
     let extended = call.optional_texts("ExtendedStatistics")?;
     if plain.is_empty() && extended.is_empty() {
         return Err(Refusal::new(
-            MISSING_PARAMETER,
-            "At least one of the parameters must be specified: Statistics, ExtendedStatistics",
+            COMBINATION,
+            "At least one of the parameters Statistics and ExtendedStatistics must be specified.",
         ));
     }
     let parsed = |names: &[String], is_plain: bool, member: &str| {

@@ -148,6 +148,9 @@ fn under(name: &str, path: &str, recursive: bool) -> bool {
     rest.is_some_and(|rest| !rest.is_empty() && (recursive || !rest.contains('/')))
 }
 
+/// The keys of ParameterStringFilterKey's pattern, beside tags.
+const KEYS: [&str; 7] = ["Name", "Type", "KeyId", "Path", "Label", "Tier", "DataType"];
+
 struct Filter {
     key: String,
     option: String,
@@ -162,6 +165,15 @@ impl Filter {
             for filter in call.structures(member)? {
                 let key = filter.required("Key", VALIDATION)?.to_owned();
                 let by_tag = key.starts_with("tag:") && keys.contains(&"Name");
+                // What no operation takes, the model refuses before the service is asked.
+                if !key.starts_with("tag:") && !KEYS.contains(&key.as_str()) {
+                    return Err(invalid(format!(
+                        "1 validation error detected: Value '{key}' at 'parameterFilters.{}.member.key' failed to satisfy \
+                         constraint: Member must satisfy regular expression pattern: tag:.+|{}",
+                        filters.len() + 1,
+                        KEYS.join("|")
+                    )));
+                }
                 if !by_tag && !keys.contains(&key.as_str()) {
                     let text = format!(
                         "The following filter key is not valid: {key}. Valid filter keys include: [{}].",

@@ -27,7 +27,8 @@ def load(path, forgive):
 
 def rewrite(node):
     """Guards the statements below `node`, innermost first."""
-    for field in ("body", "orelse", "finalbody"):
+    # What a `try` tries is for its own handlers.
+    for field in ("orelse", "finalbody") if isinstance(node, ast.Try) else ("body", "orelse", "finalbody"):
         statements = getattr(node, field, None)
         if isinstance(statements, list) and not isinstance(node, ast.Lambda):
             for statement in statements:
