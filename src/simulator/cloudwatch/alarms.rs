@@ -10,7 +10,7 @@ use super::alarm::composite::Composite;
 use super::alarm::metric::{Generated, Watch};
 use super::alarm::{Alarm, Common, Kind, State as AlarmState};
 use super::history::Subject;
-use super::{MISSING_PARAMETER, VALIDATION, arn, bounded, invalid, tags};
+use super::{INVALID_VALUE, MISSING_PARAMETER, VALIDATION, arn, bounded, invalid, tags};
 use crate::simulator::call::{Answer, Call, Millis, Refusal, timestamp};
 use crate::simulator::tag::Tags;
 use crate::simulator::world::World;
@@ -242,10 +242,12 @@ pub(super) fn describe_alarms_for_metric(world: &World, call: &Call) -> Answer {
             "Statistic and ExtendedStatistic cannot be used together",
         ));
     }
-    if extended.is_some_and(|extended| !is_extended(extended)) {
-        return Err(invalid(
-            "The value for parameter ExtendedStatistic is invalid.",
-        ));
+    if let Some(extended) = extended
+        && !is_extended(extended)
+    {
+        let text =
+            format!("The value {extended} for parameter ExtendedStatistic is not supported.");
+        return Err(Refusal::new(INVALID_VALUE, text));
     }
     let asked = dimensions(call)?;
     let period = call.optional_integer("Period")?;

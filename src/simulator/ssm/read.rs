@@ -148,9 +148,6 @@ fn under(name: &str, path: &str, recursive: bool) -> bool {
     rest.is_some_and(|rest| !rest.is_empty() && (recursive || !rest.contains('/')))
 }
 
-/// The keys of ParameterStringFilterKey's pattern, beside tags.
-const KEYS: [&str; 7] = ["Name", "Type", "KeyId", "Path", "Label", "Tier", "DataType"];
-
 struct Filter {
     key: String,
     option: String,
@@ -165,13 +162,13 @@ impl Filter {
             for filter in call.structures(member)? {
                 let key = filter.required("Key", VALIDATION)?.to_owned();
                 let by_tag = key.starts_with("tag:") && keys.contains(&"Name");
-                // What no operation takes, the model refuses before the service is asked.
-                if !key.starts_with("tag:") && !KEYS.contains(&key.as_str()) {
+                // The model's pattern comes first, then what the operation knows.
+                let known = ["Name", "Type", "KeyId", "Path", "Label", "Tier", "DataType"];
+                if !key.starts_with("tag:") && !known.contains(&key.as_str()) {
                     return Err(invalid(format!(
-                        "1 validation error detected: Value '{key}' at 'parameterFilters.{}.member.key' failed to satisfy \
-                         constraint: Member must satisfy regular expression pattern: tag:.+|{}",
-                        filters.len() + 1,
-                        KEYS.join("|")
+                        "1 validation error detected: Value '{key}' at 'parameterFilters.1.member.key' failed to satisfy \
+                         constraint: Member must satisfy regular expression pattern: \
+                         ^(tag:.+|Name|Type|KeyId|Path|Label|Tier|DataType)$"
                     )));
                 }
                 if !by_tag && !keys.contains(&key.as_str()) {
