@@ -59,7 +59,7 @@ demo-image: install build image ## the demo with the image's own files for the t
 	@scripts/image/unpack.sh
 	@LOCAL_BINARIES=target/image/bin scripts/demo.py
 
-generate: build ## rewrite what is made from the table of settings and from AWS's models: .env.production, a part of docs/deployment.md, the simulator's shapes
+generate: build ## rewrite what is made from the table of settings (.env.production, a part of docs/deployment.md) and from AWS's models (the simulator's shapes)
 	scripts/shapes.py >src/simulator/wire/shapes.txt
 	target/debug/contracts-api settings --output env >.env.production
 	target/debug/contracts-api settings --output markdown >target/settings.md
