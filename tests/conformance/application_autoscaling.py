@@ -119,6 +119,14 @@ def stepping(t, scaling, of):
     t.refused("a magnitude for a change that is no percentage", "ValidationException", scaling.put_scaling_policy, **put,
               StepScalingPolicyConfiguration={**STEPS, "MinAdjustmentMagnitude": 2})
     scaling.delete_scaling_policy(**of, PolicyName="steps")
+    for number in range(50):
+        scaling.put_scaling_policy(**{**put, "PolicyName": f"steps-{number:02}"}, StepScalingPolicyConfiguration=STEPS)
+    t.refused("a fifty-first policy", "LimitExceededException", scaling.put_scaling_policy, **{**put, "PolicyName": "steps-50"},
+              StepScalingPolicyConfiguration=STEPS)
+    pages = scaling.get_paginator("describe_scaling_policies").paginate(ServiceNamespace="ecs", PaginationConfig={"PageSize": 30})
+    t.same("policies come in pages", [len(page["ScalingPolicies"]) for page in pages], [30, 20])
+    for number in range(50):
+        scaling.delete_scaling_policy(**of, PolicyName=f"steps-{number:02}")
 
 
 def scheduled(t, scaling, of):

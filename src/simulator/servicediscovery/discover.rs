@@ -1,4 +1,6 @@
 //! Discovery by API: which instances of a service a client is told about.
+//!
+//! Takes names, a health status and attributes, gives the instances that fit. Reads only.
 
 use serde_json::{Value, json};
 

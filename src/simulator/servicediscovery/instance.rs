@@ -1,4 +1,6 @@
 //! Instances: registered by ECS or by a caller, read back with what was last said of their health.
+//!
+//! Takes registrations and health reports. Probes nothing: an instance is as healthy as somebody says.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,6 @@
-//! Services of a namespace.
+//! Services of a namespace: which DNS records and health check their instances have.
+//!
+//! Takes the calls, gives AWS's read-back. Never registers an instance.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,6 @@
 //! DeleteTaskDefinitions: a deregistered revision goes for good, once nothing uses it.
+//!
+//! Takes the call and the time, gives what is being deleted. Never stops a task.
 
 use serde::Deserialize;
 use serde_json::json;
