@@ -5,7 +5,7 @@ RECONCILER ?= cargo run --quiet --bin reconciler --
 CARGO_TOOLS = cargo install --quiet --locked --debug --root target/tools cargo-deny@0.20.2 cargo-machete@0.9.2
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check lint supply-chain advisories test demo image image-test demo-image generate docs-test diagram bless validate plan reconcile
+.PHONY: help install build check lint supply-chain advisories test conformance page-test demo image image-test demo-image generate docs-test diagram bless validate plan reconcile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,14 @@ advisories: ## known faults of the crates; fetches the RustSec database from Git
 test: install ## everything that is fast, the demo among it
 	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest@0.9.143
 	cargo nextest run --locked
+
+conformance: install ## the conformance scripts against moto too; rewrites docs/conformance.md, fails on a difference nobody has explained
+	@scripts/install.sh moto
+	@tests/conformance/run.py --moto
+
+page-test: install build ## the simulator's live page in headless Chromium; screenshots in target/page
+	@command -v chromium >/dev/null || scripts/install.sh packages chromium
+	@scripts/page_test.py
 
 demo: install build ## the whole thing on this machine: an empty account, a converged one, a token on chain, drift healed (KEEP=1 leaves it running)
 	@scripts/demo.py $(if $(KEEP),--keep)

@@ -58,12 +58,11 @@ pub fn timestamp(at: Millis) -> Value {
     serde_json::json!({ "$timestamp": at })
 }
 
-/// A map in the output of a service that speaks XML only, which writes a structure's members as elements and a map's as
-/// entries.
-pub fn map(entries: impl IntoIterator<Item = (String, String)>) -> Value {
+/// A map in the output of a service that speaks XML, which writes a structure's members as elements and a map's as entries.
+pub fn map(entries: impl IntoIterator<Item = (String, impl Into<Value>)>) -> Value {
     let entries: Map<String, Value> = entries
         .into_iter()
-        .map(|(key, value)| (key, Value::String(value)))
+        .map(|(key, value)| (key, value.into()))
         .collect();
     serde_json::json!({ "$map": entries })
 }

@@ -1,9 +1,12 @@
 """CloudWatch: alarms of both kinds, their history, dashboards, metric data."""
 
+import copy
 import json
 from datetime import datetime, timedelta, timezone
 
+from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.session import Session
 
 
 def drive(t):
@@ -13,6 +16,7 @@ def drive(t):
     composite_alarms(t, client)
     dashboards(t, client)
     metric_data(t, client)
+    protocols(t, client)
 
 
 def alarm(name, **changed):
@@ -87,12 +91,13 @@ def metric_alarms(t, client):
         "two statistics": dict(ExtendedStatistic="p99"),
         "no statistic": dict(Statistic=None),
         "no threshold": dict(Threshold=None),
-        "a statistic of no kind": dict(Statistic=None, ExtendedStatistic="q99"),
         "more datapoints than periods": dict(DatapointsToAlarm=4),
         "an action that is no ARN": dict(AlarmActions=["topic"]),
         "unknown word for missing data": dict(TreatMissingData="perhaps"),
     }.items():
         t.refused(f"metric alarm: {wrong}", "ValidationError", client.put_metric_alarm, **alarm(name, **changed))
+    t.refused("metric alarm: a statistic of no kind", "InvalidParameterValue", client.put_metric_alarm,
+              **alarm(name, Statistic=None, ExtendedStatistic="q99"))
     absent = t.unique("absent")
     t.refused("set state of no alarm", "ResourceNotFound", client.set_alarm_state, http=404, AlarmName=absent,
               StateValue="OK", StateReason="r")
@@ -286,9 +291,9 @@ def metric_data(t, client):
     t.same("percentiles", [point["ExtendedStatistics"] for point in extended],
            [{"p50": 10.0, "p100": 20.0}, {"p50": 1.0, "p100": 2.0}])
     t.refused("statistics: period 7", "InvalidParameterValue", client.get_metric_statistics, **asked(Period=7))
-    t.refused("statistics: end before start", "InvalidParameterCombination", client.get_metric_statistics,
+    t.refused("statistics: end before start", "InvalidParameterValue", client.get_metric_statistics,
               **asked(EndTime=at(13)))
-    t.refused("statistics: none asked for", "MissingParameter", client.get_metric_statistics, Namespace=namespace,
+    t.refused("statistics: none asked for", "InvalidParameterCombination", client.get_metric_statistics, Namespace=namespace,
               MetricName="latency", Period=60, **window)
     t.refused("statistics: more than 1440 points", "InvalidParameterCombination", client.get_metric_statistics,
               **asked(StartTime=at(1500)))
@@ -342,7 +347,9 @@ def metric_data(t, client):
     t.refused("metrics after a token never given", "InvalidParameterValue", client.list_metrics, NextToken="x")
     for wrong, (code, members) in {
         "no value": ("MissingParameter", {}),
-        "value and values": ("InvalidParameterCombination", dict(Value=1.0, Values=[1.0])),
+        "value and a set": ("InvalidParameterCombination", dict(Value=1.0, StatisticValues={
+            "SampleCount": 1, "Sum": 1, "Minimum": 1, "Maximum": 1})),
+        "value and values": ("InvalidParameterValue", dict(Value=1.0, Values=[1.0])),
         "not a number": ("InvalidParameterValue", dict(Value=float("nan"))),
         "beyond 2^360": ("InvalidParameterValue", dict(Value=2.0**361)),
         "fewer counts than values": ("InvalidParameterValue", dict(Values=[1.0, 2.0], Counts=[1.0])),
@@ -360,3 +367,59 @@ def metric_data(t, client):
               MetricData=[datum(Value=1.0)])
     t.refused("put metric data: 1001", "InvalidParameterValue", client.put_metric_data, Namespace=namespace,
               MetricData=[datum(Value=1.0)] * 1001)
+
+
+def speaking(t, protocol):
+    """A client of one protocol only: left to itself botocore takes the first it likes."""
+    session = Session()
+    loader = session.get_component("data_loader")
+    load = loader.load_service_model
+
+    def load_one(service, kind, api_version=None):
+        model = load(service, kind, api_version)
+        if kind == "service-2" and service == "cloudwatch":
+            model = copy.deepcopy(model)
+            model["metadata"].update(protocol=protocol, protocols=[protocol])
+        return model
+
+    loader.load_service_model = load_one
+    credentials = t.client("cloudwatch")._request_signer._credentials
+    return session.create_client(
+        "cloudwatch", region_name="us-east-1", endpoint_url=t.endpoint, aws_access_key_id=credentials.access_key,
+        aws_secret_access_key=credentials.secret_key, config=Config(retries={"total_max_attempts": 1}))
+
+
+def protocols(t, client):
+    """Rust's SDK speaks CBOR, boto3 JSON, older clients Query: all read the same."""
+    namespace, name = t.unique("Protocols"), t.unique("protocol")
+    minute = datetime.now(timezone.utc).replace(second=0, microsecond=0)
+    client.put_metric_data(Namespace=namespace, MetricData=[
+        {"MetricName": "m", "Timestamp": minute - timedelta(minutes=2), "Values": [1.0, 2.5]}])
+    client.put_metric_alarm(**alarm(name))
+    client.put_composite_alarm(AlarmName=name + "-above", AlarmRule=f"ALARM({name})")
+    window = dict(StartTime=minute - timedelta(minutes=5), EndTime=minute)
+
+    reads = (
+        lambda each: each.get_metric_statistics(Namespace=namespace, MetricName="m", Period=60, Statistics=["Sum"],
+                                                ExtendedStatistics=["p50"], **window),
+        lambda each: each.get_metric_data(MetricDataQueries=[{"Id": "m1", "MetricStat": {
+            "Metric": {"Namespace": namespace, "MetricName": "m"}, "Period": 60, "Stat": "Sum"}}], **window),
+        lambda each: each.describe_alarms(AlarmNamePrefix=name, AlarmTypes=["MetricAlarm", "CompositeAlarm"]),
+        lambda each: each.describe_alarm_history(AlarmName=name),
+        lambda each: each.list_metrics(Namespace=namespace),
+    )
+    json_client, cbor, query = (speaking(t, protocol) for protocol in ("json", "smithy-rpc-v2-cbor", "query"))
+    t.same("CBOR reads as JSON does", [plain(one(cbor)) for one in reads], [plain(one(json_client)) for one in reads])
+    t.same("Query reads as JSON does", [plain(one(query)) for one in reads], [plain(one(json_client)) for one in reads])
+    client.delete_alarms(AlarmNames=[name + "-above"])
+    client.delete_alarms(AlarmNames=[name])
+
+
+def plain(reply):
+    """Without what is of the protocol; a time counts by its instant, an empty list is none."""
+    if isinstance(reply, dict):
+        members = {key: plain(value) for key, value in reply.items() if key != "ResponseMetadata"}
+        return {key: value for key, value in members.items() if value != []}
+    if isinstance(reply, list):
+        return [plain(value) for value in reply]
+    return reply.timestamp() if isinstance(reply, datetime) else reply

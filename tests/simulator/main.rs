@@ -28,6 +28,7 @@ mod servicediscovery;
 mod sign;
 mod signature;
 mod ssm;
+mod sts;
 mod wire;
 
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -10,7 +10,7 @@ use super::alarm::composite::Composite;
 use super::alarm::metric::{Generated, Watch};
 use super::alarm::{Alarm, Common, Kind, State as AlarmState};
 use super::history::Subject;
-use super::{MISSING_PARAMETER, VALIDATION, arn, bounded, invalid, tags};
+use super::{INVALID_VALUE, MISSING_PARAMETER, VALIDATION, arn, bounded, invalid, tags};
 use crate::simulator::call::{Answer, Call, Millis, Refusal, timestamp};
 use crate::simulator::tag::Tags;
 use crate::simulator::world::World;
@@ -34,6 +34,15 @@ pub fn put_generated_alarm(
 /// Deletes an alarm another AWS service kept for itself; one that is gone already is fine.
 pub fn delete_generated_alarm(world: &mut World, name: &str) {
     world.cloudwatch.alarms.remove(name);
+}
+
+/// The alarms one of whose actions is this ARN.
+pub fn alarms_that_act(world: &World, action: &str) -> Vec<String> {
+    let alarms = world.cloudwatch.alarms.iter();
+    alarms
+        .filter(|(_, alarm)| alarm.common.acts_on(action))
+        .map(|(name, _)| name.clone())
+        .collect()
 }
 
 /// Replaces an alarm's configuration whole; its state and tags stay. A new one starts without data.
@@ -233,10 +242,12 @@ pub(super) fn describe_alarms_for_metric(world: &World, call: &Call) -> Answer {
             "Statistic and ExtendedStatistic cannot be used together",
         ));
     }
-    if extended.is_some_and(|extended| !is_extended(extended)) {
-        return Err(invalid(
-            "The value for parameter ExtendedStatistic is invalid.",
-        ));
+    if let Some(extended) = extended
+        && !is_extended(extended)
+    {
+        let text =
+            format!("The value {extended} for parameter ExtendedStatistic is not supported.");
+        return Err(Refusal::new(INVALID_VALUE, text));
     }
     let asked = dimensions(call)?;
     let period = call.optional_integer("Period")?;

@@ -338,7 +338,12 @@ fn sample(datum: &Call, place: &str) -> Result<Sample, Refusal> {
         ["Values"] => listed(datum, place),
         [_] => statistic_set(datum, place),
         [first, second, ..] => Err(Refusal::new(
-            "InvalidParameterCombination",
+            // Two codes for one sentence: github.com/getmoto/moto, tests/test_cloudwatch.
+            if *second == "Values" {
+                INVALID_VALUE
+            } else {
+                "InvalidParameterCombination"
+            },
             format!(
                 "The parameters {place}.{first} and {place}.{second} are mutually exclusive and you have specified both."
             ),

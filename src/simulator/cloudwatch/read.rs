@@ -11,7 +11,7 @@ use super::expression::{self, Computed, Known, Points};
 use super::metric::{Metric, Sample, UNITS, dimensions};
 use super::statistic::Statistic;
 use super::{INVALID_VALUE, MISSING_PARAMETER, VALIDATION, invalid};
-use crate::simulator::call::{Answer, Call, Millis, Refusal, instant, timestamp};
+use crate::simulator::call::{Answer, Call, Millis, Refusal, instant, map, timestamp};
 use crate::simulator::world::World;
 
 const STATISTICS_POINTS_MAX: u64 = 1_440;
@@ -149,15 +149,15 @@ pub(super) fn get_metric_statistics(world: &World, call: &Call) -> Answer {
         name: name.clone(),
         dimensions: dimensions(call, "Dimensions")?,
     };
-    let window = Window::of(call, COMBINATION)?;
+    let window = Window::of(call, INVALID_VALUE)?;
     let period = period(call, INVALID_VALUE)?;
     let unit = unit(call, INVALID_VALUE)?;
     let plain = call.optional_texts("Statistics")?;
     let extended = call.optional_texts("ExtendedStatistics")?;
     if plain.is_empty() && extended.is_empty() {
         return Err(Refusal::new(
-            MISSING_PARAMETER,
-            "At least one of the parameters must be specified: Statistics, ExtendedStatistics",
+            COMBINATION,
+            "At least one of the parameters Statistics and ExtendedStatistics must be specified.",
         ));
     }
     let parsed = |names: &[String], is_plain: bool, member: &str| {
@@ -194,10 +194,10 @@ pub(super) fn get_metric_statistics(world: &World, call: &Call) -> Answer {
         }
         let values = extended
             .iter()
-            .map(|(name, statistic)| (name.clone(), json!(statistic.of(&sample))));
-        let values: serde_json::Map<_, _> = values.filter(|(_, value)| !value.is_null()).collect();
+            .filter_map(|(name, statistic)| Some((name.clone(), statistic.of(&sample)?)));
+        let values: Vec<(String, f64)> = values.collect();
         if !values.is_empty() {
-            shown["ExtendedStatistics"] = Value::Object(values);
+            shown["ExtendedStatistics"] = map(values);
         }
         shown
     };

@@ -10,7 +10,7 @@ use ciborium::Value as Cbor;
 use http::{HeaderValue, Response};
 use serde_json::{Map, Number, Value, json};
 
-use super::super::call::{Refusal, SERIALIZATION};
+use super::super::call::{Refusal, SERIALIZATION, marked_map};
 use super::json::marked_time;
 
 const CONTENT_TYPE: &str = "application/cbor";
@@ -99,6 +99,9 @@ fn read(value: Cbor) -> Option<Value> {
 fn write(value: Value) -> Cbor {
     if let Some(at) = marked_time(&value) {
         return Cbor::Tag(EPOCH_TAG, Box::new(Cbor::Float(at as f64 / 1000.0)));
+    }
+    if let Some(entries) = marked_map(&value) {
+        return write(Value::Object(entries.clone()));
     }
     match value {
         Value::Null => Cbor::Null,

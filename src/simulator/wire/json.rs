@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response};
 use serde_json::{Map, Value, json};
 
-use super::super::call::{Millis, Refusal, SERIALIZATION};
+use super::super::call::{Millis, Refusal, SERIALIZATION, marked_map};
 
 /// The two differ in nothing but their content type.
 #[derive(Clone, Copy)]
@@ -84,6 +84,9 @@ fn write_timestamps(value: &mut Value) {
             json!(at as f64 / 1000.0)
         };
         return;
+    }
+    if let Some(entries) = marked_map(value) {
+        *value = Value::Object(entries.clone());
     }
     match value {
         Value::Array(items) => items.iter_mut().for_each(write_timestamps),

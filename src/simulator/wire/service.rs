@@ -148,12 +148,13 @@ pub(super) fn names() -> String {
 }
 
 /// CloudWatch's error shapes whose Query code differs (`error.code` in its model).
-const MONITORING_SHAPES: [(&str, &str); 7] = [
+const MONITORING_SHAPES: [(&str, &str); 8] = [
     ("InvalidFormat", "InvalidFormatFault"),
     (
         "InvalidParameterCombination",
         "InvalidParameterCombinationException",
     ),
+    ("InvalidParameterInput", "DashboardInvalidInputError"),
     ("InvalidParameterValue", "InvalidParameterValueException"),
     ("LimitExceeded", "LimitExceededFault"),
     ("MissingParameter", "MissingRequiredParameterException"),
