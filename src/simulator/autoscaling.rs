@@ -1,55 +1,38 @@
-//! Application Auto Scaling of ECS services: scalable targets and target-tracking policies.
+//! Application Auto Scaling of ECS services: scalable targets, their policies, scheduled actions and activities.
 //!
-//! Takes its calls; makes the alarms AWS makes for a policy. Nothing moves a desired count by itself but a minimum above
-//! it: alarms are not evaluated. Only `ecs:service:DesiredCount` is simulated, and no step or scheduled scaling.
+//! Takes its calls; makes the alarms AWS makes for a policy. Nothing moves a desired count by itself but a target's own
+//! bounds: alarms are not evaluated and schedules not run. Only `ecs:service:DesiredCount` is simulated.
 
+mod activity;
 mod policy;
+mod schedule;
+mod scheduled_action;
+mod target;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::call::{Answer, Call, Millis, Refusal, timestamp};
-use super::ecs;
-use super::tag::{self, Tags};
+use super::call::{Answer, Call, Refusal};
+use super::tag;
 use super::world::World;
 
-/// Scalable targets by resource id (`service/<cluster>/<service>`), each with its policies.
+/// Scalable targets by resource id (`service/<cluster>/<service>`), each with what belongs to it.
 #[derive(Debug, Default)]
 pub struct State {
-    targets: BTreeMap<String, Target>,
-}
-
-#[derive(Debug)]
-struct Target {
-    /// The last part of its ARN.
-    id: String,
-    minimum: u32,
-    maximum: u32,
-    suspended: Suspended,
-    created: Millis,
-    tags: Tags,
-    policies: BTreeMap<String, policy::Policy>,
-}
-
-/// Which kinds of scaling are off.
-#[derive(Debug, Clone, Copy, Default)]
-struct Suspended {
-    dynamic_in: bool,
-    dynamic_out: bool,
-    scheduled: bool,
+    targets: BTreeMap<String, target::Target>,
+    /// The newest activities, newest first; they outlive their target.
+    activities: VecDeque<activity::Activity>,
 }
 
 const VALIDATION: &str = "ValidationException";
 const DIMENSION: &str = "ecs:service:DesiredCount";
-/// AWS's default quota for ECS.
-const TARGETS_MAX: usize = 3_000;
 
 /// Answers an Application Auto Scaling call.
 pub fn answer(world: &mut World, call: &Call) -> Answer {
     match call.operation.as_str() {
-        "RegisterScalableTarget" => register_scalable_target(world, call),
-        "DescribeScalableTargets" => describe_scalable_targets(world, call),
+        "RegisterScalableTarget" => target::register(world, call),
+        "DescribeScalableTargets" => target::describe(world, call),
         "DeregisterScalableTarget" => {
             let resource = named_resource(call)?;
             if !world.autoscaling.targets.contains_key(resource) {
@@ -61,30 +44,31 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
         "PutScalingPolicy" => policy::put_scaling_policy(world, call),
         "DescribeScalingPolicies" => policy::describe_scaling_policies(world, call),
         "DeleteScalingPolicy" => policy::delete_scaling_policy(world, call),
-        "DescribeScalingActivities" => {
-            check_namespace(call)?;
-            Ok(json!({ "ScalingActivities": [] }))
+        "PutScheduledAction" => scheduled_action::put(world, call),
+        "DescribeScheduledActions" => scheduled_action::describe(world, call),
+        "DeleteScheduledAction" => scheduled_action::delete(world, call),
+        "DescribeScalingActivities" => activity::describe(world, call),
+        "ListTagsForResource" => {
+            Ok(json!({ "Tags": tag::to_map(&target::tagged(world, call)?.tags) }))
         }
-        "ListTagsForResource" => Ok(json!({ "Tags": tag::to_map(&tagged(world, call)?.tags) })),
         "TagResource" => {
-            let more = tags(call)?;
-            let merged = tag::merge(&mut tagged(world, call)?.tags, more);
+            let more = target::tags(call)?;
+            let merged = tag::merge(&mut target::tagged(world, call)?.tags, more);
             merged.map_err(|text| Refusal::new("TooManyTagsException", text))?;
             Ok(json!({}))
         }
         "UntagResource" => {
             let keys = call.optional_texts("TagKeys")?;
-            tagged(world, call)?
-                .tags
-                .retain(|key, _| !keys.contains(key));
+            let tags = &mut target::tagged(world, call)?.tags;
+            tags.retain(|key, _| !keys.contains(key));
             Ok(json!({}))
         }
         _ => Err(call.unknown_operation()),
     }
 }
 
-/// Drops a service's scalable target with its policies and their alarms. AWS does so, silently, when the service goes:
-/// <https://github.com/hashicorp/terraform-provider-aws/issues/10432>.
+/// Drops a service's scalable target with its scheduled actions, its policies and their alarms. AWS does so, silently,
+/// when the service goes: <https://github.com/hashicorp/terraform-provider-aws/issues/10432>.
 pub fn forget_service(world: &mut World, resource_id: &str) {
     let Some(target) = world.autoscaling.targets.remove(resource_id) else {
         return;
@@ -94,181 +78,37 @@ pub fn forget_service(world: &mut World, resource_id: &str) {
     }
 }
 
-fn register_scalable_target(world: &mut World, call: &Call) -> Answer {
-    let resource = named_resource(call)?.to_owned();
-    let capacity = |member: &str| -> Result<Option<u32>, Refusal> {
-        let Some(value) = call.optional_integer(member)? else {
-            return Ok(None);
-        };
-        u32::try_from(value)
-            .map(Some)
-            .map_err(|_| invalid(format!("{member} cannot be negative: {value}")))
-    };
-    let (minimum, maximum) = (capacity("MinCapacity")?, capacity("MaxCapacity")?);
-    let tags = tags(call)?;
-    let Some((cluster, service)) = resource
-        .strip_prefix("service/")
-        .and_then(|rest| rest.split_once('/'))
-    else {
-        return Err(invalid(format!(
-            "Unsupported service namespace, resource type or scalable dimension: {resource}"
-        )));
-    };
-    if !ecs::service_exists(world, &resource) {
-        return Err(invalid(format!("ECS service doesn't exist: {resource}")));
-    }
-    let existing = world.autoscaling.targets.get(&resource);
-    if existing.is_some() && !tags.is_empty() {
-        // <https://github.com/hashicorp/terraform-provider-aws/issues/31839>
-        return Err(invalid(
-            "Tags can only be specified for a new scalable target: use TagResource for an existing one.",
-        ));
-    }
-    let Some(minimum) = minimum.or(existing.map(|target| target.minimum)) else {
-        return Err(invalid("A new scalable target needs a MinCapacity"));
-    };
-    let Some(maximum) = maximum.or(existing.map(|target| target.maximum)) else {
-        return Err(invalid("A new scalable target needs a MaxCapacity"));
-    };
-    if minimum > maximum {
-        return Err(invalid(
-            "Maximum capacity cannot be less than minimum capacity",
-        ));
-    }
-    let before = existing.map(|target| target.suspended).unwrap_or_default();
-    let suspended = match call.structure("SuspendedState")? {
-        None => before,
-        Some(asked) => Suspended {
-            dynamic_in: asked
-                .optional_boolean("DynamicScalingInSuspended")?
-                .unwrap_or(before.dynamic_in),
-            dynamic_out: asked
-                .optional_boolean("DynamicScalingOutSuspended")?
-                .unwrap_or(before.dynamic_out),
-            scheduled: asked
-                .optional_boolean("ScheduledScalingSuspended")?
-                .unwrap_or(before.scheduled),
-        },
-    };
-    if existing.is_none() && world.autoscaling.targets.len() >= TARGETS_MAX {
-        return Err(Refusal::new(
-            "LimitExceededException",
-            format!("The account has {TARGETS_MAX} scalable targets"),
-        ));
-    }
-    let fresh = world.hex(32);
-    let target = world
-        .autoscaling
-        .targets
-        .entry(resource.clone())
-        .or_insert_with(|| Target {
-            id: format!("0ec5{fresh}"),
-            minimum,
-            maximum,
-            suspended,
-            created: call.now,
-            tags,
-            policies: BTreeMap::new(),
-        });
-    target.minimum = minimum;
-    target.maximum = maximum;
-    target.suspended = suspended;
-    let id = target.id.clone();
-    if ecs::desired_count(world, &resource).is_some_and(|desired| desired < minimum) {
-        ecs::set_desired_count(world, cluster, service, minimum);
-    }
-    Ok(json!({ "ScalableTargetARN": target_arn(world, &id) }))
-}
-
-fn describe_scalable_targets(world: &World, call: &Call) -> Answer {
-    check_namespace(call)?;
-    check_dimension(call)?;
-    let wanted = call.optional_texts("ResourceIds")?;
-    let entries = world
-        .autoscaling
-        .targets
-        .iter()
-        .filter(|(id, _)| wanted.is_empty() || wanted.contains(id));
-    let entries = entries.map(|(resource, target)| {
-        let Target {
-            id,
-            minimum,
-            maximum,
-            suspended,
-            created,
-            tags: _,
-            policies: _,
-        } = target;
-        let Suspended {
-            dynamic_in,
-            dynamic_out,
-            scheduled,
-        } = suspended;
-        let entry = json!({
-            "ServiceNamespace": "ecs", "ResourceId": resource, "ScalableDimension": DIMENSION,
-            "MinCapacity": minimum, "MaxCapacity": maximum, "RoleARN": role_arn(world),
-            "CreationTime": timestamp(*created),
-            "SuspendedState": {
-                "DynamicScalingInSuspended": dynamic_in, "DynamicScalingOutSuspended": dynamic_out,
-                "ScheduledScalingSuspended": scheduled,
-            },
-            "ScalableTargetARN": target_arn(world, id),
-        });
-        (resource.clone(), entry)
-    });
-    let page = Call::page(
-        entries,
-        call.optional_text("NextToken")?,
-        size(call)?,
-        "InvalidNextTokenException",
-    )?;
-    Ok(json!({ "ScalableTargets": page.items, "NextToken": page.next }))
-}
-
-/// Whatever role a caller sets, this one reads back: <https://github.com/pulumi/pulumi-aws/issues/718>.
-fn role_arn(world: &World) -> String {
-    format!(
-        "arn:aws:iam::{}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/\
-         AWSServiceRoleForApplicationAutoScaling_ECSService",
-        world.account
-    )
-}
-
-fn target_arn(world: &World, id: &str) -> String {
-    world.arn("application-autoscaling", &format!("scalable-target/{id}"))
-}
-
-fn tagged<'a>(world: &'a mut World, call: &Call) -> Result<&'a mut Target, Refusal> {
-    let arn = call.required("ResourceARN", VALIDATION)?;
-    let id = arn.strip_prefix(&target_arn(world, "")).unwrap_or_default();
-    let unknown = || {
-        Refusal::new(
-            "ResourceNotFoundException",
-            format!("The resource {arn} was not found."),
-        )
-    };
-    world
-        .autoscaling
-        .targets
-        .values_mut()
-        .find(|target| target.id == id)
-        .ok_or_else(unknown)
-}
-
-fn tags(call: &Call) -> Result<Tags, Refusal> {
-    match call.get("Tags") {
-        None => Ok(Tags::new()),
-        Some(Value::Object(map)) => tag::from_map(map).map_err(invalid),
-        Some(_) => Err(invalid("Tags is not a map of String to String")),
-    }
-}
-
 /// The resource id of a call that must name namespace, resource and dimension.
 fn named_resource(call: &Call) -> Result<&str, Refusal> {
     check_namespace(call)?;
     call.required("ScalableDimension", VALIDATION)?;
     check_dimension(call)?;
     call.required("ResourceId", VALIDATION)
+}
+
+/// The resource id of a call that may name one. "If you specify a scalable dimension, you must also specify a resource
+/// ID" (API_DescribeScalingPolicies and its siblings).
+fn check_dimension_of_resource(call: &Call) -> Result<Option<&str>, Refusal> {
+    check_namespace(call)?;
+    check_dimension(call)?;
+    let resource = call.optional_text("ResourceId")?;
+    if resource.is_none() && call.get("ScalableDimension").is_some() {
+        return Err(invalid(
+            "A resource ID must be specified with a scalable dimension",
+        ));
+    }
+    Ok(resource)
+}
+
+/// A list of names to describe, at most fifty.
+fn check_names(call: &Call, member: &str) -> Result<Vec<String>, Refusal> {
+    let names = call.optional_texts(member)?;
+    if names.len() > 50 {
+        return Err(invalid(format!(
+            "1 validation error detected: Value at '{member}' must have at most 50 members"
+        )));
+    }
+    Ok(names)
 }
 
 fn check_namespace(call: &Call) -> Result<(), Refusal> {
@@ -300,8 +140,30 @@ fn size(call: &Call) -> Result<usize, Refusal> {
     })
 }
 
+fn capacity(call: &Call, member: &str) -> Result<Option<u32>, Refusal> {
+    let Some(value) = call.optional_integer(member)? else {
+        return Ok(None);
+    };
+    u32::try_from(value)
+        .map(Some)
+        .map_err(|_| invalid(format!("{member} cannot be negative: {value}")))
+}
+
+fn check_bounds(minimum: u32, maximum: u32) -> Result<(), Refusal> {
+    if minimum > maximum {
+        return Err(invalid(
+            "Maximum capacity cannot be less than minimum capacity",
+        ));
+    }
+    Ok(())
+}
+
 fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new(VALIDATION, message)
+}
+
+fn limit(message: impl Into<String>) -> Refusal {
+    Refusal::new("LimitExceededException", message)
 }
 
 fn no_target(resource: &str) -> Refusal {

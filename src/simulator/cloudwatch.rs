@@ -19,7 +19,7 @@ use serde_json::json;
 
 use self::alarm::Alarm;
 pub use self::alarm::metric::Generated;
-pub use self::alarms::{delete_generated_alarm, put_generated_alarm};
+pub use self::alarms::{alarms_that_act, delete_generated_alarm, put_generated_alarm};
 use self::dashboard::Dashboard;
 use self::history::History;
 pub use self::metric::{Metric, Sample, UNITS, record, samples};

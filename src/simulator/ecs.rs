@@ -4,17 +4,19 @@
 //! answers and [`Effect`]s to carry out. Pure: `live` owns the processes and the clock.
 //!
 //! Modelled is Fargate with the ECS rolling update: percentages, circuit breaker with rollback, service deployments and
-//! revisions, load balancer and container health, restart throttling, draining. Not modelled, and refused where a call
-//! asks for it: blue/green and its kin, container instances, standalone tasks, Service Connect, volumes that hold
-//! anything. Deployment alarms are read back but do not end a rollout.
+//! revisions, load balancer and container health, restart throttling, draining. Other strategies, lifecycle hooks, early
+//! success and deployment alarms are checked, kept and read back, but roll like any other. Not modelled, and refused where
+//! a call asks for it: container instances, daemons, Service Connect, volumes that hold anything.
 //!
 //! ```text
 //! input, tags        what callers send            task, lifecycle, agent   one task through its life
 //! task_definition    what tasks are made from     health, decide           is it well; how many to start and stop
+//! run                a task without a service     account_setting          what new resources get
 //! service, rollout   what is wanted, how far      scheduler, effect        the whole step; what it asks of processes
 //! cluster, history   reading it back
 //! ```
 
+mod account_setting;
 mod agent;
 mod cluster;
 mod decide;
@@ -25,6 +27,7 @@ mod history;
 mod input;
 mod lifecycle;
 mod rollout;
+mod run;
 mod scheduler;
 mod service;
 mod tags;
@@ -60,6 +63,8 @@ pub struct State {
     network: Ipv4Addr,
     /// The host number given out last.
     last_host: u8,
+    /// Account settings that differ from AWS's defaults.
+    settings: BTreeMap<String, String>,
 }
 
 impl Default for State {
@@ -73,17 +78,26 @@ impl Default for State {
             // Without live processes an address is only a name; this is the one of the documentation network.
             network: Ipv4Addr::new(192, 0, 2, 0),
             last_host: 0,
+            settings: BTreeMap::new(),
         }
     }
 }
 
 /// The answer to one ECS call.
 pub fn answer(world: &mut World, call: &Call) -> Answer {
+    task_definition::forget_deleted(world, call.now);
     match call.operation.as_str() {
+        "CreateCluster" => cluster::create(world, call),
         "DescribeClusters" => cluster::describe(world, call),
         "ListClusters" => cluster::list(world, call),
+        "UpdateCluster" => cluster::update(world, call),
+        "UpdateClusterSettings" => cluster::update_settings(world, call),
+        "PutClusterCapacityProviders" => cluster::put_providers(world, call),
+        "DeleteCluster" => cluster::delete(world, call),
+        "DescribeCapacityProviders" => cluster::providers::describe(world, call),
         "RegisterTaskDefinition" => task_definition::register(world, call),
         "DescribeTaskDefinition" => task_definition::describe(world, call),
+        "DeleteTaskDefinitions" => task_definition::delete(world, call),
         "DeregisterTaskDefinition" => task_definition::deregister(world, call),
         "ListTaskDefinitions" => task_definition::list(world, call),
         "ListTaskDefinitionFamilies" => task_definition::list_families(world, call),
@@ -92,6 +106,8 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
         "DeleteService" => service::delete(world, call),
         "DescribeServices" => service::describe(world, call),
         "ListServices" => service::list(world, call),
+        "ListServicesByNamespace" => service::list_by_namespace(world, call),
+        "RunTask" => run::run(world, call),
         "ListTasks" => task::list(world, call),
         "DescribeTasks" => task::describe(world, call),
         "StopTask" => task::stop(world, call),
@@ -99,6 +115,10 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
         "DescribeServiceDeployments" => history::describe(world, call),
         "DescribeServiceRevisions" => history::describe_revisions(world, call),
         "StopServiceDeployment" => history::stop(world, call),
+        "ContinueServiceDeployment" => history::resume(world, call),
+        "PutAccountSetting" | "PutAccountSettingDefault" => account_setting::put(world, call),
+        "ListAccountSettings" => account_setting::list(world, call),
+        "DeleteAccountSetting" => account_setting::delete(world, call),
         "TagResource" => tags::tag(world, call),
         "UntagResource" => tags::untag(world, call),
         "ListTagsForResource" => tags::list(world, call),
@@ -191,5 +211,5 @@ pub fn events(world: &World, cluster: &str, service: &str) -> Vec<(Millis, Strin
 
 /// What AWS reads back of every Fargate service and task of ours.
 fn fargate_family() -> &'static str {
-    "Linux"
+    super::defaults::ecs::service::PLATFORM_FAMILY
 }

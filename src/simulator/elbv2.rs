@@ -4,13 +4,18 @@
 //! ([`route::choose`]); gives AWS's answers, probes to make and targets to send to. Pure: sockets are `balancer`'s.
 //! Modelled are application load balancers with HTTP target groups of type `ip` and `instance`, host-header and
 //! path-pattern conditions, forward and fixed-response actions; a call that asks for another kind is refused, not
-//! half-answered. Listeners and load balancers come from the account's fixture and cannot be created or changed.
+//! half-answered. Only the account's own listener has a socket.
 
 mod attributes;
+mod certificate;
 mod health;
+mod limits;
+mod listener;
 mod load_balancer;
+mod placement;
 pub mod route;
 mod rule;
+mod ssl_policy;
 mod tags;
 mod target;
 mod target_group;
@@ -20,18 +25,32 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 pub use health::{Failure, Health, Outcome, Probe, REGISTRATION_MILLIS, probed, step};
-pub use load_balancer::{add_load_balancer, certificate, certificate_users, dns_name};
+pub use listener::{certificate, certificate_users};
+pub use load_balancer::{add_load_balancer, dns_name};
 
+use crate::simulator::account;
 use crate::simulator::call::{Answer, Call, Millis, Refusal};
 use crate::simulator::world::World;
+
+/// Keys and defaults of the attributes of target groups, load balancers and listeners.
+pub(super) fn attribute_defaults() -> [Vec<(&'static str, &'static str)>; 3] {
+    use attributes::{listener, load_balancer, target_group};
+    [target_group::ROWS, load_balancer::ROWS, listener::ROWS].map(|rows| {
+        rows.iter()
+            .map(|(key, default, _)| (*key, *default))
+            .collect()
+    })
+}
 
 /// Everything this service holds.
 #[derive(Debug, Clone, Default)]
 pub struct State {
     load_balancers: Vec<load_balancer::LoadBalancer>,
-    listeners: Vec<load_balancer::Listener>,
+    listeners: Vec<listener::Listener>,
     rules: Vec<rule::Rule>,
     target_groups: Vec<target_group::TargetGroup>,
+    /// Those a listener may present.
+    certificates: Vec<account::Certificate>,
     /// Probes ever started; the source of their ids.
     probes: u64,
 }
@@ -39,10 +58,25 @@ pub struct State {
 /// The answer to one ELBv2 call.
 pub fn answer(world: &mut World, call: &Call) -> Answer {
     match call.operation.as_str() {
+        "CreateLoadBalancer" => load_balancer::create(world, call),
         "DescribeLoadBalancers" => load_balancer::describe(world, call),
+        "DeleteLoadBalancer" => load_balancer::delete(world, call),
         "DescribeLoadBalancerAttributes" => load_balancer::describe_attributes(world, call),
-        "DescribeListeners" => load_balancer::describe_listeners(world, call),
-        "DescribeListenerCertificates" => load_balancer::describe_certificates(world, call),
+        "ModifyLoadBalancerAttributes" => load_balancer::modify_attributes(world, call),
+        "SetSubnets" => placement::set_subnets(world, call),
+        "SetSecurityGroups" => placement::set_security_groups(world, call),
+        "SetIpAddressType" => placement::set_address_type(world, call),
+        "CreateListener" => listener::create(world, call),
+        "DescribeListeners" => listener::describe(world, call),
+        "ModifyListener" => listener::modify(world, call),
+        "DeleteListener" => listener::delete(world, call),
+        "DescribeListenerAttributes" => listener::describe_attributes(world, call),
+        "ModifyListenerAttributes" => listener::modify_attributes(world, call),
+        "AddListenerCertificates" => certificate::add_to_listener(world, call),
+        "RemoveListenerCertificates" => certificate::remove_from_listener(world, call),
+        "DescribeListenerCertificates" => certificate::describe(world, call),
+        "DescribeSSLPolicies" => ssl_policy::describe(world, call),
+        "DescribeAccountLimits" => limits::describe(world, call),
         "DescribeRules" => rule::describe(world, call),
         "CreateRule" => rule::create(world, call),
         "ModifyRule" => rule::modify(world, call),
@@ -71,6 +105,17 @@ pub fn target_group_exists(world: &World, arn: &str) -> bool {
         .target_groups
         .iter()
         .any(|group| group.arn == arn)
+}
+
+/// Whether a listener rule, or a listener's default rule, has this ARN.
+pub fn rule_exists(world: &World, arn: &str) -> bool {
+    let rules = world.elbv2.rules.iter().map(|rule| &rule.arn);
+    let defaults = world
+        .elbv2
+        .listeners
+        .iter()
+        .map(|listener| &listener.default_rule);
+    rules.chain(defaults).any(|known| known == arn)
 }
 
 /// Whether a listener forwards to the target group, by a rule or by default. ECS refuses a service on one that none uses.
@@ -171,6 +216,22 @@ fn page(call: &Call, member: &str, items: Vec<Value>) -> Answer {
         output.insert("NextMarker".into(), json!(next));
     }
     Ok(output)
+}
+
+/// The rule for the names of load balancers and target groups; `kind` says which.
+fn check_name(kind: &str, name: &str) -> Result<(), Refusal> {
+    let letters = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let problem = if name.len() > 32 {
+        "cannot be longer than '32' characters"
+    } else if !name.bytes().all(letters) || name.is_empty() {
+        "can only contain characters that are alphanumeric characters or hyphens(-)"
+    } else if name.starts_with('-') || name.ends_with('-') {
+        "cannot begin or end with '-'"
+    } else {
+        return Ok(());
+    };
+    let message = format!("{kind} name '{name}' {problem}");
+    Err(Refusal::new("ValidationError", message))
 }
 
 /// A text member that AWS requires.

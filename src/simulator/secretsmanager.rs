@@ -1,6 +1,6 @@
 //! Secrets Manager: secrets, their versions and staging labels.
 //!
-//! Takes Secrets Manager calls, and from ECS what a container definition's `valueFrom` names ([`version::injected`]). A value is in
+//! Takes Secrets Manager calls, and from ECS what a container definition's `valueFrom` names ([`injected`]). A value is in
 //! its version and in the answer that asks for it, nowhere else: nothing here prints. Rotation, replication, resource
 //! policies and KMS are not simulated.
 

@@ -3,169 +3,11 @@
 //! Takes calls with their time, gives AWS's refusal when a bucket is empty. Operations AWS documents no rate for are never
 //! refused: a made-up limit would be an opinion. It knows no clock; a bucket fills by the times of the calls it sees.
 
+mod table;
+
+pub use table::{LIMITS, Limit};
+
 use super::call::{Call, Millis, Refusal};
-
-/// One documented category.
-#[derive(Debug)]
-pub struct Limit {
-    /// The service's signing name.
-    pub service: &'static str,
-    /// Operations that share the bucket; a trailing `*` stands for any ending.
-    pub operations: &'static [&'static str],
-    /// What the bucket holds.
-    pub burst: u64,
-    /// Thousandths of a token that come back each second.
-    pub refill_thousandths: u64,
-    /// Where AWS says so.
-    pub source: &'static str,
-}
-
-const fn limit(
-    service: &'static str,
-    operations: &'static [&'static str],
-    (burst, refill_thousandths): (u64, u64),
-    source: &'static str,
-) -> Limit {
-    Limit {
-        service,
-        operations,
-        burst,
-        refill_thousandths,
-        source,
-    }
-}
-
-const ECS: &str =
-    "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html";
-const ELB: &str =
-    "https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html";
-/// A rate and no burst is documented here, so a bucket holds one second's worth; likewise for Logs and SSM.
-const CLOUDWATCH: &str =
-    "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html";
-const LOGS: &str =
-    "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html";
-const SSM: &str = "https://docs.aws.amazon.com/general/latest/gr/ssm.html";
-const CLOUD_MAP: &str = "https://docs.aws.amazon.com/cloud-map/latest/dg/throttling.html";
-const ROUTE_53: &str =
-    "https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html";
-
-/// A call draws from the first row that names it.
-pub static LIMITS: [Limit; 33] = [
-    limit(
-        "ecs",
-        &["RegisterTaskDefinition", "DeregisterTaskDefinition"],
-        (20, 1_000),
-        ECS,
-    ),
-    limit(
-        "ecs",
-        &[
-            "DescribeTaskDefinition",
-            "ListTaskDefinitions",
-            "ListTaskDefinitionFamilies",
-        ],
-        (50, 20_000),
-        ECS,
-    ),
-    limit("ecs", &["DeleteTaskDefinitions"], (5, 1_000), ECS),
-    limit(
-        "ecs",
-        &["CreateService", "UpdateService", "DeleteService"],
-        (50, 5_000),
-        ECS,
-    ),
-    limit(
-        "ecs",
-        &["DescribeServices", "ListServices"],
-        (100, 20_000),
-        ECS,
-    ),
-    limit(
-        "ecs",
-        &["DescribeServiceDeployments", "ListServiceDeployments"],
-        (50, 20_000),
-        ECS,
-    ),
-    limit("ecs", &["DescribeServiceRevisions"], (50, 20_000), ECS),
-    limit("ecs", &["TagResource", "UntagResource"], (20, 10_000), ECS),
-    limit("ecs", &["ListTagsForResource"], (50, 20_000), ECS),
-    limit(
-        "ecs",
-        &["DescribeClusters", "ListClusters"],
-        (50, 20_000),
-        ECS,
-    ),
-    limit(
-        "ecs",
-        &[
-            "CreateCluster",
-            "DeleteCluster",
-            "UpdateCluster",
-            "UpdateClusterSettings",
-            "PutClusterCapacityProviders",
-        ],
-        (20, 1_000),
-        ECS,
-    ),
-    limit("ecs", &["DescribeTasks", "ListTasks"], (100, 20_000), ECS),
-    limit("ecs", &["ListServicesByNamespace"], (10, 1_000), ECS),
-    limit("elasticloadbalancing", &["Describe*"], (40, 10_000), ELB),
-    limit(
-        "elasticloadbalancing",
-        &["RegisterTargets", "DeregisterTargets"],
-        (20, 4_000),
-        ELB,
-    ),
-    limit(
-        "elasticloadbalancing",
-        &["CreateLoadBalancer", "SetSubnets"],
-        (10, 200),
-        ELB,
-    ),
-    // All that is left changes something.
-    limit("elasticloadbalancing", &["*"], (20, 3_000), ELB),
-    limit("monitoring", &["PutMetricAlarm"], (3, 3_000), CLOUDWATCH),
-    limit("monitoring", &["PutCompositeAlarm"], (3, 3_000), CLOUDWATCH),
-    limit("monitoring", &["DescribeAlarms"], (9, 9_000), CLOUDWATCH),
-    limit(
-        "monitoring",
-        &["EnableAlarmActions"],
-        (3, 3_000),
-        CLOUDWATCH,
-    ),
-    limit(
-        "monitoring",
-        &["DisableAlarmActions"],
-        (3, 3_000),
-        CLOUDWATCH,
-    ),
-    limit("monitoring", &["SetAlarmState"], (3, 3_000), CLOUDWATCH),
-    limit("monitoring", &["PutDashboard"], (10, 10_000), CLOUDWATCH),
-    limit("monitoring", &["GetDashboard"], (10, 10_000), CLOUDWATCH),
-    limit("monitoring", &["ListDashboards"], (10, 10_000), CLOUDWATCH),
-    limit(
-        "monitoring",
-        &["ListTagsForResource"],
-        (10, 10_000),
-        CLOUDWATCH,
-    ),
-    limit("monitoring", &["TagResource"], (20, 20_000), CLOUDWATCH),
-    limit("logs", &["DescribeLogGroups"], (10, 10_000), LOGS),
-    limit("logs", &["DescribeLogStreams"], (25, 25_000), LOGS),
-    limit(
-        "ssm",
-        &["GetParameter", "GetParameters", "GetParametersByPath"],
-        (40, 40_000),
-        SSM,
-    ),
-    limit(
-        "servicediscovery",
-        &["DiscoverInstances"],
-        (2_000, 1_000_000),
-        CLOUD_MAP,
-    ),
-    limit("route53", &["*"], (5, 5_000), ROUTE_53),
-];
 
 /// Millionths of a token, so that a thousandth a second is a whole number a millisecond.
 const TOKEN: u64 = 1_000_000;
@@ -174,13 +16,13 @@ const TOKEN: u64 = 1_000_000;
 #[derive(Debug)]
 pub(super) struct Throttle {
     /// What a bucket held, and when; absent is full.
-    buckets: [Option<(u64, Millis)>; LIMITS.len()],
+    buckets: Vec<Option<(u64, Millis)>>,
 }
 
 impl Throttle {
     pub(super) fn new() -> Self {
         Throttle {
-            buckets: [None; LIMITS.len()],
+            buckets: vec![None; LIMITS.len()],
         }
     }
 
@@ -272,7 +114,7 @@ mod tests {
                 let step = if index as u64 <= limit.burst {
                     0
                 } else {
-                    random.u64(0..2_000_000 / limit.refill_thousandths)
+                    random.u64(0..(1_500_000 / limit.refill_thousandths).max(2))
                 };
                 now += step;
                 held = (held + u128::from(step * limit.refill_thousandths))

@@ -63,6 +63,8 @@ def drive(t):
     updated = client.update_secret(
         SecretId=name, ClientRequestToken=tokens[3], SecretString="four", Description="changed")
     t.same("an update with a value is a version", updated["VersionId"], tokens[3])
+    client.put_secret_value(SecretId=name, ClientRequestToken=tokens[1], SecretString="two")
+    t.same("a repeated request moves no label back", current(SecretId=name)["SecretString"], "four")
     t.same("an update without a value is none", "VersionId" in client.update_secret(SecretId=name, Description="again"),
            False)
     t.refused("an update of nothing", "ResourceNotFoundException", client.update_secret, SecretId="absent",

@@ -163,8 +163,8 @@ fn a_bad_request_is_refused_with_the_code_of_aws_and_changes_nothing() {
         (
             "CreateService",
             service(json!({ "deploymentConfiguration": { "strategy": "BLUE_GREEN" } })),
-            "UnsupportedFeatureException",
-            "BLUE_GREEN",
+            "InvalidParameterException",
+            "bakeTimeInMinutes must be specified for the BLUE_GREEN strategy",
         ),
         (
             "CreateService",

@@ -756,9 +756,9 @@ fn what_aws_refuses_is_refused_with_its_code_and_changes_nothing() {
             "At least one tag",
         ),
         (
-            ("CreateLoadBalancer", json!({})),
+            ("CreateTrustStore", json!({})),
             "UnknownOperationException",
-            "CreateLoadBalancer",
+            "CreateTrustStore",
         ),
     ];
     for ((operation, input), code, message) in cases {

@@ -39,6 +39,15 @@ pub fn delete_generated_alarm(world: &mut World, name: &str) {
     world.cloudwatch.alarms.remove(name);
 }
 
+/// The alarms one of whose actions is this ARN.
+pub fn alarms_that_act(world: &World, action: &str) -> Vec<String> {
+    let alarms = world.cloudwatch.alarms.iter();
+    alarms
+        .filter(|(_, alarm)| alarm.common.acts_on(action))
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
 /// Replaces an alarm's configuration whole; its state and tags stay. A new one starts without data.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>
 fn put(world: &mut World, name: &str, common: Common, kind: Kind, tags: Tags, now: Millis) {

@@ -157,7 +157,7 @@ pub(super) fn get_metric_statistics(world: &World, call: &Call) -> Answer {
     if plain.is_empty() && extended.is_empty() {
         return Err(Refusal::new(
             COMBINATION,
-            "Must specify either Statistics or ExtendedStatistics",
+            "At least one of the parameters Statistics and ExtendedStatistics must be specified.",
         ));
     }
     let parsed = |names: &[String], is_plain: bool, member: &str| {

@@ -160,6 +160,7 @@ pub(super) fn condition(world: &World, service: &Service, task: &Task, now: Mill
         target_group_arn,
         container_name: _,
         container_port,
+        advanced_configuration: _,
     } in targets
     {
         match elbv2::target_health(world, target_group_arn, task.address, *container_port) {

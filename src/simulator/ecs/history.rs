@@ -1,13 +1,15 @@
 //! The calls about service deployments and service revisions.
 //!
-//! Takes ARNs and filters, gives AWS's read-back of a service's history; StopServiceDeployment asks for a rollback,
-//! which the scheduler then takes up.
+//! Takes ARNs and filters, gives AWS's read-back of a service's history.
+
+mod interfere;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub(super) use self::interfere::{resume, stop};
 use super::input::{self, invalid, page, parse};
-use super::rollout::{self, BreakerReport, Revision, Rollback, ServiceDeployment, Status};
+use super::rollout::{self, BreakerReport, Revision, Rollback, ServiceDeployment};
 use super::service::{self, Service, Settings};
 use super::{fargate_family, task_definition};
 use crate::simulator::call::{Answer, Call, Millis, Refusal, instant, timestamp};
@@ -244,68 +246,6 @@ fn describe_revision(world: &World, service: &Service, revision: &Revision) -> V
         ],
     );
     value
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Stop {
-    service_deployment_arn: String,
-    stop_type: Option<StopType>,
-}
-
-/// The one valid value: "The valid values are ROLLBACK" (API_StopServiceDeployment).
-#[derive(Deserialize)]
-enum StopType {
-    #[serde(rename = "ROLLBACK")]
-    Rollback,
-}
-
-/// Stops a service deployment by rolling it back; one that is already on its way back goes on
-/// (stop-service-deployment.html).
-pub(super) fn stop(world: &mut World, call: &Call) -> Answer {
-    let Stop {
-        service_deployment_arn: arn,
-        stop_type: None | Some(StopType::Rollback),
-    } = parse(call)?;
-    let missing = || {
-        Refusal::new(
-            "ServiceDeploymentNotFoundException",
-            "Service deployment not found.",
-        )
-    };
-    let (number, id) = {
-        let (service, entry) = find(world, &arn).ok_or_else(missing)?;
-        (service.number, entry.id.clone())
-    };
-    let service = world
-        .ecs
-        .services
-        .iter_mut()
-        .find(|service| service.number == number)
-        .ok_or_else(missing)?;
-    let entry = service
-        .history
-        .iter_mut()
-        .find(|entry| entry.id == id)
-        .ok_or_else(missing)?;
-    match entry.status {
-        Status::Pending | Status::InProgress => {
-            entry.status = Status::RollbackRequested;
-            entry.updated_at = call.now;
-        }
-        Status::RollbackRequested | Status::RollbackInProgress => {}
-        Status::Successful
-        | Status::Stopped
-        | Status::RollbackSuccessful
-        | Status::RollbackFailed => {
-            let message = format!(
-                "Service deployment in state {} cannot be stopped.",
-                entry.status.as_str()
-            );
-            return Err(Refusal::new("ConflictException", message));
-        }
-    }
-    Ok(json!({ "serviceDeploymentArn": arn }))
 }
 
 fn find<'a>(world: &'a World, arn: &str) -> Option<(&'a Service, &'a ServiceDeployment)> {

@@ -9,7 +9,7 @@ use crate::simulator::call::{Answer, Call, Refusal};
 use crate::simulator::world::World;
 
 /// The cluster AWS means when a call names none.
-const DEFAULT_CLUSTER: &str = "default";
+pub(super) const DEFAULT_CLUSTER: &str = "default";
 
 /// Reads the input into a request type, without the paging members, which are [`page`]'s.
 ///
@@ -32,7 +32,9 @@ pub(super) fn parse<T: DeserializeOwned>(call: &Call) -> Result<T, Refusal> {
 pub(super) fn typed<T: DeserializeOwned>(value: &Value, place: &str) -> Result<T, Refusal> {
     T::deserialize(value).map_err(|error| {
         let reason = error.to_string();
-        if reason.starts_with("unknown ") {
+        if reason.starts_with("unknown variant") {
+            invalid(format!("{place}: invalid value: {reason}"))
+        } else if reason.starts_with("unknown ") {
             let message = format!("{place}: the simulator does not model this: {reason}");
             Refusal::new("UnsupportedFeatureException", message)
         } else if reason.starts_with("missing field") {
@@ -41,6 +43,11 @@ pub(super) fn typed<T: DeserializeOwned>(value: &Value, place: &str) -> Result<T
             Refusal::new("SerializationException", format!("{place}: {reason}"))
         }
     })
+}
+
+/// What a caller gave, or what the word stands for that AWS fills in.
+pub(super) fn or_word<T: DeserializeOwned>(given: Option<T>, word: &str) -> Result<T, Refusal> {
+    given.map_or_else(|| typed(&json!(word), word), Ok)
 }
 
 /// `InvalidParameterException`, the code ECS gives for nearly every bad value.

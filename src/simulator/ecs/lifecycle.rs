@@ -39,7 +39,8 @@ const THROTTLE_MAX_MILLIS: Millis = 60_000;
 /// At this many failed launches in a row the service says that it cannot start tasks.
 const INCONSISTENT_FAILURES: u32 = 3;
 
-/// Moves a task on as far as it can go at `now`. `service` is absent only for a task whose service is forgotten.
+/// Moves a task on as far as it can go at `now`. A standalone task has no service; neither has one whose service is
+/// forgotten.
 pub(super) fn advance(
     world: &mut World,
     service: Option<&mut Service>,
@@ -47,7 +48,6 @@ pub(super) fn advance(
     now: Millis,
     effects: &mut Vec<Effect>,
 ) {
-    let Some(service) = service else { return };
     match task.stage {
         Stage::Provisioning { .. } | Stage::Pulling { .. } if !task.is_wanted() => {
             deprovision(task, now)
@@ -77,12 +77,16 @@ pub(super) fn advance(
         },
         Stage::Starting { deadline } => start(service, task, deadline, now, effects),
         Stage::Activating => {
-            registration::register(world, service, task, now);
+            if let Some(service) = service {
+                registration::register(world, service, task, now);
+            }
             task.stage = Stage::Running;
         }
         Stage::Running => run(world, service, task, now, effects),
         Stage::Deactivating if !task.may_live() => deprovision(task, now),
-        Stage::Deactivating if registration::has_drained(world, service, task) => {
+        Stage::Deactivating
+            if service.is_none_or(|service| registration::has_drained(world, service, task)) =>
+        {
             terminate(task, now, effects)
         }
         Stage::Stopping { .. } if !task.may_live() => deprovision(task, now),
@@ -106,7 +110,7 @@ pub(super) fn advance(
 }
 
 fn start(
-    service: &mut Service,
+    service: Option<&mut Service>,
     task: &mut Task,
     deadline: Millis,
     now: Millis,
@@ -148,14 +152,14 @@ fn start(
 
 fn run(
     world: &mut World,
-    service: &mut Service,
+    mut service: Option<&mut Service>,
     task: &mut Task,
     now: Millis,
     effects: &mut Vec<Effect>,
 ) {
     if essential_exited(task) {
         fail(
-            service,
+            service.as_deref_mut(),
             task,
             StopCode::EssentialContainerExited,
             "Essential container in task exited".into(),
@@ -164,7 +168,9 @@ fn run(
     }
     if !task.is_wanted() {
         task.times.stopping = Some(now);
-        registration::deregister(world, service, task, now);
+        if let Some(service) = service {
+            registration::deregister(world, service, task, now);
+        }
         task.stage = Stage::Deactivating;
         return;
     }
@@ -234,8 +240,8 @@ fn deprovision(task: &mut Task, now: Millis) {
     };
 }
 
-fn fail_start(service: &mut Service, task: &mut Task, reason: String, now: Millis) {
-    if task.is_wanted() {
+fn fail_start(mut service: Option<&mut Service>, task: &mut Task, reason: String, now: Millis) {
+    if let (Some(service), true) = (service.as_deref_mut(), task.is_wanted()) {
         service.say(
             now,
             &format!("was unable to place a task. Reason: {reason}."),
@@ -248,7 +254,7 @@ fn fail_start(service: &mut Service, task: &mut Task, reason: String, now: Milli
 /// holds back the next launch. AWS throttles only tasks that never reach RUNNING; here RUNNING comes within a second of
 /// the launch, so that the limit is drawn at the first sign of health instead.
 pub(super) fn fail(
-    service: &mut Service,
+    service: Option<&mut Service>,
     task: &mut Task,
     code: StopCode,
     reason: String,
@@ -258,6 +264,7 @@ pub(super) fn fail(
         return;
     }
     task.ask_stop(code, reason);
+    let Some(service) = service else { return };
     let by_health = matches!(
         &task.stop,
         Some(Stop {

@@ -188,7 +188,7 @@ pub(super) fn summary(world: &World, service: &Service, revision: &str) -> Value
         .ecs
         .tasks
         .iter()
-        .filter(|task| task.service == service.number && task.revision == revision)
+        .filter(|task| task.service == Some(service.number) && task.revision == revision)
         .collect();
     let primary = service
         .deployments

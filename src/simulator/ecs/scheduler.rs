@@ -8,7 +8,7 @@
 //! every service: conditions → breaker → decide → stop, launch → steady?
 //! ```
 
-mod launch;
+pub(super) mod launch;
 
 use std::mem;
 
@@ -38,7 +38,7 @@ pub fn step(world: &mut World, now: Millis) -> Vec<Effect> {
     for task in tasks.iter_mut().filter(|task| task.stage != Stage::Stopped) {
         let service = services
             .iter_mut()
-            .find(|service| service.number == task.service);
+            .find(|service| task.service == Some(service.number));
         lifecycle::advance(world, service, task, now, &mut effects);
     }
     for index in 0..state.services.len() {
@@ -134,7 +134,7 @@ fn examine(
     let wanted = tasks
         .iter_mut()
         .enumerate()
-        .filter(|(_, task)| task.service == number && task.is_wanted());
+        .filter(|(_, task)| task.service == Some(number) && task.is_wanted());
     for (position, task) in wanted {
         let condemned = match health::condition(world, service, task, now) {
             Condition::Starting => Condemned::Starting,
@@ -233,7 +233,7 @@ fn stop_unhealthy(
         }
     };
     lifecycle::fail(
-        service,
+        Some(service),
         task,
         StopCode::ServiceSchedulerInitiated,
         reason,
@@ -264,7 +264,11 @@ fn settle(state: &mut State, index: usize, now: Millis) {
     let Some(service) = services.get_mut(index) else {
         return;
     };
-    let own = || tasks.iter().filter(|task| task.service == service.number);
+    let own = || {
+        tasks
+            .iter()
+            .filter(|task| task.service == Some(service.number))
+    };
     if service.status == Status::Draining {
         if own().all(|task| task.stage == Stage::Stopped) {
             service.status = Status::Inactive(now);
@@ -340,7 +344,10 @@ fn forget(state: &mut State, now: Millis) {
     });
     services.retain(|service| match service.status {
         Status::Inactive(at) => {
-            now < at + INACTIVE_MILLIS || tasks.iter().any(|task| task.service == service.number)
+            now < at + INACTIVE_MILLIS
+                || tasks
+                    .iter()
+                    .any(|task| task.service == Some(service.number))
         }
         Status::Active | Status::Draining => true,
     });

@@ -16,8 +16,11 @@ use serde_json::{Value, json};
 
 pub(super) use configuration::{Breaker, Configuration};
 pub(super) use create::create;
-pub(super) use describe::{arn, describe, list, platform_number};
-pub(super) use settings::{Launch, LoadBalancer, Registry, Settings};
+pub(super) use describe::{arn, describe, list, list_by_namespace, platform_number};
+pub(super) use settings::check::check_network;
+pub(super) use settings::{
+    Launch, LoadBalancer, Network, NetworkConfiguration, Registry, Settings,
+};
 pub(super) use update::update;
 
 use super::cluster;
@@ -249,7 +252,7 @@ pub(super) fn running_revisions(world: &World, number: u64) -> Vec<String> {
         .ecs
         .tasks
         .iter()
-        .filter(|task| task.service == number && task.is_wanted())
+        .filter(|task| task.service == Some(number) && task.is_wanted())
     {
         if !revisions.contains(&task.revision) {
             revisions.push(task.revision.clone());

@@ -1,4 +1,4 @@
-//! Tasks: one running copy of a service's task definition, from PROVISIONING to STOPPED.
+//! Tasks: one running copy of a task definition, a service's or standalone, from PROVISIONING to STOPPED.
 //!
 //! Holds what a task is and in which stage; `lifecycle` moves it on, `task::api` reads it back. A container is one
 //! process, known here only by what was reported of it.
@@ -8,8 +8,11 @@ mod api;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-pub(super) use api::{describe, interfaces, list, report, stop};
+use serde_json::Value;
 
+pub(super) use api::{describe, interfaces, list, one, report, stop};
+
+use super::cluster::providers::Provider;
 use super::health::Checking;
 use super::tags::Tags;
 use super::task_definition::Blueprint;
@@ -21,11 +24,17 @@ pub(super) struct Task {
     /// Thirty-two hexadecimal digits, the end of its ARN.
     pub(super) id: String,
     pub(super) cluster: String,
-    /// The service's number.
-    pub(super) service: u64,
-    pub(super) service_name: String,
-    /// The service revision it belongs to.
+    /// The number of the service it belongs to; a standalone task has none.
+    pub(super) service: Option<u64>,
+    /// `service:<name>`, or a standalone task's own.
+    pub(super) group: String,
+    pub(super) started_by: Option<String>,
+    /// The service revision it belongs to; empty for a standalone task.
     pub(super) revision: String,
+    /// The capacity provider it runs on, when it was launched through one.
+    pub(super) provider: Option<Provider>,
+    /// What RunTask asked for.
+    pub(super) run: Option<Run>,
     pub(super) task_definition: String,
     pub(super) blueprint: Arc<Blueprint>,
     pub(super) address: Ipv4Addr,
@@ -51,6 +60,16 @@ pub(super) struct Interface {
     pub(super) subnet: String,
     pub(super) security_groups: Vec<String>,
     pub(super) availability_zone: String,
+}
+
+/// What a standalone task was run with.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    /// As AWS reads them back.
+    pub(super) overrides: Value,
+    pub(super) execute_command: bool,
+    /// The token of the request that made it, and that request.
+    pub(super) token: Option<(String, Value)>,
 }
 
 /// When what happened.
@@ -212,6 +231,10 @@ impl Task {
             Stage::Deprovisioning { .. } => LastStatus::Deprovisioning,
             Stage::Stopped => LastStatus::Stopped,
         }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.stage == Stage::Stopped
     }
 
     /// Whether AWS's desired status of it is RUNNING.

@@ -4,6 +4,7 @@
 //! started from. Never starts anything.
 
 mod container;
+mod delete;
 mod list;
 
 use std::collections::BTreeMap;
@@ -12,13 +13,15 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-pub(super) use container::{Container, HealthCheck};
+pub(super) use container::{Container, HealthCheck, Variable};
+pub(super) use delete::{delete, forget_deleted};
 pub(super) use list::{families as list_families, list};
 
 use super::fargate::{self, Size};
 use super::input::{client, parse};
 use super::tags::{Tag, Tags};
 use crate::simulator::call::{Answer, Call, Millis, Refusal, timestamp};
+use crate::simulator::defaults::ecs::task_definition as default;
 use crate::simulator::world::World;
 
 /// The revisions of one family.
@@ -39,12 +42,13 @@ pub(super) struct TaskDefinition {
     pub(super) blueprint: Arc<Blueprint>,
     registered_at: Millis,
     deregistered_at: Option<Millis>,
+    delete_requested_at: Option<Millis>,
     /// What AWS reads back, without the members that change.
     normal: Map<String, Value>,
 }
 
 /// What a task is made from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Blueprint {
     pub(super) family: String,
     pub(super) revision: u32,
@@ -60,19 +64,23 @@ impl TaskDefinition {
         self.deregistered_at.is_none()
     }
 
+    fn status(&self) -> &'static str {
+        match (self.deregistered_at, self.delete_requested_at) {
+            (None, _) => "ACTIVE",
+            (Some(_), None) => "INACTIVE",
+            (Some(_), Some(_)) => "DELETE_IN_PROGRESS",
+        }
+    }
+
     fn to_value(&self) -> Value {
         let mut value = self.normal.clone();
-        value.insert(
-            "status".into(),
-            json!(if self.is_active() {
-                "ACTIVE"
-            } else {
-                "INACTIVE"
-            }),
-        );
+        value.insert("status".into(), json!(self.status()));
         value.insert("registeredAt".into(), timestamp(self.registered_at));
         if let Some(at) = self.deregistered_at {
             value.insert("deregisteredAt".into(), timestamp(at));
+        }
+        if let Some(at) = self.delete_requested_at {
+            value.insert("deleteRequestedAt".into(), timestamp(at));
         }
         Value::Object(value)
     }
@@ -183,7 +191,7 @@ pub(super) fn register(world: &mut World, call: &Call) -> Answer {
         "memory": memory,
         "runtimePlatform": runtime_platform,
         "ephemeralStorage": ephemeral_storage,
-        "enableFaultInjection": enable_fault_injection.unwrap_or(false),
+        "enableFaultInjection": enable_fault_injection.unwrap_or(default::FAULT_INJECTION),
         "registeredBy": format!("arn:aws:iam::{}:root", world.account),
     });
     let Value::Object(mut normal) = normal else {
@@ -205,6 +213,7 @@ pub(super) fn register(world: &mut World, call: &Call) -> Answer {
         }),
         registered_at: call.now,
         deregistered_at: None,
+        delete_requested_at: None,
         normal,
     };
     let output =

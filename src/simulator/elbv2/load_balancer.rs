@@ -1,44 +1,42 @@
-//! Load balancers and their listeners: given by the account's fixture, described, never changed.
+//! Application load balancers: the account's own and those a caller makes.
 //!
-//! Takes the fixture's entries, gives AWS's descriptions.
+//! Takes the account's entries and the calls, gives AWS's descriptions. Network and gateway load balancers are not
+//! modelled. A made load balancer listens on no socket: the one on loopback is the account's.
 
 use serde_json::{Value, json};
 
-use super::rule::{Action, Reply};
-use super::{State, page, required};
+use super::attributes::{self, Attributes, load_balancer as table};
+use super::placement::{self, Zone};
+use super::{State, certificate, listener, page, required, tags};
 use crate::simulator::World;
 use crate::simulator::account;
 use crate::simulator::call::{Answer, Call, Millis, Refusal, timestamp};
+use crate::simulator::defaults::elbv2::load_balancer as default;
 use crate::simulator::tag::Tags;
 
 /// Route 53's zone of all application load balancers in us-east-1
 /// (docs.aws.amazon.com/general/latest/gr/elb.html).
 const HOSTED_ZONE: &str = "Z35SXDOTRQ7X7K";
+/// AWS's default quota per region.
+pub(super) const LOAD_BALANCERS_MAX: usize = 50;
+/// AWS's limit in one call, below the number there are (hashicorp/terraform-provider-aws#46496).
+const ATTRIBUTES_MAX: usize = 20;
+/// Provisioning takes AWS a minute or more. Simulated time is real in the demo, so this is only long enough to be seen.
+const PROVISIONING_MILLIS: Millis = 500;
 
 #[derive(Debug, Clone)]
 pub(super) struct LoadBalancer {
     pub(super) arn: String,
-    name: String,
+    pub(super) name: String,
     dns_name: String,
     scheme: account::Scheme,
-    vpc: String,
-    /// Zone and subnet.
-    zones: Vec<(String, String)>,
-    security_groups: Vec<String>,
+    pub(super) vpc: String,
+    pub(super) zones: Vec<Zone>,
+    pub(super) security_groups: Vec<String>,
     created: Millis,
-    pub(super) tags: Tags,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Listener {
-    pub(super) arn: String,
-    load_balancer: String,
-    pub(super) port: u16,
-    ssl_policy: String,
-    certificate: account::Certificate,
-    /// The default rule has an ARN of its own, and no conditions.
-    pub(super) default_rule: String,
-    pub(super) default_action: Action,
+    /// `provisioning` until then.
+    active: Millis,
+    attributes: Attributes,
     pub(super) tags: Tags,
 }
 
@@ -54,67 +52,23 @@ pub fn add_load_balancer(world: &mut World, balancer: &account::LoadBalancer, no
         security_groups,
         listeners,
     } = balancer;
-    let arn = world.arn(
-        "elasticloadbalancing",
-        &format!("loadbalancer/app/{name}/{id}"),
-    );
-    let zones = subnets
-        .iter()
-        .filter_map(|id| {
-            world
-                .subnet(id)
-                .map(|(_, subnet)| (subnet.availability_zone.clone(), id.clone()))
-        })
-        .collect();
-    let number: u64 = id.bytes().fold(0, |number, byte| {
-        (number * 31 + u64::from(byte)) % 10_000_000_000
-    });
-    let prefix = if *scheme == account::Scheme::Internal {
-        "internal-"
-    } else {
-        ""
-    };
-    let dns_name = format!("{prefix}{name}-{number}.{}.elb.amazonaws.com", world.region);
-    for account::Listener {
-        id,
-        port,
-        protocol: account::ListenerProtocol::Https,
-        ssl_policy,
-        certificate,
-        default_response,
-    } in listeners
-    {
-        let listener = arn.replacen(":loadbalancer/", ":listener/", 1) + "/" + id;
-        let rule = listener.replacen(":listener/", ":listener-rule/", 1) + "/" + &world.hex(16);
-        let account::FixedResponse {
-            status,
-            content_type,
-            body,
-        } = default_response;
-        world.elbv2.listeners.push(Listener {
-            arn: listener,
-            load_balancer: arn.clone(),
-            port: *port,
-            ssl_policy: ssl_policy.clone(),
-            certificate: certificate.clone(),
-            default_rule: rule,
-            default_action: Action::FixedResponse(Reply {
-                status: *status,
-                content_type: Some(content_type.clone()),
-                body: Some(body.clone()),
-            }),
-            tags: Tags::new(),
-        });
+    let zones = placement::zones(world, subnets);
+    let arn = arn(world, name, id);
+    for given in listeners {
+        certificate::add(&mut world.elbv2, &given.certificate);
+        listener::add(world, &arn, given);
     }
     world.elbv2.load_balancers.push(LoadBalancer {
+        dns_name: new_dns_name(world, name, id, *scheme),
         arn,
         name: name.clone(),
-        dns_name,
         scheme: *scheme,
         vpc: vpc.clone(),
         zones,
         security_groups: security_groups.clone(),
         created: now,
+        active: now,
+        attributes: defaults(*scheme),
         tags: Tags::new(),
     });
 }
@@ -126,34 +80,108 @@ pub fn dns_name(world: &World, name: &str) -> Option<(String, &'static str)> {
     Some((balancer.dns_name.clone(), HOSTED_ZONE))
 }
 
-/// ARNs of the load balancers with a listener that has the certificate of that ARN.
-pub fn certificate_users(world: &World, arn: &str) -> Vec<String> {
-    let listeners = world.elbv2.listeners.iter();
-    let mut users: Vec<String> = listeners
-        .filter(|listener| listener.certificate.arn == arn)
-        .map(|listener| listener.load_balancer.clone())
-        .collect();
-    users.dedup();
-    users
+fn arn(world: &World, name: &str, id: &str) -> String {
+    let resource = format!("loadbalancer/app/{name}/{id}");
+    world.arn("elasticloadbalancing", &resource)
 }
 
-/// The certificate of the listener on `port`; `None` without such a listener.
-pub fn certificate(world: &World, port: u16) -> Option<account::Certificate> {
-    let listener = world
-        .elbv2
-        .listeners
-        .iter()
-        .find(|listener| listener.port == port)?;
-    Some(listener.certificate.clone())
+/// The number AWS puts into the name; here it follows from the id.
+fn new_dns_name(world: &World, name: &str, id: &str, scheme: account::Scheme) -> String {
+    let number: u64 = id.bytes().fold(0, |number, byte| {
+        (number * 31 + u64::from(byte)) % 10_000_000_000
+    });
+    let prefix = if scheme == account::Scheme::Internal {
+        "internal-"
+    } else {
+        ""
+    };
+    format!("{prefix}{name}-{number}.{}.elb.amazonaws.com", world.region)
 }
 
-/// The load balancer a listener belongs to.
-pub(super) fn of_listener<'a>(state: &'a State, listener: &str) -> Option<&'a str> {
-    let listener = state
-        .listeners
-        .iter()
-        .find(|candidate| candidate.arn == listener)?;
-    Some(&listener.load_balancer)
+fn defaults(scheme: account::Scheme) -> Attributes {
+    let mut attributes = attributes::defaults(table::ROWS);
+    if scheme == account::Scheme::Internal {
+        attributes.insert("ipv6.deny_all_igw_traffic", "true".into());
+    }
+    attributes
+}
+
+/// "This operation is idempotent … If you attempt to create multiple load balancers with the same settings, each call
+/// succeeds" (API_CreateLoadBalancer).
+pub(super) fn create(world: &mut World, call: &Call) -> Answer {
+    let name = required(call, "Name")?;
+    check_name(name)?;
+    if let Some(kind) = call.text("Type").filter(|kind| *kind != "application") {
+        return Err(invalid(format!(
+            "The simulator does not model load balancers of type '{kind}'"
+        )));
+    }
+    placement::check_address_type(call)?;
+    let scheme = match call.text("Scheme").unwrap_or(default::SCHEME) {
+        "internet-facing" => account::Scheme::InternetFacing,
+        "internal" => account::Scheme::Internal,
+        other => {
+            let message = format!("Scheme '{other}' must be internet-facing or internal");
+            return Err(Refusal::new("InvalidScheme", message));
+        }
+    };
+    let (vpc, zones) = placement::parse_subnets(world, call)?;
+    let security_groups = placement::parse_security_groups(world, call, &vpc)?;
+    let tags = tags::parse(call)?;
+    let state = &world.elbv2;
+    if let Some(existing) = state.load_balancers.iter().find(|known| known.name == name) {
+        let same = existing.scheme == scheme
+            && existing.zones == zones
+            && existing.security_groups == security_groups;
+        if !same {
+            let message = format!(
+                "A load balancer with the same name '{name}' exists, but with different settings"
+            );
+            return Err(Refusal::new("DuplicateLoadBalancerName", message));
+        }
+        return Ok(json!({ "LoadBalancers": [describe_one(existing, call.now)] }));
+    }
+    if state.load_balancers.len() >= LOAD_BALANCERS_MAX {
+        let message =
+            "The maximum number of load balancers has been reached on account in this Region";
+        return Err(Refusal::new("TooManyLoadBalancers", message));
+    }
+    let id = world.hex(16);
+    let balancer = LoadBalancer {
+        arn: arn(world, name, &id),
+        name: name.to_owned(),
+        dns_name: new_dns_name(world, name, &id, scheme),
+        scheme,
+        vpc,
+        zones,
+        security_groups,
+        created: call.now,
+        active: call.now + PROVISIONING_MILLIS,
+        attributes: defaults(scheme),
+        tags,
+    };
+    let described = describe_one(&balancer, call.now);
+    world.elbv2.load_balancers.push(balancer);
+    Ok(json!({ "LoadBalancers": [described] }))
+}
+
+/// Takes its listeners and their rules with it; target groups stay. "If the load balancer does not exist or has already
+/// been deleted, the call succeeds" (API_DeleteLoadBalancer).
+pub(super) fn delete(world: &mut World, call: &Call) -> Answer {
+    let arn = required(call, "LoadBalancerArn")?;
+    let state = &mut world.elbv2;
+    let found = state.load_balancers.iter().find(|known| known.arn == arn);
+    let attributes = found.map(|balancer| &balancer.attributes);
+    let protection = attributes.and_then(|attributes| attributes.get(table::DELETION_PROTECTION));
+    if protection.is_some_and(|on| on == "true") {
+        let message = format!(
+            "Load balancer '{arn}' cannot be deleted because deletion protection is enabled"
+        );
+        return Err(Refusal::new("OperationNotPermitted", message));
+    }
+    state.load_balancers.retain(|known| known.arn != arn);
+    listener::forget_all_of(state, arn);
+    Ok(json!({}))
 }
 
 pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
@@ -161,13 +189,10 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
     if !arns.is_empty() && !names.is_empty() {
         let message =
             "Load balancer names and load balancer ARNs cannot be specified at the same time";
-        return Err(Refusal::new("ValidationError", message));
+        return Err(invalid(message));
     }
     if arns.len().max(names.len()) > 20 {
-        return Err(Refusal::new(
-            "ValidationError",
-            "The number of load balancers cannot exceed '20'",
-        ));
+        return Err(invalid("The number of load balancers cannot exceed '20'"));
     }
     let all = &world.elbv2.load_balancers;
     let missing = |wanted: &String| {
@@ -185,132 +210,97 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
             || arns.contains(&balancer.arn)
             || names.contains(&balancer.name)
     };
-    let described = all.iter().filter(wanted).map(|balancer| {
-        let LoadBalancer { arn, name, dns_name, scheme, vpc, zones, security_groups, created, tags: _ } = balancer;
-        let zone = |(zone, subnet): &(String, String)| {
-            json!({ "ZoneName": zone, "SubnetId": subnet, "LoadBalancerAddresses": [] })
-        };
-        json!({
-            "LoadBalancerArn": arn,
-            "DNSName": dns_name,
-            "CanonicalHostedZoneId": HOSTED_ZONE,
-            "CreatedTime": timestamp(*created),
-            "LoadBalancerName": name,
-            "Scheme": scheme.as_str(),
-            "VpcId": vpc,
-            "State": { "Code": "active" },
-            "Type": "application",
-            "AvailabilityZones": zones.iter().map(zone).collect::<Vec<_>>(),
-            "SecurityGroups": security_groups,
-            "IpAddressType": "ipv4",
-        })
-    });
+    let described = all.iter().filter(wanted);
+    let described = described.map(|balancer| describe_one(balancer, call.now));
     page(call, "LoadBalancers", described.collect())
 }
 
-/// AWS's defaults, which the fixture cannot change (API_LoadBalancerAttribute).
-const ATTRIBUTES: [(&str, &str); 20] = [
-    ("access_logs.s3.enabled", "false"),
-    ("access_logs.s3.bucket", ""),
-    ("access_logs.s3.prefix", ""),
-    ("idle_timeout.timeout_seconds", "60"),
-    ("deletion_protection.enabled", "false"),
-    ("routing.http2.enabled", "true"),
-    ("routing.http.drop_invalid_header_fields.enabled", "false"),
-    ("routing.http.xff_client_port.enabled", "false"),
-    ("routing.http.preserve_host_header.enabled", "false"),
-    ("routing.http.xff_header_processing.mode", "append"),
-    ("load_balancing.cross_zone.enabled", "true"),
-    ("routing.http.desync_mitigation_mode", "defensive"),
-    ("client_keep_alive.seconds", "3600"),
-    ("waf.fail_open.enabled", "false"),
-    (
-        "routing.http.x_amzn_tls_version_and_cipher_suite.enabled",
-        "false",
-    ),
-    ("zonal_shift.config.enabled", "false"),
-    ("connection_logs.s3.enabled", "false"),
-    ("connection_logs.s3.bucket", ""),
-    ("connection_logs.s3.prefix", ""),
-    ("ipv6.deny_all_igw_traffic", "false"),
-];
+fn describe_one(balancer: &LoadBalancer, now: Millis) -> Value {
+    let LoadBalancer {
+        arn,
+        name,
+        dns_name,
+        scheme,
+        vpc,
+        zones,
+        security_groups,
+        created,
+        active,
+        attributes: _,
+        tags: _,
+    } = balancer;
+    json!({
+        "LoadBalancerArn": arn,
+        "DNSName": dns_name,
+        "CanonicalHostedZoneId": HOSTED_ZONE,
+        "CreatedTime": timestamp(*created),
+        "LoadBalancerName": name,
+        "Scheme": scheme.as_str(),
+        "VpcId": vpc,
+        "State": { "Code": if *active <= now { "active" } else { "provisioning" } },
+        "Type": default::TYPE,
+        "AvailabilityZones": placement::describe(zones),
+        "SecurityGroups": security_groups,
+        "IpAddressType": default::ADDRESS_TYPE,
+    })
+}
 
 pub(super) fn describe_attributes(world: &mut World, call: &Call) -> Answer {
     let arn = required(call, "LoadBalancerArn")?;
-    known(&world.elbv2, arn)?;
-    let attributes: Vec<Value> = ATTRIBUTES
-        .iter()
-        .map(|(key, value)| json!({ "Key": key, "Value": value }))
-        .collect();
-    Ok(json!({ "Attributes": attributes }))
+    Ok(attributes::shown(
+        &find_mut(&mut world.elbv2, arn)?.attributes,
+    ))
 }
 
-pub(super) fn describe_listeners(world: &mut World, call: &Call) -> Answer {
-    let arns = call.texts("ListenerArns");
-    let balancer = call.text("LoadBalancerArn");
-    if arns.is_empty() == balancer.is_none() {
-        let message = "You must specify either listener ARNs or a load balancer ARN";
-        return Err(Refusal::new("ValidationError", message));
+pub(super) fn modify_attributes(world: &mut World, call: &Call) -> Answer {
+    let balancer = find_mut(&mut world.elbv2, required(call, "LoadBalancerArn")?)?;
+    if call.list("Attributes").len() > ATTRIBUTES_MAX {
+        return Err(invalid(format!(
+            "1 validation error detected: Value at 'attributes' failed to satisfy constraint: Member must have length less \
+             than or equal to {ATTRIBUTES_MAX}"
+        )));
     }
-    if let Some(balancer) = balancer {
-        known(&world.elbv2, balancer)?;
-    }
-    for arn in &arns {
-        known_listener(&world.elbv2, arn)?;
-    }
-    let wanted = |listener: &&Listener| {
-        arns.contains(&listener.arn) || balancer == Some(&listener.load_balancer)
-    };
-    let described = world.elbv2.listeners.iter().filter(wanted).map(|listener| {
-        let Listener {
-            arn,
-            load_balancer,
-            port,
-            ssl_policy,
-            certificate,
-            default_rule: _,
-            default_action,
-            tags: _,
-        } = listener;
-        json!({
-            "ListenerArn": arn,
-            "LoadBalancerArn": load_balancer,
-            "Port": port,
-            "Protocol": "HTTPS",
-            "Certificates": [{ "CertificateArn": certificate.arn }],
-            "SslPolicy": ssl_policy,
-            "DefaultActions": [default_action.describe(None)],
-            "MutualAuthentication": { "Mode": "off" },
-        })
-    });
-    page(call, "Listeners", described.collect())
+    let mut changed = balancer.attributes.clone();
+    changed.extend(attributes::changes(table::ROWS, "Load balancer", call)?);
+    table::check_logs(&changed)?;
+    balancer.attributes = changed;
+    Ok(attributes::shown(&balancer.attributes))
 }
 
-pub(super) fn describe_certificates(world: &mut World, call: &Call) -> Answer {
-    let listener = known_listener(&world.elbv2, required(call, "ListenerArn")?)?;
-    page(
-        call,
-        "Certificates",
-        vec![json!({ "CertificateArn": listener.certificate.arn, "IsDefault": true })],
-    )
+pub(super) fn find_mut<'a>(
+    state: &'a mut State,
+    arn: &str,
+) -> Result<&'a mut LoadBalancer, Refusal> {
+    let mut balancers = state.load_balancers.iter_mut();
+    let found = balancers.find(|balancer| balancer.arn == arn);
+    found.ok_or_else(|| not_found(arn))
 }
 
 pub(super) fn known(state: &State, arn: &str) -> Result<(), Refusal> {
-    if state
-        .load_balancers
-        .iter()
-        .any(|balancer| balancer.arn == arn)
-    {
+    let mut balancers = state.load_balancers.iter();
+    if balancers.any(|balancer| balancer.arn == arn) {
         Ok(())
     } else {
-        Err(Refusal::new(
-            "LoadBalancerNotFound",
-            format!("Load balancer '{arn}' not found"),
-        ))
+        Err(not_found(arn))
     }
 }
 
-pub(super) fn known_listener<'a>(state: &'a State, arn: &str) -> Result<&'a Listener, Refusal> {
-    let found = state.listeners.iter().find(|listener| listener.arn == arn);
-    found.ok_or_else(|| Refusal::new("ListenerNotFound", "One or more listeners not found"))
+fn not_found(arn: &str) -> Refusal {
+    Refusal::new(
+        "LoadBalancerNotFound",
+        format!("Load balancer '{arn}' not found"),
+    )
+}
+
+fn check_name(name: &str) -> Result<(), Refusal> {
+    super::check_name("Load balancer", name)?;
+    if name.starts_with("internal-") {
+        let message = format!("Load balancer name '{name}' cannot begin with 'internal-'");
+        return Err(invalid(message));
+    }
+    Ok(())
+}
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new("ValidationError", message)
 }

@@ -6,7 +6,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::State;
-use super::attributes::{ALGORITHM, LEAST_OUTSTANDING};
+use super::attributes::target_group::{ALGORITHM, LEAST_OUTSTANDING};
 use super::health::{Phase, Target};
 use super::rule::{Action, Condition, Reply};
 use super::target_group::{self, TargetGroup};
@@ -52,6 +52,7 @@ pub fn choose(world: &mut World, port: u16, host: &str, path: &str) -> Route {
         listeners,
         rules,
         target_groups,
+        certificates: _,
         probes: _,
     } = &mut world.elbv2;
     let Some(listener) = listeners.iter().find(|listener| listener.port == port) else {

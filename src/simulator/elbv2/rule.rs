@@ -7,17 +7,18 @@ mod condition;
 
 use serde_json::{Value, json};
 
-pub(super) use self::action::{Action, Reply};
-pub(super) use self::condition::Condition;
-use super::load_balancer::{self, Listener};
+pub(super) use self::action::{ACTION_TARGET_GROUPS_MAX, Action, Reply};
+pub(super) use self::condition::{CONDITION_VALUES_MAX, Condition};
+use super::listener::{self, Listener};
 use super::tags;
 use super::{State, page, required};
 use crate::simulator::World;
 use crate::simulator::call::{self, Answer, Call, Refusal};
+use crate::simulator::defaults::elbv2::rule as default;
 use crate::simulator::tag::Tags;
 
 /// AWS's default quota per load balancer, not counting default rules.
-const RULES_MAX: usize = 100;
+pub(super) const RULES_MAX: usize = 100;
 
 #[derive(Debug, Clone)]
 pub(super) struct Rule {
@@ -56,7 +57,7 @@ pub(super) fn load_balancers_using<'a>(state: &'a State, target_group: &str) -> 
         .map(|l| l.arn.as_str());
     let mut balancers: Vec<&str> = by_rule
         .chain(by_default)
-        .filter_map(|listener| load_balancer::of_listener(state, listener))
+        .filter_map(|listener| listener::balancer_of(state, listener))
         .collect();
     balancers.sort_unstable();
     balancers.dedup();
@@ -64,8 +65,11 @@ pub(super) fn load_balancers_using<'a>(state: &'a State, target_group: &str) -> 
 }
 
 /// AWS ties a target group to one load balancer.
-fn check_association(state: &State, action: &Action, listener: &str) -> Result<(), Refusal> {
-    let balancer = load_balancer::of_listener(state, listener);
+pub(super) fn check_association(
+    state: &State,
+    action: &Action,
+    balancer: Option<&str>,
+) -> Result<(), Refusal> {
     let Action::Forward(groups) = action else {
         return Ok(());
     };
@@ -87,14 +91,14 @@ fn check_association(state: &State, action: &Action, listener: &str) -> Result<(
 
 pub(super) fn create(world: &mut World, call: &Call) -> Answer {
     let state = &world.elbv2;
-    let listener = load_balancer::known_listener(state, required(call, "ListenerArn")?)?
+    let listener = listener::known(state, required(call, "ListenerArn")?)?
         .arn
         .clone();
     let conditions = condition::parse(call)?;
     if conditions.is_empty() {
         return Err(invalid("A condition must be specified"));
     }
-    let (action, order) = Action::parse_list(state, call)?;
+    let (action, order) = Action::parse_list(state, call, "Actions")?;
     let priority = priority(call.get("Priority"))?;
     if state
         .rules
@@ -103,9 +107,9 @@ pub(super) fn create(world: &mut World, call: &Call) -> Answer {
     {
         return Err(in_use(priority));
     }
-    check_association(state, &action, &listener)?;
-    let balancer = load_balancer::of_listener(state, &listener);
-    let beside = |rule: &&Rule| load_balancer::of_listener(state, &rule.listener) == balancer;
+    let balancer = listener::balancer_of(state, &listener);
+    check_association(state, &action, balancer)?;
+    let beside = |rule: &&Rule| listener::balancer_of(state, &rule.listener) == balancer;
     if state.rules.iter().filter(beside).count() >= RULES_MAX {
         let message = "The quota for the number of rules of this load balancer has been reached";
         return Err(Refusal::new("TooManyRules", message));
@@ -139,7 +143,7 @@ pub(super) fn modify(world: &mut World, call: &Call) -> Answer {
     let change = if call.list("Actions").is_empty() {
         None
     } else {
-        Some(Action::parse_list(state, call)?)
+        Some(Action::parse_list(state, call, "Actions")?)
     };
     if conditions.is_empty() && change.is_none() {
         return Err(invalid("Either conditions or actions must be specified"));
@@ -150,7 +154,8 @@ pub(super) fn modify(world: &mut World, call: &Call) -> Answer {
         .find(|rule| rule.arn == arn)
         .ok_or_else(not_found)?;
     if let Some((action, _)) = &change {
-        check_association(state, action, &rule.listener)?;
+        let balancer = listener::balancer_of(state, &rule.listener);
+        check_association(state, action, balancer)?;
     }
     let rule = world
         .elbv2
@@ -242,7 +247,7 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Answer {
         ));
     }
     if let Some(listener) = listener {
-        load_balancer::known_listener(state, listener)?;
+        listener::known(state, listener)?;
     }
     let exists = |arn: &String| {
         state.rules.iter().any(|rule| rule.arn == *arn)
@@ -284,7 +289,7 @@ fn describe_one(rule: &Rule) -> Value {
         "Priority": priority.to_string(),
         "Conditions": conditions.iter().map(Condition::describe).collect::<Vec<_>>(),
         "Actions": [action.describe(*order)],
-        "IsDefault": false,
+        "IsDefault": default::IS_DEFAULT,
         "Transforms": [],
     })
 }
@@ -294,7 +299,7 @@ fn describe_default(listener: &Listener) -> Value {
         "RuleArn": listener.default_rule,
         "Priority": "default",
         "Conditions": [],
-        "Actions": [listener.default_action.describe(None)],
+        "Actions": [listener.default_action.describe(listener.order)],
         "IsDefault": true,
         "Transforms": [],
     })

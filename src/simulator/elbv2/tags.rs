@@ -100,6 +100,7 @@ fn of<'a>(state: &'a mut State, arn: &str) -> Result<&'a mut Tags, Refusal> {
         listeners,
         rules,
         target_groups,
+        certificates: _,
         probes: _,
     } = state;
     let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 
-use super::attributes::DEREGISTRATION_DELAY;
+use super::attributes::target_group::DEREGISTRATION_DELAY;
 use super::health::{Phase, Target};
 use super::target_group::{self, TargetGroup};
 use super::{required, target_group_is_attached};
@@ -14,7 +14,7 @@ use crate::simulator::World;
 use crate::simulator::call::{self, Answer, Call, Millis, Refusal};
 
 /// AWS's default quota of targets per target group.
-const TARGETS_MAX: usize = 1_000;
+pub(super) const TARGETS_MAX: usize = 1_000;
 
 pub(super) fn add(
     group: &mut TargetGroup,

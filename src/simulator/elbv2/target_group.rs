@@ -13,10 +13,11 @@ use super::tags;
 use super::{State, load_balancer, page, required, rule};
 use crate::simulator::World;
 use crate::simulator::call::{Answer, Call, Refusal};
+use crate::simulator::defaults::elbv2::target_group as default;
 use crate::simulator::tag::Tags;
 
 /// AWS's default quota per region.
-const TARGET_GROUPS_MAX: usize = 3_000;
+pub(super) const TARGET_GROUPS_MAX: usize = 3_000;
 
 #[derive(Debug, Clone)]
 pub(super) struct TargetGroup {
@@ -65,7 +66,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Answer {
 /// The target group a CreateTargetGroup call describes, with AWS's defaults for what it leaves out.
 fn new(world: &mut World, call: &Call) -> Result<TargetGroup, Refusal> {
     let name = required(call, "Name")?;
-    check_name(name)?;
+    super::check_name("Target group", name)?;
     let only = |member: &str, known: &[&str], default: &str| match call.text(member) {
         None => Ok(default.to_owned()),
         Some(value) if known.contains(&value) => Ok(value.to_owned()),
@@ -91,39 +92,26 @@ fn new(world: &mut World, call: &Call) -> Result<TargetGroup, Refusal> {
     if !world.vpcs.iter().any(|known| known.id == vpc) {
         return Err(invalid(format!("The VPC ID '{vpc}' is not found")));
     }
-    only("IpAddressType", &["ipv4"], "ipv4")?;
+    only(
+        "IpAddressType",
+        &[default::ADDRESS_TYPE],
+        default::ADDRESS_TYPE,
+    )?;
     let id = world.hex(16);
     Ok(TargetGroup {
         arn: world.arn("elasticloadbalancing", &format!("targetgroup/{name}/{id}")),
         name: name.to_owned(),
         protocol: protocol.to_owned(),
-        protocol_version: only("ProtocolVersion", &["HTTP1"], "HTTP1")?,
+        protocol_version: only("ProtocolVersion", &["HTTP1"], default::PROTOCOL_VERSION)?,
         port: port.ok_or_else(|| invalid("The port must be between '1' and '65535'"))?,
         vpc: vpc.to_owned(),
-        target_type: only("TargetType", &["ip", "instance"], "instance")?,
+        target_type: only("TargetType", &["ip", "instance"], default::TARGET_TYPE)?,
         health_check: HealthCheck::aws_default().with(call)?,
-        attributes: attributes::defaults(),
+        attributes: attributes::defaults(attributes::target_group::ROWS),
         tags: tags::parse(call)?,
         targets: Vec::new(),
         turn: 0,
     })
-}
-
-fn check_name(name: &str) -> Result<(), Refusal> {
-    let problem = if name.len() > 32 {
-        "cannot be longer than '32' characters"
-    } else if !name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        || name.is_empty()
-    {
-        "can only contain characters that are alphanumeric characters or hyphens(-)"
-    } else if name.starts_with('-') || name.ends_with('-') {
-        "cannot begin or end with '-'"
-    } else {
-        return Ok(());
-    };
-    Err(invalid(format!("Target group name '{name}' {problem}")))
 }
 
 /// Whether two target groups were created alike. Tags, attributes and targets are not settings of the creation.
@@ -178,9 +166,9 @@ fn describe_one(state: &State, group: &TargetGroup) -> Value {
         "Protocol": protocol,
         "Port": port,
         "VpcId": vpc,
-        "HealthCheckProtocol": "HTTP",
-        "HealthCheckPort": check_port.map_or_else(|| "traffic-port".to_owned(), |port| port.to_string()),
-        "HealthCheckEnabled": true,
+        "HealthCheckProtocol": default::CHECK_PROTOCOL,
+        "HealthCheckPort": check_port.map_or_else(|| default::CHECK_PORT.to_owned(), |port| port.to_string()),
+        "HealthCheckEnabled": default::CHECK_ENABLED,
         "HealthCheckIntervalSeconds": interval_seconds,
         "HealthCheckTimeoutSeconds": timeout_seconds,
         "HealthyThresholdCount": healthy_threshold,
@@ -190,7 +178,7 @@ fn describe_one(state: &State, group: &TargetGroup) -> Value {
         "LoadBalancerArns": rule::load_balancers_using(state, arn),
         "TargetType": target_type,
         "ProtocolVersion": protocol_version,
-        "IpAddressType": "ipv4",
+        "IpAddressType": default::ADDRESS_TYPE,
     })
 }
 
@@ -278,36 +266,21 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Answer {
 
 pub(super) fn describe_attributes(world: &mut World, call: &Call) -> Answer {
     let group = find_mut(&mut world.elbv2, required(call, "TargetGroupArn")?)?;
-    Ok(attributes_of(group))
+    Ok(attributes::shown(&group.attributes))
 }
 
 pub(super) fn modify_attributes(world: &mut World, call: &Call) -> Answer {
     let group = find_mut(&mut world.elbv2, required(call, "TargetGroupArn")?)?;
-    let member = |attribute: &Value, name: &str| {
-        attribute
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let mut changes = Vec::new();
-    for attribute in call.list("Attributes") {
-        let value = member(attribute, "Value");
-        changes.push((attributes::check(&member(attribute, "Key"), &value)?, value));
-    }
-    if changes.is_empty() {
-        return Err(invalid("At least one attribute must be specified"));
+    let changes = attributes::changes(attributes::target_group::ROWS, "Target group", call)?;
+    let unmodelled =
+        |(key, value): &&(&str, String)| !attributes::target_group::is_modelled(key, value);
+    if let Some((key, value)) = changes.iter().find(unmodelled) {
+        return Err(invalid(format!(
+            "The simulator does not model '{key}' as '{value}'"
+        )));
     }
     group.attributes.extend(changes);
-    Ok(attributes_of(group))
-}
-
-fn attributes_of(group: &TargetGroup) -> Value {
-    let attributes = group
-        .attributes
-        .iter()
-        .map(|(key, value)| json!({ "Key": key, "Value": value }));
-    json!({ "Attributes": attributes.collect::<Vec<_>>() })
+    Ok(attributes::shown(&group.attributes))
 }
 
 pub(super) fn find_mut<'a>(

@@ -16,7 +16,7 @@ const VERSIONS_MAX: usize = 100;
 const STAGES_MAX: usize = 20;
 
 impl Secret {
-    /// Adds a version, or finds the same one under the same token. The first has `AWSCURRENT` whatever it asks for.
+    /// Adds a version, unless the same is there under the same token. The first has `AWSCURRENT` whatever it asks for.
     pub(super) fn add(
         &mut self,
         token: String,
@@ -24,36 +24,30 @@ impl Secret {
         labels: &[String],
         now: Millis,
     ) -> Result<(), Refusal> {
-        match self.versions.iter().find(|version| version.id == token) {
-            Some(version) if version.content == content => {}
-            Some(_) => {
-                let message =
-                    "You can't modify an existing version, you can only create a new version.";
-                return Err(Refusal::new(EXISTS, message));
+        if let Some(version) = self.versions.iter().find(|version| version.id == token) {
+            if version.content == content {
+                // A repeated request: what has happened since stays.
+                return Ok(());
             }
-            None => {
-                if self.versions.len() >= VERSIONS_MAX {
-                    let unlabelled = self
-                        .versions
-                        .iter()
-                        .position(|version| version.stages.is_empty());
-                    let unlabelled = unlabelled.ok_or_else(|| {
-                        Refusal::new(
-                            "LimitExceededException",
-                            "You've reached the limit of versions of a secret.",
-                        )
-                    })?;
-                    self.versions.remove(unlabelled);
-                }
-                self.versions.push(Version {
-                    id: token.clone(),
-                    stages: BTreeSet::new(),
-                    content,
-                    created: now,
-                    accessed: None,
-                });
-            }
+            let message =
+                "You can't modify an existing version, you can only create a new version.";
+            return Err(Refusal::new(EXISTS, message));
         }
+        if self.versions.len() >= VERSIONS_MAX {
+            let mut versions = self.versions.iter();
+            let unlabelled = versions.position(|version| version.stages.is_empty());
+            let full = "You've reached the limit of versions of a secret.";
+            let unlabelled =
+                unlabelled.ok_or_else(|| Refusal::new("LimitExceededException", full))?;
+            self.versions.remove(unlabelled);
+        }
+        self.versions.push(Version {
+            id: token.clone(),
+            stages: BTreeSet::new(),
+            content,
+            created: now,
+            accessed: None,
+        });
         if self.versions.len() == 1 {
             self.attach(CURRENT, &token);
         }

@@ -29,6 +29,7 @@ pub(super) fn register(world: &mut World, service: &mut Service, task: &Task, no
         target_group_arn,
         container_name: _,
         container_port,
+        advanced_configuration: _,
     } in load_balancers(service, task)
     {
         match elbv2::register_target(world, &target_group_arn, task.address, container_port, now) {
@@ -110,6 +111,7 @@ pub(super) fn deregister(world: &mut World, service: &mut Service, task: &Task, 
         target_group_arn,
         container_name: _,
         container_port,
+        advanced_configuration: _,
     } in targets
     {
         elbv2::deregister_target(world, &target_group_arn, task.address, container_port, now);
@@ -129,6 +131,7 @@ pub(super) fn has_drained(world: &World, service: &Service, task: &Task) -> bool
              target_group_arn,
              container_name: _,
              container_port,
+             advanced_configuration: _,
          }| {
             elbv2::target_health(world, target_group_arn, task.address, *container_port).is_none()
         },

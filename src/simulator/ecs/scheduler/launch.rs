@@ -4,11 +4,13 @@
 //! The processes come later, when `lifecycle` has the task's images and secrets.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
-use super::super::service::{Launch, Propagate, Service, Settings};
+use super::super::rollout::deployment_id;
+use super::super::service::{Launch, Network, Propagate, Service, Settings};
 use super::super::tags::{Tag, Tags};
 use super::super::task::{ContainerState, Interface, Process, Stage, Task, Times};
-use super::super::task_definition::TaskDefinition;
+use super::super::task_definition::{Blueprint, TaskDefinition};
 use super::super::{State, lifecycle};
 use super::listed;
 use crate::simulator::address::{FIRST_TASK_HOST, LAST_TASK_HOST};
@@ -26,13 +28,12 @@ pub(super) fn launch(
     now: Millis,
 ) {
     let State {
-        clusters: _,
         families,
         services,
-        services_ever: _,
         tasks,
         network,
         last_host,
+        ..
     } = state;
     let Some(service) = services.get_mut(index) else {
         return;
@@ -64,11 +65,20 @@ pub(super) fn launch(
             }
             Ok(host) => {
                 *last_host = host;
-                let [a, b, c, _] = network.octets();
-                let address = Ipv4Addr::new(a, b, c, host);
-                let task = new_task(
-                    world, service, &settings, definition, revision, address, now,
+                let mut task = new_task(
+                    world,
+                    &service.cluster,
+                    (&definition.arn, &definition.blueprint),
+                    settings.network.as_ref(),
+                    address(*network, host),
+                    now,
                 );
+                task.service = Some(service.number);
+                task.group = format!("service:{}", service.name);
+                task.started_by = Some(deployment_id(revision));
+                task.revision = revision.to_owned();
+                task.provider = settings.launch.provider();
+                task.tags = task_tags(service, definition);
                 made.push(task.id.clone());
                 tasks.push(task);
             }
@@ -94,22 +104,28 @@ fn placeable(
                     Container Instances were found in your cluster."
             .into());
     }
-    if let Some(role) = definition.blueprint.execution_role.as_deref()
-        && !iam::trusts(world, role, "ecs-tasks.amazonaws.com")
-    {
-        return Err(format!(
-            "failed to launch a task with (error ECS was unable to assume the role '{role}' that was provided for this \
-             task. Please verify that the role being passed has the proper trust relationship and permissions and that \
-             your IAM user has permissions to pass this role.)."
-        ));
+    if let Some(why) = untrusted_role(world, &definition.blueprint) {
+        return Err(format!("failed to launch a task with (error {why})."));
     }
     // A whole subnet of tasks: AWS's own reason for having no address left.
     host.ok_or_else(|| "was unable to place a task. Reason: RESOURCE:ENI.".into())
 }
 
+/// Why the execution role cannot be assumed for a task, if it cannot.
+pub(in super::super) fn untrusted_role(world: &World, blueprint: &Blueprint) -> Option<String> {
+    let role = blueprint.execution_role.as_deref()?;
+    (!iam::trusts(world, role, "ecs-tasks.amazonaws.com")).then(|| {
+        format!(
+            "ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the role \
+             being passed has the proper trust relationship and permissions and that your IAM user has permissions to \
+             pass this role."
+        )
+    })
+}
+
 /// The next host number after `last` that no task holds. A task holds its number until its processes are gone, and the
 /// numbers go round, so that a client of a dead task does not meet a fresh one at once.
-fn next_host(tasks: &[Task], last: u8) -> Option<u8> {
+pub(in super::super) fn next_host(tasks: &[Task], last: u8) -> Option<u8> {
     let held = |host: u8| {
         tasks.iter().any(|task| {
             task.address.octets()[3] == host && (task.stage != Stage::Stopped || task.may_live())
@@ -122,19 +138,22 @@ fn next_host(tasks: &[Task], last: u8) -> Option<u8> {
         .find(|host| (FIRST_TASK_HOST..=LAST_TASK_HOST).contains(host) && !held(*host))
 }
 
-fn new_task(
+/// A host's address in the network of tasks.
+pub(in super::super) fn address(network: Ipv4Addr, host: u8) -> Ipv4Addr {
+    let [a, b, c, _] = network.octets();
+    Ipv4Addr::new(a, b, c, host)
+}
+
+/// A task that begins; whose it is, the caller fills in.
+pub(in super::super) fn new_task(
     world: &mut World,
-    service: &Service,
-    settings: &Settings,
-    definition: &TaskDefinition,
-    revision: &str,
+    cluster: &str,
+    (definition, blueprint): (&str, &Arc<Blueprint>),
+    network: Option<&Network>,
     address: Ipv4Addr,
     now: Millis,
 ) -> Task {
-    let subnets = settings
-        .network
-        .as_ref()
-        .map_or(&[][..], |network| &network.subnets);
+    let subnets = network.map_or(&[][..], |network| &network.subnets);
     // Fargate spreads a service's tasks over the zones of its subnets.
     let turn = usize::from(address.octets()[3]) % subnets.len().max(1);
     let subnet = subnets.get(turn).cloned().unwrap_or_default();
@@ -147,7 +166,7 @@ fn new_task(
         .collect();
     let mut containers = Vec::new();
     let id = world.hex(32);
-    for container in &definition.blueprint.containers {
+    for container in &blueprint.containers {
         containers.push(ContainerState {
             name: container.name.clone(),
             container_id: world.uuid(),
@@ -158,25 +177,26 @@ fn new_task(
         });
     }
     Task {
-        cluster: service.cluster.clone(),
-        service: service.number,
-        service_name: service.name.clone(),
-        revision: revision.to_owned(),
-        task_definition: definition.arn.clone(),
-        blueprint: definition.blueprint.clone(),
+        cluster: cluster.to_owned(),
+        service: None,
+        group: String::new(),
+        started_by: None,
+        revision: String::new(),
+        run: None,
+        provider: None,
+        task_definition: definition.to_owned(),
+        blueprint: Arc::clone(blueprint),
         address,
         interface: Interface {
             attachment: world.uuid(),
             eni: format!("eni-0{}", world.hex(16)),
             mac: format!("0a:{}", pairs.join(":")),
             subnet,
-            security_groups: settings
-                .network
-                .as_ref()
+            security_groups: network
                 .map_or_else(Vec::new, |network| network.security_groups.clone()),
             availability_zone,
         },
-        tags: task_tags(service, definition),
+        tags: Tags::default(),
         stage: Stage::Provisioning {
             until: now + lifecycle::PROVISIONING_MILLIS,
         },

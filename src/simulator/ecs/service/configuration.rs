@@ -1,46 +1,34 @@
-//! How a service rolls out: its percentages and its circuit breaker.
+//! How a service rolls out: strategy, percentages, circuit breaker, alarms.
 //!
-//! Takes `deploymentConfiguration`, gives a checked [`Configuration`] and AWS's read-back. Pure. Rolling updates only.
+//! Takes `deploymentConfiguration`, gives a checked [`Configuration`] and AWS's read-back. Pure. All of it is kept; what the
+//! scheduler acts on so far are percentages and breaker: every strategy rolls.
+
+mod breaker;
+mod hook;
+mod strategy;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub(in super::super) use self::breaker::Breaker;
+use self::breaker::GivenBreaker;
+use self::hook::Hook;
+use self::strategy::{EarlySuccess, Strategy};
 use super::super::input::invalid;
 use crate::simulator::call::Refusal;
+use crate::simulator::defaults::ecs::service as default;
 
 /// A service's deployment configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(in super::super) struct Configuration {
+    strategy: Strategy,
+    bake_minutes: u32,
     maximum_percent: u32,
     minimum_healthy_percent: u32,
     pub(in super::super) breaker: Breaker,
     alarms: Alarms,
-}
-
-/// The deployment circuit breaker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct Breaker {
-    pub(in super::super) enable: bool,
-    pub(in super::super) rollback: bool,
-    pub(in super::super) reset_on_healthy_task: bool,
-    pub(in super::super) threshold: Threshold,
-}
-
-/// How many failed tasks trip the breaker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in super::super) struct Threshold {
-    #[serde(rename = "type")]
-    kind: ThresholdKind,
-    value: u32,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum ThresholdKind {
-    Count,
-    BoundedPercent,
-    UnboundedPercent,
+    hooks: Vec<Hook>,
+    early_success: Option<EarlySuccess>,
 }
 
 /// Rollback alarms: kept and read back; the alarms' states do not yet end a rollout.
@@ -61,45 +49,30 @@ pub(super) struct Given {
     minimum_healthy_percent: Option<u32>,
     deployment_circuit_breaker: Option<GivenBreaker>,
     alarms: Option<Alarms>,
-    strategy: Option<Strategy>,
+    strategy: Option<strategy::Name>,
     bake_time_in_minutes: Option<u32>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct GivenBreaker {
-    enable: bool,
-    rollback: bool,
-    reset_on_healthy_task: Option<bool>,
-    threshold_configuration: Option<Threshold>,
-}
-
-#[derive(Debug, Deserialize)]
-enum Strategy {
-    #[serde(rename = "ROLLING")]
-    Rolling,
+    lifecycle_hooks: Option<Vec<Hook>>,
+    linear_configuration: Option<strategy::Linear>,
+    canary_configuration: Option<strategy::Canary>,
+    early_success_criteria: Option<EarlySuccess>,
 }
 
 impl Default for Configuration {
     /// What AWS reads back for a service that was given none.
     fn default() -> Self {
         Configuration {
-            maximum_percent: 200,
-            minimum_healthy_percent: 100,
-            breaker: Breaker {
-                enable: false,
-                rollback: false,
-                reset_on_healthy_task: true,
-                threshold: Threshold {
-                    kind: ThresholdKind::BoundedPercent,
-                    value: 50,
-                },
-            },
+            strategy: Strategy::aws_default(),
+            bake_minutes: default::BAKE_MINUTES,
+            maximum_percent: default::MAXIMUM_PERCENT,
+            minimum_healthy_percent: default::MINIMUM_HEALTHY_PERCENT,
+            breaker: Breaker::default(),
             alarms: Alarms {
                 alarm_names: Vec::new(),
-                enable: false,
-                rollback: false,
+                enable: default::ALARMS_ENABLE,
+                rollback: default::ALARMS_ROLLBACK,
             },
+            hooks: Vec::new(),
+            early_success: None,
         }
     }
 }
@@ -113,39 +86,52 @@ impl Configuration {
             minimum_healthy_percent,
             deployment_circuit_breaker,
             alarms,
-            strategy: None | Some(Strategy::Rolling),
+            strategy,
             bake_time_in_minutes,
+            lifecycle_hooks,
+            linear_configuration,
+            canary_configuration,
+            early_success_criteria,
         } = given;
-        if bake_time_in_minutes.is_some_and(|minutes| minutes > 0) {
+        let before = self.strategy.name();
+        let name = strategy.unwrap_or(before);
+        // "You must provide this parameter when you use the BLUE_GREEN deployment strategy" (API_DeploymentConfiguration).
+        if name == strategy::Name::BlueGreen && before != name && bake_time_in_minutes.is_none() {
             return Err(invalid(
-                "bakeTimeInMinutes is not supported for the ROLLING strategy by this simulator.",
+                "bakeTimeInMinutes must be specified for the BLUE_GREEN strategy.",
             ));
         }
+        self.strategy = self
+            .strategy
+            .with(name, linear_configuration, canary_configuration)?;
+        self.bake_minutes = strategy::minutes(
+            "bakeTimeInMinutes",
+            bake_time_in_minutes.unwrap_or(self.bake_minutes),
+        )?;
         self.maximum_percent = maximum_percent.unwrap_or(self.maximum_percent);
         self.minimum_healthy_percent =
             minimum_healthy_percent.unwrap_or(self.minimum_healthy_percent);
         self.alarms = alarms.unwrap_or(self.alarms);
         if let Some(given) = deployment_circuit_breaker {
-            let GivenBreaker {
-                enable,
-                rollback,
-                reset_on_healthy_task,
-                threshold_configuration,
-            } = given;
-            let default = Configuration::default().breaker;
-            self.breaker = Breaker {
-                enable,
-                rollback,
-                reset_on_healthy_task: reset_on_healthy_task
-                    .unwrap_or(default.reset_on_healthy_task),
-                threshold: threshold_configuration.unwrap_or(default.threshold),
-            };
+            self.breaker = Breaker::of(given)?;
         }
+        self.hooks = lifecycle_hooks.unwrap_or(self.hooks);
+        self.early_success = early_success_criteria.or(self.early_success);
+        self.check()?;
+        Ok(self)
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
         let Configuration {
+            strategy,
+            bake_minutes: _,
             maximum_percent,
             minimum_healthy_percent,
-            ..
-        } = &self;
+            breaker: _,
+            alarms: _,
+            hooks,
+            early_success,
+        } = self;
         if !(0..=100).contains(minimum_healthy_percent) {
             return Err(invalid("minimumHealthyPercent must be between 0 and 100."));
         }
@@ -158,7 +144,11 @@ impl Configuration {
                 "maximumPercent must be greater than minimumHealthyPercent.",
             ));
         }
-        Ok(self)
+        hooks.iter().try_for_each(Hook::check)?;
+        match early_success {
+            None => Ok(()),
+            Some(criteria) => criteria.check(strategy.name(), *minimum_healthy_percent),
+        }
     }
 
     /// The most tasks that may be running or starting, rounded down as AWS does.
@@ -173,91 +163,45 @@ impl Configuration {
 
     pub(in super::super) fn to_value(&self) -> Value {
         let Configuration {
+            strategy,
+            bake_minutes,
             maximum_percent,
             minimum_healthy_percent,
             breaker,
             alarms,
+            hooks,
+            early_success,
         } = self;
-        let Breaker {
-            enable,
-            rollback,
-            reset_on_healthy_task,
-            threshold,
-        } = breaker;
-        let Threshold { kind, value } = threshold;
-        let kind = match kind {
-            ThresholdKind::Count => "COUNT",
-            ThresholdKind::BoundedPercent => "BOUNDED_PERCENT",
-            ThresholdKind::UnboundedPercent => "UNBOUNDED_PERCENT",
-        };
-        json!({
-            "strategy": "ROLLING",
-            "bakeTimeInMinutes": 0,
+        let mut value = json!({
+            "strategy": strategy.name().as_str(),
+            "bakeTimeInMinutes": bake_minutes,
             "maximumPercent": maximum_percent,
             "minimumHealthyPercent": minimum_healthy_percent,
-            "deploymentCircuitBreaker": {
-                "enable": enable,
-                "rollback": rollback,
-                "resetOnHealthyTask": reset_on_healthy_task,
-                "thresholdConfiguration": { "type": kind, "value": value },
-            },
+            "deploymentCircuitBreaker": breaker.to_value(),
             "alarms": {
                 "alarmNames": alarms.alarm_names,
                 "enable": alarms.enable,
                 "rollback": alarms.rollback,
             },
-        })
-    }
-}
-
-impl Threshold {
-    /// The number of failed tasks at which the breaker trips, for the service's present desired count
-    /// (deployment-circuit-breaker.html: half the desired count, at least 3 and at most 200).
-    pub(in super::super) fn tasks(self, desired: u32) -> u32 {
-        let share = (desired * self.value).div_ceil(100);
-        match self.kind {
-            ThresholdKind::Count => self.value.max(1),
-            ThresholdKind::BoundedPercent => share.clamp(3, 200),
-            ThresholdKind::UnboundedPercent => share.max(1),
+        });
+        let hooks = (!hooks.is_empty()).then(|| hooks.iter().map(Hook::to_value).collect());
+        let early = early_success.as_ref().map(EarlySuccess::to_value);
+        let members = [
+            strategy.member(),
+            hooks.map(|hooks| ("lifecycleHooks", hooks)),
+            early.map(|early| ("earlySuccessCriteria", early)),
+        ];
+        if let Some(value) = value.as_object_mut() {
+            let members = members.into_iter().flatten();
+            value.extend(members.map(|(name, member)| (name.to_owned(), member)));
         }
+        value
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_breaker_trips_at_half_the_desired_count_between_3_and_200() {
-        let threshold = Configuration::default().breaker.threshold;
-        for (desired, want) in [
-            (0, 3),
-            (2, 3),
-            (6, 3),
-            (7, 4),
-            (10, 5),
-            (400, 200),
-            (5_000, 200),
-        ] {
-            assert_eq!(threshold.tasks(desired), want, "{desired}");
-        }
-        assert_eq!(
-            Threshold {
-                kind: ThresholdKind::Count,
-                value: 1
-            }
-            .tasks(10),
-            1
-        );
-        assert_eq!(
-            Threshold {
-                kind: ThresholdKind::UnboundedPercent,
-                value: 50
-            }
-            .tasks(2),
-            1
-        );
-    }
 
     #[test]
     fn percentages_round_against_downtime_and_against_overshoot() {

@@ -10,7 +10,9 @@ use super::super::rollout::{self, RolloutState};
 use super::super::task::{LastStatus, Task};
 use super::super::{cluster, fargate_family};
 use super::{Event, Propagate, Service, Settings, Status, Tagging, ZoneRebalancing, position_of};
-use crate::simulator::call::{Answer, Call, timestamp};
+use crate::simulator::call::{Answer, Call, Refusal, timestamp};
+use crate::simulator::defaults::ecs::service as default;
+use crate::simulator::servicediscovery;
 use crate::simulator::world::World;
 
 /// AWS's limit of names in one call.
@@ -96,6 +98,25 @@ pub(in super::super) fn list(world: &mut World, call: &Call) -> Answer {
     page(call, "serviceArns", arns, 10)
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListByNamespace {
+    namespace: String,
+}
+
+/// "All of the services that are associated with a Cloud Map namespace" by Service Connect (API_ListServicesByNamespace):
+/// none is, because CreateService refuses Service Connect here.
+pub(in super::super) fn list_by_namespace(world: &mut World, call: &Call) -> Answer {
+    let ListByNamespace { namespace } = parse(call)?;
+    if !servicediscovery::namespace_exists(world, &namespace, call.now) {
+        return Err(Refusal::new(
+            "NamespaceNotFoundException",
+            "The specified namespace wasn't found.",
+        ));
+    }
+    page(call, "serviceArns", Vec::new(), 10)
+}
+
 /// A service's ARN, in the long form that names its cluster.
 pub(in super::super) fn arn(world: &World, service: &Service) -> String {
     world.arn(
@@ -142,7 +163,7 @@ pub(super) fn one(world: &World, service: &Service, with_tags: bool) -> Value {
         .ecs
         .tasks
         .iter()
-        .filter(|task| task.service == *number)
+        .filter(|task| task.service == Some(*number))
         .collect();
     let rows = deployments.iter().enumerate().map(|(index, deployment)| {
         let settings = service.revision(&deployment.revision).map_or(settings, |revision| &revision.settings);
@@ -203,8 +224,8 @@ pub(super) fn one(world: &World, service: &Service, with_tags: bool) -> Value {
         "placementStrategy": [],
         "networkConfiguration": settings.network_value(),
         "healthCheckGracePeriodSeconds": grace_seconds,
-        "schedulingStrategy": "REPLICA",
-        "deploymentController": { "type": "ECS" },
+        "schedulingStrategy": default::SCHEDULING_STRATEGY,
+        "deploymentController": { "type": default::CONTROLLER },
         "createdBy": format!("arn:aws:iam::{}:root", world.account),
         "enableECSManagedTags": managed,
         "propagateTags": match propagate {

@@ -3,14 +3,18 @@
 //! Takes the members of Create and UpdateService, gives [`Settings`] that hold together: every container, port, target
 //! group, subnet and registry they name exists. Never changes the world.
 
-mod check;
+pub(super) mod check;
+mod launch;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub(in super::super) use self::launch::Launch;
+use super::super::cluster::providers::{self, ProviderItem};
 use super::super::input::invalid;
 use super::super::task_definition;
 use crate::simulator::call::Refusal;
+use crate::simulator::defaults::ecs::service as default;
 use crate::simulator::world::World;
 
 /// The settings of one revision.
@@ -32,6 +36,17 @@ pub(in super::super) struct LoadBalancer {
     pub(in super::super) target_group_arn: String,
     pub(in super::super) container_name: String,
     pub(in super::super) container_port: u16,
+    pub(in super::super) advanced_configuration: Option<Advanced>,
+}
+
+/// What shifts traffic between two target groups; kept for the strategies that do.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in super::super) struct Advanced {
+    pub(super) alternate_target_group_arn: String,
+    pub(super) production_listener_rule: String,
+    pub(super) test_listener_rule: Option<String>,
+    pub(super) role_arn: String,
 }
 
 /// One entry of `serviceRegistries`.
@@ -63,35 +78,8 @@ enum PublicIp {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct NetworkConfiguration {
-    awsvpc_configuration: Network,
-}
-
-/// What tasks are launched on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) enum Launch {
-    Fargate,
-    /// Container instances, of which this simulator has none: nothing can be placed.
-    Ec2,
-    Providers(Vec<ProviderItem>),
-}
-
-/// One capacity provider; both Fargate ones are the same machine here.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in super::super) struct ProviderItem {
-    capacity_provider: Provider,
-    #[serde(default)]
-    weight: u32,
-    #[serde(default)]
-    base: u32,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Provider {
-    Fargate,
-    FargateSpot,
+pub(in super::super) struct NetworkConfiguration {
+    pub(in super::super) awsvpc_configuration: Network,
 }
 
 /// The members of CreateService that make settings.
@@ -116,22 +104,13 @@ pub(super) struct Changes<'a> {
 }
 
 impl Settings {
-    pub(super) fn new(world: &World, given: Given<'_>) -> Result<Settings, Refusal> {
-        let launch = match (
+    pub(super) fn new(world: &World, cluster: &str, given: Given<'_>) -> Result<Settings, Refusal> {
+        let launch = Launch::of(
+            world,
+            cluster,
             given.launch_type.as_deref(),
             given.capacity_provider_strategy,
-        ) {
-            (Some(_), Some(_)) => {
-                let message = "Specifying both a launch type and capacity provider strategy is not supported. \
-                               Remove one and try again.";
-                return Err(invalid(message));
-            }
-            (Some("FARGATE"), None) => Launch::Fargate,
-            // API_CreateService: without a launch type the cluster's default strategy is used, and without one EC2.
-            (None | Some("EC2"), None) => Launch::Ec2,
-            (Some(other), None) => return Err(invalid(format!("Invalid launch type {other}."))),
-            (None, Some(items)) => Launch::Providers(items),
-        };
+        )?;
         let settings = Settings {
             task_definition: task_definition::find_active(world, given.task_definition)?
                 .arn
@@ -142,7 +121,9 @@ impl Settings {
                 .network_configuration
                 .map(|configuration| configuration.awsvpc_configuration),
             launch,
-            platform_version: given.platform_version.unwrap_or_else(|| "LATEST".into()),
+            platform_version: given
+                .platform_version
+                .unwrap_or_else(|| default::PLATFORM_VERSION.into()),
         };
         check::check(world, &settings)?;
         Ok(settings)
@@ -183,7 +164,8 @@ impl Settings {
         } = self.network.as_ref()?;
         let assign_public_ip = match assign_public_ip {
             Some(PublicIp::Enabled) => "ENABLED",
-            Some(PublicIp::Disabled) | None => "DISABLED",
+            Some(PublicIp::Disabled) => "DISABLED",
+            None => default::ASSIGN_PUBLIC_IP,
         };
         Some(json!({ "awsvpcConfiguration": {
             "subnets": subnets, "securityGroups": security_groups, "assignPublicIp": assign_public_ip,
@@ -195,22 +177,7 @@ impl Settings {
         match &self.launch {
             Launch::Fargate => ("launchType", json!("FARGATE")),
             Launch::Ec2 => ("launchType", json!("EC2")),
-            Launch::Providers(items) => {
-                let items = items.iter().map(
-                    |ProviderItem {
-                         capacity_provider,
-                         weight,
-                         base,
-                     }| {
-                        let name = match capacity_provider {
-                            Provider::Fargate => "FARGATE",
-                            Provider::FargateSpot => "FARGATE_SPOT",
-                        };
-                        json!({ "capacityProvider": name, "weight": weight, "base": base })
-                    },
-                );
-                ("capacityProviderStrategy", items.collect())
-            }
+            Launch::Providers(items) => ("capacityProviderStrategy", providers::to_value(items)),
         }
     }
 
@@ -222,12 +189,17 @@ impl Settings {
                      target_group_arn,
                      container_name,
                      container_port,
+                     advanced_configuration,
                  }| {
-                    json!({
+                    let mut value = json!({
                         "targetGroupArn": target_group_arn,
                         "containerName": container_name,
                         "containerPort": container_port,
-                    })
+                    });
+                    if let Some(advanced) = advanced_configuration {
+                        value["advancedConfiguration"] = advanced.to_value();
+                    }
+                    value
                 },
             )
             .collect()
@@ -263,6 +235,26 @@ impl Settings {
                 },
             )
             .collect()
+    }
+}
+
+impl Advanced {
+    fn to_value(&self) -> Value {
+        let Advanced {
+            alternate_target_group_arn,
+            production_listener_rule,
+            test_listener_rule,
+            role_arn,
+        } = self;
+        let mut value = json!({
+            "alternateTargetGroupArn": alternate_target_group_arn,
+            "productionListenerRule": production_listener_rule,
+            "roleArn": role_arn,
+        });
+        if let Some(rule) = test_listener_rule {
+            value["testListenerRule"] = json!(rule);
+        }
+        value
     }
 }
 

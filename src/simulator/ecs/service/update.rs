@@ -5,6 +5,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::super::cluster::providers::{self, ProviderItem};
 use super::super::input::parse;
 use super::super::rollout::Ids;
 use super::{
@@ -35,7 +36,7 @@ struct Update {
     load_balancers: Option<Vec<LoadBalancer>>,
     service_registries: Option<Vec<Registry>>,
     network_configuration: Option<settings::NetworkConfiguration>,
-    capacity_provider_strategy: Option<Vec<settings::ProviderItem>>,
+    capacity_provider_strategy: Option<Vec<ProviderItem>>,
     platform_version: Option<String>,
     placement_constraints: Option<Vec<Value>>,
     placement_strategy: Option<Vec<Value>>,
@@ -78,6 +79,9 @@ pub(in super::super) fn update(world: &mut World, call: &Call) -> Answer {
         .filter(|service| service.is_active());
     let current = current
         .ok_or_else(|| Refusal::new("ServiceNotActiveException", "Service was not ACTIVE."))?;
+    if let Some(items) = &capacity_provider_strategy {
+        providers::check_in(world, &cluster, items)?;
+    }
     let settings = current.settings.updated(
         world,
         settings::Changes {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::health::{self, Verdict};
 use super::super::input::{self, invalid, page, parse};
-use super::super::{cluster, fargate_family, rollout, service};
+use super::super::{cluster, fargate_family, service};
 use super::{ContainerState, Interface, Process, Stage, Stop, StopCode, Task, Times};
 use crate::simulator::call::{Answer, Call, timestamp};
 use crate::simulator::ecs;
@@ -53,13 +53,13 @@ pub(in super::super) fn list(world: &mut World, call: &Call) -> Answer {
     let matches = |task: &&Task| {
         task.cluster == cluster
             && wanted == Some(task.is_wanted())
-            && number.is_none_or(|number| number == task.service)
+            && number.is_none_or(|number| task.service == Some(number))
             && family
                 .as_ref()
                 .is_none_or(|family| *family == task.blueprint.family)
             && started_by
                 .as_ref()
-                .is_none_or(|by| *by == rollout::deployment_id(&task.revision))
+                .is_none_or(|by| task.started_by.as_ref() == Some(by))
             && launch_type
                 .as_ref()
                 .is_none_or(|launch| launch == "FARGATE")
@@ -165,13 +165,16 @@ fn arn(world: &World, task: &Task) -> String {
 }
 
 /// One task as AWS reads it back.
-fn one(world: &World, task: &Task, with_tags: bool) -> Value {
+pub(in super::super) fn one(world: &World, task: &Task, with_tags: bool) -> Value {
     let Task {
         id: _,
         cluster,
         service: _,
-        service_name,
-        revision,
+        group,
+        started_by,
+        revision: _,
+        run,
+        provider,
         task_definition,
         blueprint,
         address,
@@ -193,6 +196,13 @@ fn one(world: &World, task: &Task, with_tags: bool) -> Value {
         times,
     } = task;
     let detail = |name: &str, value: &str| json!({ "name": name, "value": value });
+    let none = || {
+        json!({
+            "containerOverrides": containers.iter().map(|container| json!({ "name": container.name })).collect::<Value>(),
+            "inferenceAcceleratorOverrides": [],
+        })
+    };
+    let overrides = run.as_ref().map_or_else(none, |run| run.overrides.clone());
     let attached = match stage {
         Stage::Provisioning { .. } => "ATTACHING",
         Stage::Stopped => "DELETED",
@@ -202,8 +212,7 @@ fn one(world: &World, task: &Task, with_tags: bool) -> Value {
         "taskArn": arn(world, task),
         "clusterArn": world.arn("ecs", &format!("cluster/{cluster}")),
         "taskDefinitionArn": task_definition,
-        "group": format!("service:{service_name}"),
-        "startedBy": rollout::deployment_id(revision),
+        "group": group,
         "lastStatus": task.last_status().as_str(),
         "desiredStatus": if task.is_wanted() { "RUNNING" } else { "STOPPED" },
         "healthStatus": health_word(health::of_task(task)),
@@ -226,11 +235,8 @@ fn one(world: &World, task: &Task, with_tags: bool) -> Value {
         }],
         "containers": containers.iter().map(|container| container_value(world, task, container)).collect::<Value>(),
         "attributes": [{ "name": "ecs.cpu-architecture", "value": "x86_64" }],
-        "overrides": {
-            "containerOverrides": containers.iter().map(|container| json!({ "name": container.name })).collect::<Value>(),
-            "inferenceAcceleratorOverrides": [],
-        },
-        "enableExecuteCommand": false,
+        "overrides": overrides,
+        "enableExecuteCommand": run.as_ref().is_some_and(|run| run.execute_command),
         "inferenceAccelerators": [],
         "tags": if with_tags { tags.to_value() } else { json!([]) },
         "version": 1,
@@ -247,6 +253,11 @@ fn one(world: &World, task: &Task, with_tags: bool) -> Value {
     } = times;
     let at = |time: &Option<_>| time.map(timestamp);
     let members = [
+        (
+            "capacityProviderName",
+            provider.map(|provider| json!(provider.as_str())),
+        ),
+        ("startedBy", started_by.as_ref().map(|by| json!(by))),
         ("createdAt", Some(timestamp(*created))),
         ("connectivityAt", at(connected)),
         ("pullStartedAt", at(pull_started)),
@@ -368,7 +379,7 @@ pub(in super::super) fn report(world: &World) -> Value {
         json!({
             "id": task.id,
             "cluster": task.cluster,
-            "service": task.service_name,
+            "service": task.group.strip_prefix("service:"),
             "taskDefinition": format!("{}:{}", task.blueprint.family, task.blueprint.revision),
             "revision": task.revision,
             "status": task.last_status().as_str(),

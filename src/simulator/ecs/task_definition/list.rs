@@ -25,13 +25,12 @@ pub(in super::super) fn list(world: &mut World, call: &Call) -> Answer {
         status,
         sort,
     } = parse(call)?;
-    let active = match status.as_deref() {
-        None | Some("ACTIVE") => true,
-        Some("INACTIVE") => false,
-        Some(other) => return Err(invalid(format!("Invalid status {other}."))),
-    };
+    let status = status.as_deref().unwrap_or("ACTIVE");
+    if !["ACTIVE", "INACTIVE", "DELETE_IN_PROGRESS"].contains(&status) {
+        return Err(invalid(format!("Invalid status {status}.")));
+    }
     let wanted = |definition: &&TaskDefinition| {
-        definition.is_active() == active
+        definition.status() == status
             && family_prefix
                 .as_ref()
                 .is_none_or(|family| *family == definition.family)

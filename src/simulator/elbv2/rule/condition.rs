@@ -9,7 +9,7 @@ use super::invalid;
 use crate::simulator::call::{Call, Refusal};
 
 /// AWS's quota of values in the conditions of one rule.
-const CONDITION_VALUES_MAX: usize = 5;
+pub(in crate::simulator::elbv2) const CONDITION_VALUES_MAX: usize = 5;
 
 /// A request must match one pattern of every condition.
 #[derive(Debug, Clone)]

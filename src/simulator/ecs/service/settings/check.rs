@@ -4,7 +4,7 @@
 
 use super::super::super::input::invalid;
 use super::super::super::task_definition::{self, Blueprint};
-use super::{Launch, LoadBalancer, Network, Registry, Settings};
+use super::{Advanced, Launch, LoadBalancer, Network, Registry, Settings};
 use crate::simulator::call::Refusal;
 use crate::simulator::world::World;
 use crate::simulator::{elbv2, servicediscovery};
@@ -55,7 +55,10 @@ pub(super) fn check(world: &World, settings: &Settings) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_network(world: &World, network: &Network) -> Result<(), Refusal> {
+pub(in super::super::super) fn check_network(
+    world: &World,
+    network: &Network,
+) -> Result<(), Refusal> {
     let Network {
         subnets,
         security_groups,
@@ -92,8 +95,12 @@ fn check_load_balancer(
         target_group_arn,
         container_name,
         container_port,
+        advanced_configuration,
     } = entry;
     check_port(blueprint, container_name, *container_port)?;
+    if let Some(advanced) = advanced_configuration {
+        check_advanced(world, advanced)?;
+    }
     if !elbv2::target_group_exists(world, target_group_arn) {
         return Err(invalid(format!(
             "The target group with targetGroupArn {target_group_arn} does not exist."
@@ -105,6 +112,27 @@ fn check_load_balancer(
         )));
     }
     Ok(())
+}
+
+fn check_advanced(world: &World, advanced: &Advanced) -> Result<(), Refusal> {
+    let Advanced {
+        alternate_target_group_arn,
+        production_listener_rule,
+        test_listener_rule,
+        role_arn: _,
+    } = advanced;
+    if !elbv2::target_group_exists(world, alternate_target_group_arn) {
+        return Err(invalid(format!(
+            "The target group with targetGroupArn {alternate_target_group_arn} does not exist."
+        )));
+    }
+    let mut rules = [production_listener_rule]
+        .into_iter()
+        .chain(test_listener_rule);
+    match rules.find(|arn| !elbv2::rule_exists(world, arn)) {
+        None => Ok(()),
+        Some(rule) => Err(invalid(format!("The listener rule {rule} does not exist."))),
+    }
 }
 
 fn check_registry(world: &World, blueprint: &Blueprint, entry: &Registry) -> Result<(), Refusal> {
