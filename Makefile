@@ -5,7 +5,7 @@ RECONCILER ?= cargo run --quiet --bin reconciler --
 CARGO_TOOLS = cargo install --quiet --locked --debug --root target/tools cargo-deny@0.20.2 cargo-machete@0.9.2
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check lint supply-chain advisories test demo image image-test demo-image generate docs-test diagram bless validate plan reconcile
+.PHONY: help install build check lint supply-chain advisories test conformance page-test demo image image-test demo-image generate docs-test diagram bless validate plan reconcile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,14 @@ test: install ## everything that is fast, the demo among it
 	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest@0.9.143
 	cargo nextest run --locked
 
+conformance: install ## the conformance scripts against moto too; rewrites docs/conformance.md, fails on a difference nobody has explained
+	@scripts/install.sh moto
+	@tests/conformance/run.py --moto
+
+page-test: install build ## the simulator's live page in headless Chromium; screenshots in target/page
+	@command -v chromium >/dev/null || scripts/install.sh packages chromium
+	@scripts/page_test.py
+
 demo: install build ## the whole thing on this machine: an empty account, a converged one, a token on chain, drift healed (KEEP=1 leaves it running)
 	@scripts/demo.py $(if $(KEEP),--keep)
 
@@ -51,7 +59,7 @@ demo-image: install build image ## the demo with the image's own files for the t
 	@scripts/image/unpack.sh
 	@LOCAL_BINARIES=target/image/bin scripts/demo.py
 
-generate: build ## rewrite what is made from the table of settings and from AWS's models: .env.production, a part of docs/deployment.md, the simulator's shapes
+generate: build ## rewrite what is made from the table of settings (.env.production, a part of docs/deployment.md) and from AWS's models (the simulator's shapes)
 	scripts/shapes.py >src/simulator/wire/shapes.txt
 	target/debug/contracts-api settings --output env >.env.production
 	target/debug/contracts-api settings --output markdown >target/settings.md

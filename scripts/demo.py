@@ -269,7 +269,7 @@ The environment stays up until Ctrl-C (or: kill {os.getpid()}).
   AWS       AWS_ENDPOINT_URL={simulation.endpoint} AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo \\
             {BINARIES}/reconciler plan {MANIFEST}
   chain     {node.url}
-  tasks     curl {simulation.endpoint}/_simulator/tasks
+  watch     {simulation.endpoint}/_simulator/
   logs      {story.directory}/*.log
 """, flush=True)
     try:

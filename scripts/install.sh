@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs what the demo and the tests need beside cargo, npm and python3: redis-server, curl, jq and openssl, the node tools
 # of tests/contracts (anvil, solc), boto3 and the AWS CLI in target/tools/python. `install.sh lint` installs only the
-# linters, `install.sh sbom` what the SBOM is written with, `install.sh packages NAME...` Debian packages. May be run at any
-# time; says nothing when there is nothing to do. Touches nothing outside this
-# directory except by apt-get, and that only for what is missing.
+# linters, `install.sh moto` only moto, `install.sh sbom` what the SBOM is written with, `install.sh packages NAME...` Debian
+# packages. May be run at any time; says nothing when there is nothing to do. Touches nothing outside this directory except by
+# apt-get, and that only for what is missing.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -45,8 +45,7 @@ for tool in cargo npm python3; do
 done
 
 case ${1-} in
-lint) python_packages lint scripts/requirements-lint.txt; exit ;;
-sbom) python_packages sbom scripts/requirements-sbom.txt; exit ;;
+lint | moto | sbom) python_packages "$1" "scripts/requirements-$1.txt"; exit ;;
 packages) shift; apt_packages "$@"; exit ;;
 esac
 

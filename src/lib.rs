@@ -33,7 +33,7 @@
 //! | [`reconciler::aws`] | SDK ⇄ our types; AWS's defaults and orderings end there |
 //! | [`api`] | routes, keys, limits, health, settings |
 //! | [`deployment`] | the record, its state machine, the store, the chain, the worker that joins them |
-//! | [`simulator`] | wires, one module per AWS service, the scheduler, the balancer |
+//! | [`simulator`] | wires, signatures, limits, faults and lag, one module per AWS service, the scheduler, the balancer |
 //! | [`telemetry`], [`shutdown`], [`backoff`], [`secret`] | leaves that any of them may use |
 //!
 //! # Invariants

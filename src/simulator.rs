@@ -20,6 +20,7 @@ pub mod call;
 pub mod certificate;
 pub mod client;
 pub mod cloudwatch;
+mod defaults;
 pub mod ec2;
 pub mod ecr;
 pub mod ecs;
@@ -31,6 +32,7 @@ pub mod journal;
 mod lag;
 pub mod live;
 pub mod logs;
+mod page;
 pub mod process;
 pub mod route53;
 pub mod secretsmanager;
@@ -169,6 +171,11 @@ impl Simulator {
     /// The newest requests, oldest first.
     pub fn journal(&self) -> Vec<Entry> {
         locked(&self.inner.front).journal.entries()
+    }
+
+    /// So many of the newest requests, the newest first.
+    fn newest_requests(&self, count: usize) -> Vec<Entry> {
+        locked(&self.inner.front).journal.newest(count)
     }
 
     /// Forgets all requests.

@@ -181,6 +181,7 @@ def start_simulator(story, speed=1):
     story.simulation = simulation
     address = ":".join(map(str, simulation.load_balancer))
     story.say(f"AWS at {simulation.endpoint}, https://{HOST} at {address}")
+    story.detail(f"watch it at {simulation.endpoint}/_simulator/")
     return simulation
 
 

@@ -59,8 +59,9 @@ class Processes:
         self.directory = directory
         self.running = []
 
-    def start(self, name, argv, environment):
-        """Starts a process with exactly this environment; its output goes to `<name>.log`."""
+    def start(self, name, argv, environment, keep=()):
+        """Starts a process with exactly this environment and, beside the usual, the descriptors in `keep`; its output goes to
+        `<name>.log`."""
         log = os.path.join(self.directory, f"{name}.log")
         # util-linux's setpriv is on every Debian; the signal covers a SIGKILL of this process.
         guard = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
@@ -72,6 +73,7 @@ class Processes:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=keep,
             )
         self.running.append((name, child))
         return child

@@ -211,5 +211,5 @@ pub fn events(world: &World, cluster: &str, service: &str) -> Vec<(Millis, Strin
 
 /// What AWS reads back of every Fargate service and task of ours.
 fn fargate_family() -> &'static str {
-    "Linux"
+    super::defaults::ecs::service::PLATFORM_FAMILY
 }

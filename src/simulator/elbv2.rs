@@ -26,11 +26,21 @@ use serde_json::{Value, json};
 
 pub use health::{Failure, Health, Outcome, Probe, REGISTRATION_MILLIS, probed, step};
 pub use listener::{certificate, certificate_users};
-pub use load_balancer::{add_load_balancer, dns_name_of};
+pub use load_balancer::{add_load_balancer, dns_name};
 
 use crate::simulator::account;
 use crate::simulator::call::{Answer, Call, Millis, Refusal};
 use crate::simulator::world::World;
+
+/// Keys and defaults of the attributes of target groups, load balancers and listeners.
+pub(super) fn attribute_defaults() -> [Vec<(&'static str, &'static str)>; 3] {
+    use attributes::{listener, load_balancer, target_group};
+    [target_group::ROWS, load_balancer::ROWS, listener::ROWS].map(|rows| {
+        rows.iter()
+            .map(|(key, default, _)| (*key, *default))
+            .collect()
+    })
+}
 
 /// Everything this service holds.
 #[derive(Debug, Clone, Default)]

@@ -185,7 +185,7 @@ pub fn add_service_linked_role(world: &mut World, role: &account::ServiceLinkedR
         created: now,
         trust: trust.to_string(),
         description: None,
-        session_seconds_max: role::SESSION_SECONDS,
+        session_seconds_max: i64::from(super::defaults::small::role::SESSION_SECONDS),
         tags: Tags::new(),
         inline: BTreeMap::new(),
         attached: BTreeSet::new(),

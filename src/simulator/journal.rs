@@ -63,6 +63,11 @@ impl Journal {
         self.entries.iter().cloned().collect()
     }
 
+    /// So many, the newest first.
+    pub(super) fn newest(&self, count: usize) -> Vec<Entry> {
+        self.entries.iter().rev().take(count).cloned().collect()
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Journal::default();
     }

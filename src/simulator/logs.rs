@@ -222,7 +222,7 @@ fn create_log_group(world: &mut World, call: &Call) -> Answer {
     }
     let class = call
         .optional_text("logGroupClass")?
-        .unwrap_or("STANDARD")
+        .unwrap_or(super::defaults::small::log_group::CLASS)
         .to_owned();
     if !CLASSES.contains(&class.as_str()) {
         return Err(invalid(format!(

@@ -80,7 +80,7 @@ pub fn add_zone(world: &mut World, zone: &account::HostedZone) {
     {
         let data = match data {
             account::RecordTarget::LoadBalancer(balancer) => {
-                let Some((host, zone)) = elbv2::dns_name_of(world, balancer) else {
+                let Some((host, zone)) = elbv2::dns_name(world, balancer) else {
                     continue;
                 };
                 // The console writes aliases of dual-stack balancers so, and of IPv4 ones too.

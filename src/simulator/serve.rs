@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use super::fault::{self, Loss};
-use super::{Simulator, ecs, elbv2, sns, wire};
+use super::{Simulator, ecs, elbv2, page, sns, wire};
 use crate::telemetry::chain;
 
 /// An SDK client keeps about ten connections; a full demo has fewer than ten clients.
@@ -123,6 +123,9 @@ async fn answer(simulator: &Simulator, request: Request<Incoming>) -> io::Result
         }
     };
     if let Some(path) = own {
+        if let Some(shown) = page::answer(simulator, &head.method, path) {
+            return Ok(shown);
+        }
         return Ok(administer(simulator, &head.method, path, &body));
     }
     let loss = match wire::reply(simulator, &Request::from_parts(head, body)) {
@@ -161,8 +164,8 @@ fn administer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
         },
         _ => {
             let error = format!(
-                "no {method} /_simulator/{path}; there are GET ready, calls, journal, tasks, balancer, messages, DELETE calls, journal and \
-                 PUT faults"
+                "no {method} /_simulator/{path}; there are GET (a page), state, defaults, ready, calls, journal, tasks, balancer, \
+                 messages, DELETE calls, journal and PUT faults"
             );
             return refuse(StatusCode::NOT_FOUND, &error);
         }

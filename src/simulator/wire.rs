@@ -145,10 +145,11 @@ impl Dialect {
             None => service::named(host.split('.').next().unwrap_or_default()),
         });
         // A prefix of no service here names none of its operations either.
-        if shape.is_some() && shaped.is_none() {
-            if let Protocol::Json { operation, .. } | Protocol::Cbor { operation } = &mut protocol {
-                operation.clear();
-            }
+        if shape.is_some()
+            && shaped.is_none()
+            && let Protocol::Json { operation, .. } | Protocol::Cbor { operation } = &mut protocol
+        {
+            operation.clear();
         }
         if service.is_none() && !headers.contains_key(AUTHORIZATION) {
             return Err(signature::unsigned());

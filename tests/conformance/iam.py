@@ -60,8 +60,9 @@ def roles(t, client):
     other = t.unique("role")
     client.create_role(RoleName=other, AssumeRolePolicyDocument=trust(), Path="/unit/")
     pages = list(client.get_paginator("list_roles").paginate(PathPrefix="/unit/", PaginationConfig={"PageSize": 1}))
-    t.same("roles by path and page", [[role["RoleName"] for role in page["Roles"]] for page in pages], [[name], [other]])
-    listed = pages[0]["Roles"][0]
+    listed = {role["RoleName"]: role for page in pages for role in page["Roles"]}
+    t.same("roles by path and page", [sorted(listed), [len(page["Roles"]) for page in pages]], [sorted([name, other]), [1, 1]])
+    listed = listed[name]
     t.same("roles: a listing has no tags", [listed.get("Tags"), listed["MaxSessionDuration"]], [None, 7200])
 
     boundary = client.create_policy(PolicyName=t.unique("boundary"), PolicyDocument=READ)["Policy"]["Arn"]
@@ -120,7 +121,7 @@ def inline(t, client):
     put("logs", policy(statement(action="logs:*")))
     t.same("inline policy: read", client.get_role_policy(RoleName=name, PolicyName="secrets")["PolicyDocument"],
            json.loads(READ))
-    t.same("inline policies", client.list_role_policies(RoleName=name)["PolicyNames"], ["logs", "secrets"])
+    t.same("inline policies", sorted(client.list_role_policies(RoleName=name)["PolicyNames"]), ["logs", "secrets"])
     t.refused("delete a role with an inline policy", "DeleteConflict", client.delete_role, http=409, RoleName=name)
     t.refused("inline policy: no statement", "MalformedPolicyDocument", client.put_role_policy, RoleName=name,
               PolicyName="x", PolicyDocument=policy())

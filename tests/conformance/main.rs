@@ -40,8 +40,31 @@ macro_rules! scripts {
 }
 
 scripts! {
-    acm, application_autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, logs, route53, secretsmanager, servicediscovery,
-    sns, ssm, sts,
+    acm,
+    application_autoscaling,
+    cloudwatch,
+    ec2,
+    ecr,
+    ecs,
+    elbv2,
+    iam,
+    logs,
+    route53,
+    secretsmanager,
+    servicediscovery,
+    sns,
+    ssm,
+    sts,
+}
+
+#[test]
+fn the_aws_cli_finds_its_way() {
+    check("cli");
+}
+
+#[test]
+fn every_row_of_the_table_of_defaults_reads_back() {
+    check("defaults");
 }
 
 #[test]
@@ -50,7 +73,7 @@ fn every_script_has_its_test() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter_map(|name| Some(name.strip_suffix(".py")?.to_owned()))
-        .filter(|name| name != "run")
+        .filter(|name| !["run", "cli", "defaults"].contains(&name.as_str()))
         .collect();
     let tested: BTreeSet<String> = SCRIPTS.iter().map(|script| (*script).to_owned()).collect();
     assert_eq!(files, tested);

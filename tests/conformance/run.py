@@ -7,6 +7,8 @@ its own.
 Prints a line a check. Exit status: 0 when all passed and nothing is left out, 1 otherwise, 2 for a wrong command line.
 
     tests/conformance/run.py [--json] [--no-coverage] SERVICE...
+    tests/conformance/run.py cli defaults           the AWS CLI; every row of the simulator's table of defaults
+    tests/conformance/run.py --moto [SERVICE...]    the same scripts against moto: see harness/moto.py
 """
 
 import argparse
@@ -33,9 +35,13 @@ from local.environment import BINARIES, environment  # noqa: E402
 from local.processes import Processes  # noqa: E402
 
 
+# Scripts that are of no one service.
+OTHERS = ("cli", "defaults")
+
+
 def scripts():
     """Service (boto3's name) to script."""
-    return {path.stem.replace("_", "-"): path for path in sorted(HERE.glob("*.py")) if path.stem != "run"}
+    return {path.stem.replace("_", "-"): path for path in sorted(HERE.glob("*.py")) if path.stem not in ("run", *OTHERS)}
 
 
 def load(path):
@@ -82,16 +88,39 @@ def drive(service, path, quiet, covered):
     }
 
 
+def against_moto(services):
+    from harness import moto
+
+    chosen = {service: path for service, path in scripts().items() if not services or service in services}
+    with tempfile.TemporaryDirectory() as directory:
+        processes = Processes(directory)
+        try:
+            complaints = moto.compare(chosen, processes, whole=not services)
+        finally:
+            processes.stop({})
+    print("".join(f"FAIL {complaint}\n" for complaint in complaints), end="")
+    return 1 if complaints else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("services", nargs="+", choices=sorted(scripts()), metavar="SERVICE")
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help=", ".join(scripts()))
     parser.add_argument("--json", action="store_true", help="one document on stdout instead of lines")
     parser.add_argument("--no-coverage", action="store_true", help="while a script is being written")
+    parser.add_argument("--moto", action="store_true", help="against moto; of all, it writes docs/conformance.md")
     arguments = parser.parse_args()
+    paths = {**scripts(), **{name: HERE / f"{name}.py" for name in OTHERS}}
+    if unknown := set(arguments.services) - set(paths):
+        parser.error(f"no script for {', '.join(sorted(unknown))}")
     os.chdir(ROOT)
+    if arguments.moto:
+        return against_moto(arguments.services)
+    if not arguments.services:
+        parser.error("name a SERVICE")
     results = []
     for service in arguments.services:
-        result = drive(service, scripts()[service], arguments.json, not arguments.no_coverage)
+        covered = service not in OTHERS and not arguments.no_coverage
+        result = drive(service, paths[service], arguments.json, covered)
         results.append(result)
         if not arguments.json:
             passed = sum(check["ok"] for check in result["checks"])

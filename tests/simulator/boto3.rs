@@ -39,6 +39,14 @@ async fn boto3_reads_what_the_rust_clients_read() {
     let read: Value = serde_json::from_slice(&output.stdout).unwrap();
     let expected = json!({
         "account": "932100697590",
+        "wrong secret": [
+            ["SignatureDoesNotMatch", 403], ["InvalidSignatureException", 400], ["SignatureDoesNotMatch", 400],
+            ["AuthFailure", 401], ["SignatureDoesNotMatch", 403],
+        ],
+        "unknown key": [
+            ["InvalidClientTokenId", 403], ["UnrecognizedClientException", 400], ["InvalidClientTokenId", 400],
+            ["AuthFailure", 401], ["InvalidClientTokenId", 403],
+        ],
         "trust is a parsed document": true,
         "role": ["arn:aws:iam::932100697590:role/r", [{ "Key": "a", "Value": "<b> & c" }], true],
         "no role": ["NoSuchEntity", 404],

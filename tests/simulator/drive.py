@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 
 ENDPOINT = sys.argv[1]
 SESSION = boto3.Session("demo", "demo", region_name="us-east-1")
+WRONG_SECRET = boto3.Session("demo", "wrong", region_name="us-east-1")
+UNKNOWN_KEY = boto3.Session("AKIANOBODY", "demo", region_name="us-east-1")
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -20,9 +22,9 @@ TRUST = {
 }
 
 
-def client(service):
+def client(service, session=SESSION):
     retries = {"total_max_attempts": 1}
-    return SESSION.client(service, endpoint_url=ENDPOINT, config=Config(retries=retries, read_timeout=10))
+    return session.client(service, endpoint_url=ENDPOINT, config=Config(retries=retries, read_timeout=10))
 
 
 def code(call, **arguments):
@@ -35,6 +37,14 @@ def code(call, **arguments):
 
 def main():
     read = {"account": client("sts").get_caller_identity()["Account"]}
+    for name, session in {"wrong secret": WRONG_SECRET, "unknown key": UNKNOWN_KEY}.items():
+        read[name] = [
+            code(client("iam", session).list_role_policies, RoleName="r"),
+            code(client("ssm", session).describe_parameters),
+            code(client("cloudwatch", session).describe_alarms),
+            code(client("ec2", session).describe_subnets),
+            code(client("route53", session).list_hosted_zones),
+        ]
 
     iam = client("iam")
     iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(TRUST), Tags=[{"Key": "a", "Value": "<b> & c"}])

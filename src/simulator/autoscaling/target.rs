@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::super::call::{Answer, Call, Millis, Refusal, timestamp};
+use super::super::defaults::scaling::target as default;
 use super::super::ecs;
 use super::super::tag::{self, Tags};
 use super::super::world::World;
@@ -31,11 +32,21 @@ pub(super) struct Target {
 }
 
 /// Which kinds of scaling are off.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Suspended {
     dynamic_in: bool,
     dynamic_out: bool,
     scheduled: bool,
+}
+
+impl Default for Suspended {
+    fn default() -> Self {
+        Suspended {
+            dynamic_in: default::DYNAMIC_IN_SUSPENDED,
+            dynamic_out: default::DYNAMIC_OUT_SUSPENDED,
+            scheduled: default::SCHEDULED_SUSPENDED,
+        }
+    }
 }
 
 /// AWS's default quota for ECS.

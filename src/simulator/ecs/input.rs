@@ -45,6 +45,11 @@ pub(super) fn typed<T: DeserializeOwned>(value: &Value, place: &str) -> Result<T
     })
 }
 
+/// What a caller gave, or what the word stands for that AWS fills in.
+pub(super) fn or_word<T: DeserializeOwned>(given: Option<T>, word: &str) -> Result<T, Refusal> {
+    given.map_or_else(|| typed(&json!(word), word), Ok)
+}
+
 /// `InvalidParameterException`, the code ECS gives for nearly every bad value.
 pub(super) fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new("InvalidParameterException", message)

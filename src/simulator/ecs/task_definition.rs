@@ -21,6 +21,7 @@ use super::fargate::{self, Size};
 use super::input::{client, parse};
 use super::tags::{Tag, Tags};
 use crate::simulator::call::{Answer, Call, Millis, Refusal, timestamp};
+use crate::simulator::defaults::ecs::task_definition as default;
 use crate::simulator::world::World;
 
 /// The revisions of one family.
@@ -190,7 +191,7 @@ pub(super) fn register(world: &mut World, call: &Call) -> Answer {
         "memory": memory,
         "runtimePlatform": runtime_platform,
         "ephemeralStorage": ephemeral_storage,
-        "enableFaultInjection": enable_fault_injection.unwrap_or(false),
+        "enableFaultInjection": enable_fault_injection.unwrap_or(default::FAULT_INJECTION),
         "registeredBy": format!("arn:aws:iam::{}:root", world.account),
     });
     let Value::Object(mut normal) = normal else {

@@ -4,6 +4,8 @@
 
 mod change;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 pub(super) use self::change::{
@@ -16,6 +18,7 @@ use super::{State, page};
 use crate::simulator::World;
 use crate::simulator::account;
 use crate::simulator::call::{Answer, Call, Refusal};
+use crate::simulator::defaults::elbv2::listener as default;
 use crate::simulator::tag::Tags;
 
 #[derive(Debug, Clone)]
@@ -101,7 +104,7 @@ fn new(
     }
 }
 
-/// The certificate that the HTTPS listener on `port` presents by default; `None` without such a listener.
+/// The default certificate of the HTTPS listener on `port`; `None` without such a listener.
 pub fn certificate(world: &World, port: u16) -> Option<account::Certificate> {
     let State {
         listeners,
@@ -118,15 +121,13 @@ pub fn certificate(world: &World, port: u16) -> Option<account::Certificate> {
 
 /// ARNs of the load balancers with a listener that has the certificate of that ARN.
 pub fn certificate_users(world: &World, arn: &str) -> Vec<String> {
-    let has = |tls: &Tls| tls.default == arn || tls.certificates.iter().any(|one| one == arn);
-    let listeners = world.elbv2.listeners.iter();
-    let mut users: Vec<String> = listeners
-        .filter(|listener| listener.tls.as_ref().is_some_and(has))
-        .map(|listener| listener.load_balancer.clone())
-        .collect();
-    users.sort();
-    users.dedup();
-    users
+    let has = |listener: &&Listener| {
+        let tls = listener.tls.as_ref();
+        tls.is_some_and(|tls| tls.default == arn || tls.certificates.iter().any(|one| one == arn))
+    };
+    let listeners = world.elbv2.listeners.iter().filter(has);
+    let users: BTreeSet<String> = listeners.map(|one| one.load_balancer.clone()).collect();
+    users.into_iter().collect()
 }
 
 /// The load balancer a listener belongs to.
@@ -196,7 +197,7 @@ fn describe_one(listener: &Listener) -> Value {
     {
         described["Certificates"] = json!([{ "CertificateArn": default }]);
         described["SslPolicy"] = json!(policy);
-        described["MutualAuthentication"] = json!({ "Mode": "off" });
+        described["MutualAuthentication"] = json!({ "Mode": default::MUTUAL });
     }
     described
 }

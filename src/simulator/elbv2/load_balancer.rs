@@ -11,6 +11,7 @@ use super::{State, certificate, listener, page, required, tags};
 use crate::simulator::World;
 use crate::simulator::account;
 use crate::simulator::call::{Answer, Call, Millis, Refusal, timestamp};
+use crate::simulator::defaults::elbv2::load_balancer as default;
 use crate::simulator::tag::Tags;
 
 /// Route 53's zone of all application load balancers in us-east-1
@@ -58,7 +59,7 @@ pub fn add_load_balancer(world: &mut World, balancer: &account::LoadBalancer, no
         listener::add(world, &arn, given);
     }
     world.elbv2.load_balancers.push(LoadBalancer {
-        dns_name: dns_name(world, name, id, *scheme),
+        dns_name: new_dns_name(world, name, id, *scheme),
         arn,
         name: name.clone(),
         scheme: *scheme,
@@ -73,7 +74,7 @@ pub fn add_load_balancer(world: &mut World, balancer: &account::LoadBalancer, no
 }
 
 /// The load balancer's host name and Route 53's zone of it.
-pub fn dns_name_of(world: &World, name: &str) -> Option<(String, &'static str)> {
+pub fn dns_name(world: &World, name: &str) -> Option<(String, &'static str)> {
     let mut balancers = world.elbv2.load_balancers.iter();
     let balancer = balancers.find(|balancer| balancer.name == name)?;
     Some((balancer.dns_name.clone(), HOSTED_ZONE))
@@ -85,7 +86,7 @@ fn arn(world: &World, name: &str, id: &str) -> String {
 }
 
 /// The number AWS puts into the name; here it follows from the id.
-fn dns_name(world: &World, name: &str, id: &str, scheme: account::Scheme) -> String {
+fn new_dns_name(world: &World, name: &str, id: &str, scheme: account::Scheme) -> String {
     let number: u64 = id.bytes().fold(0, |number, byte| {
         (number * 31 + u64::from(byte)) % 10_000_000_000
     });
@@ -116,10 +117,10 @@ pub(super) fn create(world: &mut World, call: &Call) -> Answer {
         )));
     }
     placement::check_address_type(call)?;
-    let scheme = match call.text("Scheme") {
-        None | Some("internet-facing") => account::Scheme::InternetFacing,
-        Some("internal") => account::Scheme::Internal,
-        Some(other) => {
+    let scheme = match call.text("Scheme").unwrap_or(default::SCHEME) {
+        "internet-facing" => account::Scheme::InternetFacing,
+        "internal" => account::Scheme::Internal,
+        other => {
             let message = format!("Scheme '{other}' must be internet-facing or internal");
             return Err(Refusal::new("InvalidScheme", message));
         }
@@ -149,7 +150,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Answer {
     let balancer = LoadBalancer {
         arn: arn(world, name, &id),
         name: name.to_owned(),
-        dns_name: dns_name(world, name, &id, scheme),
+        dns_name: new_dns_name(world, name, &id, scheme),
         scheme,
         vpc,
         zones,
@@ -237,10 +238,10 @@ fn describe_one(balancer: &LoadBalancer, now: Millis) -> Value {
         "Scheme": scheme.as_str(),
         "VpcId": vpc,
         "State": { "Code": if *active <= now { "active" } else { "provisioning" } },
-        "Type": "application",
+        "Type": default::TYPE,
         "AvailabilityZones": placement::describe(zones),
         "SecurityGroups": security_groups,
-        "IpAddressType": "ipv4",
+        "IpAddressType": default::ADDRESS_TYPE,
     })
 }
 

@@ -14,6 +14,7 @@ use super::tags;
 use super::{State, page, required};
 use crate::simulator::World;
 use crate::simulator::call::{self, Answer, Call, Refusal};
+use crate::simulator::defaults::elbv2::rule as default;
 use crate::simulator::tag::Tags;
 
 /// AWS's default quota per load balancer, not counting default rules.
@@ -288,7 +289,7 @@ fn describe_one(rule: &Rule) -> Value {
         "Priority": priority.to_string(),
         "Conditions": conditions.iter().map(Condition::describe).collect::<Vec<_>>(),
         "Actions": [action.describe(*order)],
-        "IsDefault": false,
+        "IsDefault": default::IS_DEFAULT,
         "Transforms": [],
     })
 }

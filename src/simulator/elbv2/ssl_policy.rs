@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use super::page;
 use crate::simulator::World;
 use crate::simulator::call::{Answer, Call, Refusal};
-
-/// What a listener made by an API call gets when it names none (the console's choice is another).
-pub(super) const DEFAULT: &str = "ELBSecurityPolicy-2016-08";
+use crate::simulator::defaults::elbv2::listener as default;
 
 const TLS_1_3: [&str; 3] = [
     "TLS_AES_128_GCM_SHA256",
@@ -69,7 +67,7 @@ struct Policy {
 
 const POLICIES: [Policy; 5] = [
     Policy {
-        name: DEFAULT,
+        name: default::SSL_POLICY,
         protocols: &["TLSv1", "TLSv1.1", "TLSv1.2"],
         ciphers: &[&OF_2016],
     },

@@ -13,6 +13,7 @@ use super::tags;
 use super::{State, load_balancer, page, required, rule};
 use crate::simulator::World;
 use crate::simulator::call::{Answer, Call, Refusal};
+use crate::simulator::defaults::elbv2::target_group as default;
 use crate::simulator::tag::Tags;
 
 /// AWS's default quota per region.
@@ -91,16 +92,20 @@ fn new(world: &mut World, call: &Call) -> Result<TargetGroup, Refusal> {
     if !world.vpcs.iter().any(|known| known.id == vpc) {
         return Err(invalid(format!("The VPC ID '{vpc}' is not found")));
     }
-    only("IpAddressType", &["ipv4"], "ipv4")?;
+    only(
+        "IpAddressType",
+        &[default::ADDRESS_TYPE],
+        default::ADDRESS_TYPE,
+    )?;
     let id = world.hex(16);
     Ok(TargetGroup {
         arn: world.arn("elasticloadbalancing", &format!("targetgroup/{name}/{id}")),
         name: name.to_owned(),
         protocol: protocol.to_owned(),
-        protocol_version: only("ProtocolVersion", &["HTTP1"], "HTTP1")?,
+        protocol_version: only("ProtocolVersion", &["HTTP1"], default::PROTOCOL_VERSION)?,
         port: port.ok_or_else(|| invalid("The port must be between '1' and '65535'"))?,
         vpc: vpc.to_owned(),
-        target_type: only("TargetType", &["ip", "instance"], "instance")?,
+        target_type: only("TargetType", &["ip", "instance"], default::TARGET_TYPE)?,
         health_check: HealthCheck::aws_default().with(call)?,
         attributes: attributes::defaults(attributes::target_group::ROWS),
         tags: tags::parse(call)?,
@@ -161,9 +166,9 @@ fn describe_one(state: &State, group: &TargetGroup) -> Value {
         "Protocol": protocol,
         "Port": port,
         "VpcId": vpc,
-        "HealthCheckProtocol": "HTTP",
-        "HealthCheckPort": check_port.map_or_else(|| "traffic-port".to_owned(), |port| port.to_string()),
-        "HealthCheckEnabled": true,
+        "HealthCheckProtocol": default::CHECK_PROTOCOL,
+        "HealthCheckPort": check_port.map_or_else(|| default::CHECK_PORT.to_owned(), |port| port.to_string()),
+        "HealthCheckEnabled": default::CHECK_ENABLED,
         "HealthCheckIntervalSeconds": interval_seconds,
         "HealthCheckTimeoutSeconds": timeout_seconds,
         "HealthyThresholdCount": healthy_threshold,
@@ -173,7 +178,7 @@ fn describe_one(state: &State, group: &TargetGroup) -> Value {
         "LoadBalancerArns": rule::load_balancers_using(state, arn),
         "TargetType": target_type,
         "ProtocolVersion": protocol_version,
-        "IpAddressType": "ipv4",
+        "IpAddressType": default::ADDRESS_TYPE,
     })
 }
 

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::super::call::{Answer, Call, Refusal, timestamp};
+use super::super::defaults::small::role as default;
 use super::super::tag;
 use super::super::world::World;
 use super::{Role, VALIDATION, conflict, document, invalid, listed, own_role, policy, role};
 
-/// The default `MaxSessionDuration`.
-pub(super) const SESSION_SECONDS: i64 = 3600;
 /// AWS's default quota.
 const ROLES_MAX: usize = 1_000;
 /// Sum over a role's inline policies, white space not counted.
@@ -25,7 +24,7 @@ pub(super) fn create_role(world: &mut World, call: &Call) -> Answer {
         .to_owned();
     document::check_trust(&trust)?;
     let path = path(call)?;
-    let session_seconds_max = session_seconds(call)?.unwrap_or(SESSION_SECONDS);
+    let session_seconds_max = session_seconds(call)?.unwrap_or(i64::from(default::SESSION_SECONDS));
     let boundary = call
         .optional_text("PermissionsBoundary")?
         .map(str::to_owned);
@@ -203,7 +202,10 @@ fn shown(world: &World, name: &str, role: &Role) -> Value {
 
 /// The `Path` member: `/` when it is not there.
 pub(super) fn path(call: &Call) -> Result<String, Refusal> {
-    let path = call.optional_text("Path")?.unwrap_or("/").to_owned();
+    let path = call
+        .optional_text("Path")?
+        .unwrap_or(default::PATH)
+        .to_owned();
     let allowed = |letter: char| ('!'..='~').contains(&letter);
     if (1..=512).contains(&path.len())
         && path.starts_with('/')

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::account;
 use super::super::call::{Answer, Call, Millis, Refusal, timestamp};
+use super::super::defaults::discovery::namespace::SOA_SECONDS;
 use super::super::tag::Tags;
 use super::super::world::World;
 use super::{INVALID, invalid, last_part, size};
@@ -40,9 +41,6 @@ impl Namespace {
     }
 }
 
-/// The seconds a private zone's start of authority lives when nothing is asked.
-pub(super) const SOA_SECONDS: i64 = 15;
-
 /// Adds an existing private DNS namespace.
 pub fn add_namespace(world: &mut World, namespace: &account::Namespace, now: Millis) {
     // Cloud Map reads back no network.
@@ -56,7 +54,7 @@ pub fn add_namespace(world: &mut World, namespace: &account::Namespace, now: Mil
         name: name.clone(),
         kind: Kind::Private {
             hosted_zone: hosted_zone.clone(),
-            soa_seconds: SOA_SECONDS,
+            soa_seconds: i64::from(SOA_SECONDS),
         },
         description: None,
         creator_request: id.clone(),

@@ -4,9 +4,10 @@
 //! the call.
 
 use super::super::call::{Answer, Call, Refusal};
+use super::super::defaults::discovery::namespace::SOA_SECONDS;
 use super::super::tag;
 use super::super::world::World;
-use super::namespace::{self, Kind, Namespace, SOA_SECONDS};
+use super::namespace::{self, Kind, Namespace};
 use super::operation::{self, NAMESPACE_MILLIS};
 use super::{INVALID, invalid};
 
@@ -17,7 +18,7 @@ const SECONDS_MAX: i64 = 2_147_483_647;
 pub(super) fn create_private(world: &mut World, call: &Call) -> Answer {
     let name = name(call, 253)?;
     let vpc = call.required("Vpc", INVALID)?.to_owned();
-    let soa_seconds = soa_seconds(call)?.unwrap_or(SOA_SECONDS);
+    let soa_seconds = soa_seconds(call)?.unwrap_or(i64::from(SOA_SECONDS));
     let hosted_zone = format!("Z{}", world.hex(20).to_uppercase());
     let known = world.vpcs.iter().any(|known| known.id == vpc);
     // "CANNOT_CREATE_HOSTED_ZONE: AWS Cloud Map couldn't create the hosted zone" is an operation's ErrorCode

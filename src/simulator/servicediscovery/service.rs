@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::super::call::{Answer, Call, Millis, Refusal, timestamp};
+use super::super::defaults::discovery::service as default;
 use super::super::tag::{self, Tags};
 use super::super::world::World;
 use super::instance::Instance;
@@ -55,10 +56,10 @@ pub(super) fn create(world: &mut World, call: &Call) -> Answer {
         ));
     }
     let (routing, records) = match &dns {
-        None => ("MULTIVALUE".to_owned(), Vec::new()),
+        None => (default::ROUTING.to_owned(), Vec::new()),
         Some(dns) => (
             dns.optional_text("RoutingPolicy")?
-                .unwrap_or("MULTIVALUE")
+                .unwrap_or(default::ROUTING)
                 .to_owned(),
             records(dns)?,
         ),
@@ -75,7 +76,9 @@ pub(super) fn create(world: &mut World, call: &Call) -> Answer {
     }
     // The custom check's threshold is fixed whatever is asked.
     // <https://docs.aws.amazon.com/cloud-map/latest/api/API_HealthCheckCustomConfig.html>
-    let failure_threshold = call.structure("HealthCheckCustomConfig")?.map(|_| 1);
+    let failure_threshold = call
+        .structure("HealthCheckCustomConfig")?
+        .map(|_| i64::from(default::FAILURE_THRESHOLD));
     let creator_request = call.optional_text("CreatorRequestId")?.map(str::to_owned);
     let tags = tag::from_list(call.list("Tags")).map_err(invalid)?;
     let description = call.optional_text("Description")?.map(str::to_owned);

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{Parameter, Settings, VALIDATION, Version, invalid, name_of, policy};
 use crate::simulator::call::{Answer, Call, Refusal};
+use crate::simulator::defaults::small::{parameter as default, secure_parameter};
 use crate::simulator::tag;
 use crate::simulator::world::World;
 
@@ -21,7 +22,7 @@ const ADVANCED_BYTES_MAX: usize = 8_192;
 const LEVELS_MAX: usize = 15;
 const PATTERN_CHARACTERS_MAX: usize = 1_024;
 const ADVANCED: &str = "Advanced";
-const STANDARD: &str = "Standard";
+const STANDARD: &str = default::TIER;
 
 pub(super) fn put_parameter(world: &mut World, call: &Call) -> Answer {
     let name = name_of(call.required("Name", VALIDATION)?);
@@ -73,7 +74,9 @@ pub(super) fn put_parameter(world: &mut World, call: &Call) -> Answer {
     };
     let settings = settings(call, &kind, &value, newest.map(|version| &version.settings))?;
     let tier = settings.tier;
-    let number = newest.map_or(1, |newest| newest.number + 1);
+    let number = newest.map_or(u64::from(default::FIRST_VERSION), |newest| {
+        newest.number + 1
+    });
     let count = world.ssm.parameters.len();
     if newest.is_none() && count >= PARAMETERS_MAX {
         let text = "You have exceeded the number of parameters for this AWS account.";
@@ -139,8 +142,8 @@ fn settings(
         ));
     }
     let key_id = text("KeyId", before.and_then(|before| before.key_id.as_ref()))?;
-    let key_id =
-        (kind == "SecureString").then(|| key_id.unwrap_or_else(|| "alias/aws/ssm".to_owned()));
+    let key_id = (kind == "SecureString")
+        .then(|| key_id.unwrap_or_else(|| secure_parameter::KEY.to_owned()));
     let allowed_pattern = text(
         "AllowedPattern",
         before.and_then(|before| before.allowed_pattern.as_ref()),
@@ -152,7 +155,7 @@ fn settings(
     let data_type = call
         .optional_text("DataType")?
         .or(before.map(|before| before.data_type.as_str()))
-        .unwrap_or("text")
+        .unwrap_or(default::DATA_TYPE)
         .to_owned();
     if !["text", "aws:ec2:image", "aws:ssm:integration"].contains(&data_type.as_str()) {
         return Err(invalid(format!(

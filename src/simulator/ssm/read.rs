@@ -162,6 +162,15 @@ impl Filter {
             for filter in call.structures(member)? {
                 let key = filter.required("Key", VALIDATION)?.to_owned();
                 let by_tag = key.starts_with("tag:") && keys.contains(&"Name");
+                // The model's pattern comes first, then what the operation knows.
+                let known = ["Name", "Type", "KeyId", "Path", "Label", "Tier", "DataType"];
+                if !key.starts_with("tag:") && !known.contains(&key.as_str()) {
+                    return Err(invalid(format!(
+                        "1 validation error detected: Value '{key}' at 'parameterFilters.1.member.key' failed to satisfy \
+                         constraint: Member must satisfy regular expression pattern: \
+                         ^(tag:.+|Name|Type|KeyId|Path|Label|Tier|DataType)$"
+                    )));
+                }
                 if !by_tag && !keys.contains(&key.as_str()) {
                     let text = format!(
                         "The following filter key is not valid: {key}. Valid filter keys include: [{}].",

@@ -110,7 +110,7 @@ class Drive:
 
 
 def bare_client(endpoint, service, validated=True):
-    """A boto3 client that tries once and gives up soon. Its credentials are nobody's."""
+    """A boto3 client that tries once and gives up soon. Its key is the account file's first."""
     config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20, max_pool_connections=1,
                     parameter_validation=validated, inject_host_prefix=False)
     return boto3.client(service, endpoint_url=endpoint, region_name=REGION, aws_access_key_id="demo",

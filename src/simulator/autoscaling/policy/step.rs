@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::super::call::{Call, Refusal};
+use super::super::super::defaults::scaling::step_policy as default;
 use super::super::{VALIDATION, invalid, limit};
 
 /// AWS's quota per policy.
@@ -55,7 +56,8 @@ impl Stepping {
             steps,
             magnitude_min,
             cooldown_seconds,
-            aggregation: word(call, "MetricAggregationType", &aggregations)?.unwrap_or("Average"),
+            aggregation: word(call, "MetricAggregationType", &aggregations)?
+                .unwrap_or(default::AGGREGATION),
         })
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::super::call::{Call, Millis, Refusal};
 use super::super::super::cloudwatch::{self, Generated};
+use super::super::super::defaults::scaling::tracking_policy as default;
 use super::super::super::world::World;
 use super::super::invalid;
 use super::metric::Metric;
@@ -54,7 +55,9 @@ impl Tracking {
             metric,
             out_cooldown_seconds: cooldown("ScaleOutCooldown")?,
             in_cooldown_seconds: cooldown("ScaleInCooldown")?,
-            scale_in_disabled: call.optional_boolean("DisableScaleIn")?.unwrap_or(false),
+            scale_in_disabled: call
+                .optional_boolean("DisableScaleIn")?
+                .unwrap_or(default::SCALE_IN_DISABLED),
         })
     }
 

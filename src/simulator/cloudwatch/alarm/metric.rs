@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::super::expression;
-use super::super::{VALIDATION, invalid};
+use super::super::{INVALID_VALUE, VALIDATION, invalid};
 use super::Common;
 use super::check::{
     COMPARISONS, MISSING_DATA, STATISTICS, check_period, check_span, dimensions, is_extended,
@@ -223,8 +223,13 @@ impl Metric {
             .as_deref()
             .is_some_and(|statistic| !is_extended(statistic))
         {
-            return Err(invalid(
-                "The value for parameter ExtendedStatistic is invalid.",
+            // The code and words: github.com/getmoto/moto, tests/test_cloudwatch.
+            return Err(Refusal::new(
+                INVALID_VALUE,
+                format!(
+                    "The value {} for parameter ExtendedStatistic is not supported.",
+                    extended_statistic.unwrap_or_default()
+                ),
             ));
         }
         let namespace = call.required("Namespace", VALIDATION)?.to_owned();

@@ -153,6 +153,7 @@ pub(in super::super) fn new_task(
     address: Ipv4Addr,
     now: Millis,
 ) -> Task {
+    let subnets = network.map_or(&[][..], |network| &network.subnets);
     // Fargate spreads a service's tasks over the zones of its subnets.
     let subnets = network.map_or(&[][..], |network| &network.subnets);
     let turn = usize::from(address.octets()[3]) % subnets.len().max(1);

@@ -16,6 +16,7 @@ use self::hook::Hook;
 use self::strategy::{EarlySuccess, Strategy};
 use super::super::input::invalid;
 use crate::simulator::call::Refusal;
+use crate::simulator::defaults::ecs::service as default;
 
 /// A service's deployment configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,15 +61,15 @@ impl Default for Configuration {
     /// What AWS reads back for a service that was given none.
     fn default() -> Self {
         Configuration {
-            strategy: Strategy::Rolling,
-            bake_minutes: 0,
-            maximum_percent: 200,
-            minimum_healthy_percent: 100,
+            strategy: Strategy::aws_default(),
+            bake_minutes: default::BAKE_MINUTES,
+            maximum_percent: default::MAXIMUM_PERCENT,
+            minimum_healthy_percent: default::MINIMUM_HEALTHY_PERCENT,
             breaker: Breaker::default(),
             alarms: Alarms {
                 alarm_names: Vec::new(),
-                enable: false,
-                rollback: false,
+                enable: default::ALARMS_ENABLE,
+                rollback: default::ALARMS_ROLLBACK,
             },
             hooks: Vec::new(),
             early_success: None,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::cluster::{self, providers::ProviderItem};
-use super::super::input::{invalid, parse};
+use super::super::input::{invalid, or_word, parse};
 use super::super::rollout::Ids;
 use super::super::tags::{Tag, Tags};
 use super::super::task_definition::is_identifier;
@@ -19,6 +19,7 @@ use super::{
     position, seconds, settings,
 };
 use crate::simulator::call::{Answer, Call};
+use crate::simulator::defaults::ecs::service as default;
 use crate::simulator::world::World;
 
 #[derive(Deserialize)]
@@ -138,15 +139,15 @@ pub(in super::super) fn create(world: &mut World, call: &Call) -> Answer {
         configuration: Configuration::default().with(deployment_configuration)?,
         grace_seconds: seconds(
             "healthCheckGracePeriodSeconds",
-            health_check_grace_period_seconds.unwrap_or(0),
+            health_check_grace_period_seconds.unwrap_or(i64::from(default::GRACE_SECONDS)),
         )?,
         tags: Tags::new(tags)?,
         tagging: Tagging {
-            managed: enable_ecs_managed_tags.unwrap_or(false),
-            propagate: propagate_tags.unwrap_or(Propagate::None),
+            managed: enable_ecs_managed_tags.unwrap_or(default::MANAGED_TAGS),
+            propagate: or_word(propagate_tags, default::PROPAGATE_TAGS)?,
         },
-        execute_command: enable_execute_command.unwrap_or(false),
-        zone_rebalancing: availability_zone_rebalancing.unwrap_or(ZoneRebalancing::Enabled),
+        execute_command: enable_execute_command.unwrap_or(default::EXECUTE_COMMAND),
+        zone_rebalancing: or_word(availability_zone_rebalancing, default::ZONE_REBALANCING)?,
         created_at: call.now,
         deployments: Vec::new(),
         revisions: Vec::new(),

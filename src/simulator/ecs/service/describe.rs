@@ -11,6 +11,7 @@ use super::super::task::{LastStatus, Task};
 use super::super::{cluster, fargate_family};
 use super::{Event, Propagate, Service, Settings, Status, Tagging, ZoneRebalancing, position_of};
 use crate::simulator::call::{Answer, Call, Refusal, timestamp};
+use crate::simulator::defaults::ecs::service as default;
 use crate::simulator::servicediscovery;
 use crate::simulator::world::World;
 
@@ -223,8 +224,8 @@ pub(super) fn one(world: &World, service: &Service, with_tags: bool) -> Value {
         "placementStrategy": [],
         "networkConfiguration": settings.network_value(),
         "healthCheckGracePeriodSeconds": grace_seconds,
-        "schedulingStrategy": "REPLICA",
-        "deploymentController": { "type": "ECS" },
+        "schedulingStrategy": default::SCHEDULING_STRATEGY,
+        "deploymentController": { "type": default::CONTROLLER },
         "createdBy": format!("arn:aws:iam::{}:root", world.account),
         "enableECSManagedTags": managed,
         "propagateTags": match propagate {

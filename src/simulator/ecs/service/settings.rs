@@ -14,6 +14,7 @@ use super::super::cluster::providers::{self, ProviderItem};
 use super::super::input::invalid;
 use super::super::task_definition;
 use crate::simulator::call::Refusal;
+use crate::simulator::defaults::ecs::service as default;
 use crate::simulator::world::World;
 
 /// The settings of one revision.
@@ -120,7 +121,9 @@ impl Settings {
                 .network_configuration
                 .map(|configuration| configuration.awsvpc_configuration),
             launch,
-            platform_version: given.platform_version.unwrap_or_else(|| "LATEST".into()),
+            platform_version: given
+                .platform_version
+                .unwrap_or_else(|| default::PLATFORM_VERSION.into()),
         };
         check::check(world, &settings)?;
         Ok(settings)
@@ -161,7 +164,8 @@ impl Settings {
         } = self.network.as_ref()?;
         let assign_public_ip = match assign_public_ip {
             Some(PublicIp::Enabled) => "ENABLED",
-            Some(PublicIp::Disabled) | None => "DISABLED",
+            Some(PublicIp::Disabled) => "DISABLED",
+            None => default::ASSIGN_PUBLIC_IP,
         };
         Some(json!({ "awsvpcConfiguration": {
             "subnets": subnets, "securityGroups": security_groups, "assignPublicIp": assign_public_ip,

@@ -11,40 +11,30 @@ use super::super::fargate::Size;
 use super::super::input::{client, typed};
 use super::is_identifier;
 use crate::simulator::call::Refusal;
+use crate::simulator::defaults::ecs::container as default;
 
-/// The members of AWS's ContainerDefinition that this simulator keeps. `true` for lists, which AWS reads back empty
-/// when they were not given.
-const MEMBERS: [(&str, bool); 30] = [
-    ("name", false),
-    ("image", false),
-    ("cpu", false),
-    ("memory", false),
-    ("memoryReservation", false),
-    ("portMappings", true),
-    ("essential", false),
-    ("entryPoint", true),
-    ("command", true),
-    ("environment", true),
-    ("mountPoints", true),
-    ("volumesFrom", true),
-    ("linuxParameters", false),
-    ("secrets", true),
-    ("startTimeout", false),
-    ("stopTimeout", false),
-    ("versionConsistency", false),
-    ("user", false),
-    ("workingDirectory", false),
-    ("privileged", false),
-    ("readonlyRootFilesystem", false),
-    ("dnsServers", true),
-    ("dnsSearchDomains", true),
-    ("interactive", false),
-    ("pseudoTerminal", false),
-    ("dockerLabels", false),
-    ("ulimits", true),
-    ("logConfiguration", false),
-    ("healthCheck", false),
-    ("systemControls", true),
+/// The members of AWS's ContainerDefinition that this simulator keeps, beside the lists of [`default::LISTS`].
+const MEMBERS: [&str; 20] = [
+    "name",
+    "image",
+    "cpu",
+    "memory",
+    "memoryReservation",
+    "portMappings",
+    "essential",
+    "linuxParameters",
+    "startTimeout",
+    "stopTimeout",
+    "versionConsistency",
+    "user",
+    "workingDirectory",
+    "privileged",
+    "readonlyRootFilesystem",
+    "interactive",
+    "pseudoTerminal",
+    "dockerLabels",
+    "logConfiguration",
+    "healthCheck",
 ];
 
 /// Members that change what a container does in a way a plain process cannot follow.
@@ -188,18 +178,21 @@ fn normalize(mut given: Map<String, Value>, awsvpc: bool) -> Result<Value, Refus
         return Err(Refusal::new("UnsupportedFeatureException", message));
     }
     let mut normal = Map::new();
-    for (name, is_list) in MEMBERS {
-        match given.remove(name).filter(|value| !value.is_null()) {
-            Some(value) => normal.insert(name.into(), value),
-            None if is_list => normal.insert(name.into(), json!([])),
-            None => continue,
-        };
+    let lists = default::LISTS.iter().map(|row| row.path);
+    for name in MEMBERS.into_iter().chain(lists) {
+        if let Some(value) = given.remove(name).filter(|value| !value.is_null()) {
+            normal.insert(name.into(), value);
+        }
     }
     let defaults = [
-        ("cpu", json!(0)),
-        ("essential", json!(true)),
-        ("versionConsistency", json!("enabled")),
+        ("cpu", json!(default::CPU)),
+        ("essential", json!(default::ESSENTIAL)),
+        ("versionConsistency", json!(default::VERSION_CONSISTENCY)),
+        ("portMappings", json!([])),
     ];
+    let defaults = defaults
+        .into_iter()
+        .chain(default::LISTS.iter().map(|row| (row.path, json!([]))));
     for (name, value) in defaults {
         normal.entry(name).or_insert(value);
     }
@@ -212,13 +205,20 @@ fn normalize(mut given: Map<String, Value>, awsvpc: bool) -> Result<Value, Refus
         let Some(mapping) = mapping.as_object_mut() else {
             continue;
         };
-        mapping.entry("protocol").or_insert(json!("tcp"));
+        mapping
+            .entry("protocol")
+            .or_insert(json!(default::PORT_PROTOCOL));
         if let (true, Some(port)) = (awsvpc, mapping.get("containerPort").cloned()) {
             mapping.entry("hostPort").or_insert(port);
         }
     }
     if let Some(check) = normal.get_mut("healthCheck").and_then(Value::as_object_mut) {
-        for (name, value) in [("interval", 30), ("timeout", 5), ("retries", 3)] {
+        let defaults = [
+            ("interval", default::CHECK_INTERVAL),
+            ("timeout", default::CHECK_TIMEOUT),
+            ("retries", default::CHECK_RETRIES),
+        ];
+        for (name, value) in defaults {
             check.entry(name).or_insert(json!(value));
         }
     }

@@ -8,6 +8,7 @@ use super::super::{State, certificate, load_balancer, required, ssl_policy, tags
 use super::{Listener, Tls, describe_one, find_mut, known, new};
 use crate::simulator::World;
 use crate::simulator::call::{Answer, Call, Refusal};
+use crate::simulator::defaults::elbv2::listener as default;
 
 /// AWS's default quota per load balancer.
 pub(in super::super) const LISTENERS_MAX: usize = 50;
@@ -158,7 +159,7 @@ fn tls(
         }
     };
     let policy = policy.or(before.map(|before| before.policy.as_str()));
-    let policy = policy.unwrap_or(ssl_policy::DEFAULT);
+    let policy = policy.unwrap_or(default::SSL_POLICY);
     ssl_policy::check(policy)?;
     Ok(Some(Tls {
         policy: policy.to_owned(),

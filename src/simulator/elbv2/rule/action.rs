@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::super::State;
 use super::invalid;
 use crate::simulator::call::{self, Call, Refusal};
+use crate::simulator::defaults::elbv2::rule as default;
 
 /// AWS's quota of target groups in one action.
 pub(in crate::simulator::elbv2) const ACTION_TARGET_GROUPS_MAX: usize = 5;
@@ -71,7 +72,7 @@ impl Action {
                 .and_then(Value::as_str)
                 .unwrap_or_default();
             let weight = match group.get("Weight") {
-                None | Some(Value::Null) => Some(1),
+                None | Some(Value::Null) => Some(default::WEIGHT),
                 Some(weight) => call::integer(weight).and_then(|weight| u32::try_from(weight).ok()),
             };
             let weight = weight.filter(|weight| *weight <= 999);
@@ -82,7 +83,7 @@ impl Action {
         }
         if let Some(short) = short {
             match groups.as_slice() {
-                [] => groups.push((short.to_owned(), 1)),
+                [] => groups.push((short.to_owned(), default::WEIGHT)),
                 [(only, _)] if only == short => {}
                 _ => {
                     let message = "You cannot specify both a target group ARN and a forward action configuration with other target groups";
@@ -175,7 +176,7 @@ impl Action {
                     .collect();
                 let mut action = json!({
                     "Type": "forward",
-                    "ForwardConfig": { "TargetGroups": tuples, "TargetGroupStickinessConfig": { "Enabled": false } },
+                    "ForwardConfig": { "TargetGroups": tuples, "TargetGroupStickinessConfig": { "Enabled": default::STICKINESS } },
                 });
                 // Only an action with one target group reads back with the short form.
                 if let ([(only, _)], Some(fields)) = (groups.as_slice(), action.as_object_mut()) {

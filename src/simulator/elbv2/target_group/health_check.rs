@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::invalid;
 use crate::simulator::call::{Call, Refusal};
+use crate::simulator::defaults::elbv2::target_group as default;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::simulator::elbv2) struct HealthCheck {
@@ -59,14 +60,16 @@ impl HealthCheck {
     pub(super) fn aws_default() -> HealthCheck {
         HealthCheck {
             port: None,
-            path: "/".into(),
-            interval_seconds: 30,
-            timeout_seconds: 5,
-            healthy_threshold: 5,
-            unhealthy_threshold: 2,
+            path: default::CHECK_PATH.into(),
+            interval_seconds: default::CHECK_INTERVAL,
+            timeout_seconds: default::CHECK_TIMEOUT,
+            healthy_threshold: default::HEALTHY,
+            unhealthy_threshold: default::UNHEALTHY,
             matcher: Matcher {
-                text: "200".into(),
-                accepted: vec![200..=200],
+                text: default::MATCHER.into(),
+                accepted: default::MATCHER
+                    .parse()
+                    .map_or_else(|_| Vec::new(), |code| vec![code..=code]),
             },
         }
     }

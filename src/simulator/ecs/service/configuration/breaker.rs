@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::super::input::invalid;
 use crate::simulator::call::Refusal;
+use crate::simulator::defaults::ecs::service as default;
 
 /// The deployment circuit breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,12 +45,16 @@ pub(super) struct GivenBreaker {
 impl Default for Breaker {
     fn default() -> Self {
         Breaker {
-            enable: false,
-            rollback: false,
-            reset_on_healthy_task: true,
+            enable: default::BREAKER_ENABLE,
+            rollback: default::BREAKER_ROLLBACK,
+            reset_on_healthy_task: default::BREAKER_RESET,
             threshold: Threshold {
-                kind: ThresholdKind::BoundedPercent,
-                value: 50,
+                kind: match default::BREAKER_KIND {
+                    "COUNT" => ThresholdKind::Count,
+                    "UNBOUNDED_PERCENT" => ThresholdKind::UnboundedPercent,
+                    _ => ThresholdKind::BoundedPercent,
+                },
+                value: default::BREAKER_VALUE,
             },
         }
     }

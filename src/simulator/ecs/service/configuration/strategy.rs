@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::super::input::invalid;
 use crate::simulator::call::Refusal;
+use crate::simulator::defaults::ecs::service as default;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -71,6 +72,15 @@ impl Default for Canary {
 }
 
 impl Strategy {
+    pub(super) fn aws_default() -> Strategy {
+        match default::STRATEGY {
+            "BLUE_GREEN" => Strategy::BlueGreen,
+            "LINEAR" => Strategy::Linear(Linear::default()),
+            "CANARY" => Strategy::Canary(Canary::default()),
+            _ => Strategy::Rolling,
+        }
+    }
+
     pub(super) fn name(&self) -> Name {
         match self {
             Strategy::Rolling => Name::Rolling,
