@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Writes src/simulator/wire/shapes.txt: which type each member of each operation's input has, by AWS's own models.
+"""Writes src/simulator/wire/shapes.txt: which type each member of each operation's input has, by AWS's models.
 
-Takes nothing, reads the models botocore carries (target/tools/python, from scripts/install.sh), prints the table. Only names and
-types: which values a member may have is each service module's to know. EC2 and Route 53 are left out: their XML is read by shape.
+Takes nothing, reads the models botocore carries (target/tools/python, from scripts/install.sh), prints the table.
+Only names and types: which values a member may have is each service module's to know. EC2 and Route 53 are left out:
+they speak protocols of their own, whose members have other names on the wire.
 """
 
 import gzip
@@ -11,10 +12,14 @@ from pathlib import Path
 
 DATA = Path(__file__).parent.parent / "target/tools/python/botocore/data"
 # botocore's directory of each service, in the order of the signing names.
-SERVICES = ["acm", "application-autoscaling", "ecr", "ecs", "elbv2", "iam", "logs", "cloudwatch", "secretsmanager", "servicediscovery",
-            "sns", "ssm", "sts"]
-LETTERS = {"string": "s", "character": "s", "blob": "s", "boolean": "b", "integer": "i", "long": "i", "float": "f", "double": "f",
-           "timestamp": "t"}
+SERVICES = [
+    "acm", "application-autoscaling", "ecr", "ecs", "elbv2", "iam", "logs", "cloudwatch", "secretsmanager",
+    "servicediscovery", "sns", "ssm", "sts",
+]
+LETTERS = {
+    "string": "s", "character": "s", "blob": "s", "boolean": "b", "integer": "i", "long": "i", "float": "f",
+    "double": "f", "timestamp": "t",
+}
 
 
 def main():

@@ -1,7 +1,7 @@
 //! Faults on demand: what goes wrong between a client and AWS, by script or by chance.
 //!
 //! Takes calls, says which fault, if any, strikes each. Rules are asked in order and the first that strikes wins; chance comes from
-//! the rules' own seed, so the same calls meet the same faults. It only decides: [`super::front`] makes it happen.
+//! the rules' own seed, so the same calls meet the same faults. It only decides: `front` makes it happen.
 
 mod parse;
 

@@ -32,6 +32,9 @@ pub(super) struct Front {
     pub(super) calls: BTreeMap<String, Calls>,
 }
 
+/// More than all services together have operations here.
+const COUNTED_MAX: usize = 1_000;
+
 /// Answers a call by the service it is for.
 type Route = fn(&mut World, &Call) -> Answer;
 
@@ -143,15 +146,17 @@ impl Front {
         let _ = self.direct(world, &call, String::new(), route);
     }
 
-    /// Only operations some module knows are counted, so the counts are as bounded as the code.
+    /// What no module knows is not counted. A fault or limit strikes before that shows, so names are bounded in number too.
     fn note(&mut self, call: &Call, outcome: String, request_id: String) {
-        if outcome != call::UNKNOWN_OPERATION {
-            let name = format!("{}.{}", call.service, call.operation);
+        let name = format!("{}.{}", call.service, call.operation);
+        let room = self.calls.len() < COUNTED_MAX || self.calls.contains_key(&name);
+        if outcome != call::UNKNOWN_OPERATION && room {
             let mutating = mutates(&call.operation);
-            self.calls
+            let counted = self
+                .calls
                 .entry(name)
-                .or_insert(Calls { calls: 0, mutating })
-                .calls += 1;
+                .or_insert(Calls { calls: 0, mutating });
+            counted.calls += 1;
         }
         self.journal.note(journal::entry(call, outcome, request_id));
     }
@@ -165,8 +170,16 @@ fn outcome(answer: &Answer) -> String {
 
 /// AWS names every read of these services with one of these verbs.
 pub(super) fn mutates(operation: &str) -> bool {
-    const READS: [&str; 8] = [
-        "Describe", "List", "Get", "BatchGet", "Discover", "Filter", "Simulate", "Test",
+    const READS: [&str; 9] = [
+        "Describe",
+        "List",
+        "Get",
+        "BatchGet",
+        "BatchCheck",
+        "Discover",
+        "Filter",
+        "Simulate",
+        "Test",
     ];
     !READS.iter().any(|verb| operation.starts_with(verb))
 }

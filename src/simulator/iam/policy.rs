@@ -2,10 +2,18 @@
 //!
 //! A policy's document is read by `document` and `evaluate`. <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html>
 
+mod aws;
+mod version;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use self::aws::{AWS_POLICIES, AwsPolicy};
+pub(super) use self::version::{
+    create_policy_version, delete_policy_version, get_policy_version, list_policy_versions,
+    set_default_version,
+};
 use super::role::{check_name, description, path};
 use super::{State, VALIDATION, conflict, document, invalid, listed, missing};
 use crate::simulator::call::{Answer, Call, Millis, Refusal, timestamp};
@@ -34,62 +42,8 @@ struct Version {
     created: Millis,
 }
 
-/// A policy of AWS's own.
-struct AwsPolicy {
-    path: &'static str,
-    name: &'static str,
-    id: &'static str,
-    version: u32,
-    /// Milliseconds since 1970.
-    created: Millis,
-    document: &'static str,
-}
-
-/// <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html>
-const AWS_POLICIES: [AwsPolicy; 4] = [
-    AwsPolicy {
-        path: "/",
-        name: "AdministratorAccess",
-        id: "ANPAIWMBCKSKIEE64ZLYK",
-        version: 1,
-        created: 1_423_247_986_000,
-        document: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
-    },
-    AwsPolicy {
-        path: "/",
-        name: "AmazonEC2ContainerRegistryReadOnly",
-        id: "ANPAIFYZPA37OOHVIH7KQ",
-        version: 3,
-        created: 1_450_717_414_000,
-        document: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:GetAuthorizationToken",
-    "ecr:BatchCheckLayerAvailability","ecr:GetDownloadUrlForLayer","ecr:GetRepositoryPolicy","ecr:DescribeRepositories",
-    "ecr:ListImages","ecr:DescribeImages","ecr:BatchGetImage","ecr:GetLifecyclePolicy","ecr:GetLifecyclePolicyPreview",
-    "ecr:ListTagsForResource","ecr:DescribeImageScanFindings"],"Resource":"*"}]}"#,
-    },
-    AwsPolicy {
-        path: "/",
-        name: "AmazonSSMReadOnlyAccess",
-        id: "ANPAJODSKQGGJTHRYZ5FC",
-        version: 1,
-        created: 1_432_921_783_000,
-        document: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssm:Describe*","ssm:Get*","ssm:List*"],
-    "Resource":"*"}]}"#,
-    },
-    AwsPolicy {
-        path: "/service-role/",
-        name: "AmazonECSTaskExecutionRolePolicy",
-        id: "ANPAJG4T4G4PV56DE72PY",
-        version: 1,
-        created: 1_510_858_102_000,
-        document: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:GetAuthorizationToken",
-    "ecr:BatchCheckLayerAvailability","ecr:GetDownloadUrlForLayer","ecr:BatchGetImage","logs:CreateLogStream",
-    "logs:PutLogEvents"],"Resource":"*"}]}"#,
-    },
-];
-
 /// AWS's default quotas. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 const POLICIES_MAX: usize = 1_500;
-const VERSIONS_MAX: usize = 5;
 const CHARACTERS_MAX: usize = 6_144;
 
 /// A policy of either kind, as reads show it.
@@ -105,23 +59,6 @@ struct View<'a> {
     default: u32,
     /// Number, document, when made; the newest last.
     versions: Vec<(u32, &'a str, Millis)>,
-}
-
-impl AwsPolicy {
-    fn view(&self) -> View<'_> {
-        View {
-            arn: format!("arn:aws:iam::aws:policy{}{}", self.path, self.name),
-            name: self.name,
-            path: self.path,
-            id: self.id,
-            description: None,
-            created: self.created,
-            updated: self.created,
-            tags: None,
-            default: self.version,
-            versions: vec![(self.version, self.document, self.created)],
-        }
-    }
 }
 
 impl Policy {
@@ -233,10 +170,6 @@ fn shown(world: &World, view: &View<'_>) -> Value {
         "PermissionsBoundaryUsageCount": used(|role, arn| role.boundary.as_deref() == Some(arn)), "IsAttachable": true,
         "CreateDate": timestamp(view.created), "UpdateDate": timestamp(view.updated),
     })
-}
-
-fn shown_version(number: u32, default: u32, created: Millis) -> Value {
-    json!({ "VersionId": format!("v{number}"), "IsDefaultVersion": number == default, "CreateDate": timestamp(created) })
 }
 
 fn new_document(call: &Call) -> Result<String, Refusal> {
@@ -382,78 +315,6 @@ pub(super) fn list_entities(world: &World, call: &Call) -> Answer {
     Ok(listing)
 }
 
-pub(super) fn create_policy_version(world: &mut World, call: &Call) -> Answer {
-    let document = new_document(call)?;
-    let set_default = call.optional_boolean("SetAsDefault")?.unwrap_or(false);
-    let (_, policy) = own(world, call)?;
-    if policy.versions.len() >= VERSIONS_MAX {
-        let text = format!(
-            "A managed policy can have up to {VERSIONS_MAX} versions. Before you create a new version, you must delete an \
-             existing version."
-        );
-        return Err(conflict("LimitExceeded", text));
-    }
-    policy.newest += 1;
-    let number = policy.newest;
-    let version = Version {
-        document,
-        created: call.now,
-    };
-    policy.versions.insert(number, version);
-    policy.updated = call.now;
-    if set_default {
-        policy.default = number;
-    }
-    Ok(json!({ "PolicyVersion": shown_version(number, policy.default, call.now) }))
-}
-
-pub(super) fn get_policy_version(world: &World, call: &Call) -> Answer {
-    let arn = call.required("PolicyArn", VALIDATION)?;
-    let view = view(world, arn)?;
-    let number = number(call, arn)?;
-    let found = view.versions.iter().find(|(each, ..)| *each == number);
-    let (_, text, created) = found.ok_or_else(|| no_version(arn, &format!("v{number}")))?;
-    let mut shown = shown_version(number, view.default, *created);
-    shown["Document"] = json!(document::url_encoded(text));
-    Ok(json!({ "PolicyVersion": shown }))
-}
-
-pub(super) fn list_policy_versions(world: &World, call: &Call) -> Answer {
-    let view = view(world, call.required("PolicyArn", VALIDATION)?)?;
-    // The newest first.
-    let entries = view.versions.iter().rev().map(|(number, _, created)| {
-        (
-            format!("{:010}", u32::MAX - number),
-            shown_version(*number, view.default, *created),
-        )
-    });
-    listed(call, "Versions", entries)
-}
-
-pub(super) fn set_default_version(world: &mut World, call: &Call) -> Answer {
-    let (arn, policy) = own(world, call)?;
-    let number = number(call, arn)?;
-    if !policy.versions.contains_key(&number) {
-        return Err(no_version(arn, &format!("v{number}")));
-    }
-    policy.default = number;
-    policy.updated = call.now;
-    Ok(json!({}))
-}
-
-pub(super) fn delete_policy_version(world: &mut World, call: &Call) -> Answer {
-    let (arn, policy) = own(world, call)?;
-    let number = number(call, arn)?;
-    if number == policy.default {
-        let text = "Cannot delete the default version of a policy.";
-        return Err(conflict("DeleteConflict", text.to_owned()));
-    }
-    let removed = policy.versions.remove(&number);
-    removed
-        .map(|_| json!({}))
-        .ok_or_else(|| no_version(arn, &format!("v{number}")))
-}
-
 pub(super) fn tags<'a>(world: &'a mut World, call: &Call) -> Result<&'a mut Tags, Refusal> {
     own(world, call).map(|(_, policy)| &mut policy.tags)
 }
@@ -466,17 +327,4 @@ pub(super) fn list_policy_tags(world: &World, call: &Call) -> Answer {
         "Tags",
         tags.map(|(key, value)| (key.clone(), json!({ "Key": key, "Value": value }))),
     )
-}
-
-/// The number in the `VersionId` member.
-fn number(call: &Call, arn: &str) -> Result<u32, Refusal> {
-    let id = call.required("VersionId", VALIDATION)?;
-    let number = id.strip_prefix('v').and_then(|digits| digits.parse().ok());
-    number.ok_or_else(|| no_version(arn, id))
-}
-
-fn no_version(arn: &str, id: &str) -> Refusal {
-    missing(format!(
-        "Policy {arn} version {id} does not exist or is not attachable."
-    ))
 }
