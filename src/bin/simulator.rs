@@ -36,7 +36,9 @@ Example, with a build of the API standing for its image:
   simulator --port 4566 --account tests/fixtures/account.yaml --state /tmp/aws \\
             --image hokusai/contracts=target/debug/contracts-api
   AWS_ENDPOINT_URL=http://127.0.0.1:4566 aws ecs list-clusters
-  curl http://127.0.0.1:4566/_simulator/tasks     (also: calls, journal, balancer, ready; DELETE calls or journal starts anew)
+  curl http://127.0.0.1:4566/_simulator/tasks     (also: calls, journal, balancer, state, defaults, ready;
+                                                DELETE calls or journal starts anew)
+  and in a browser: http://127.0.0.1:4566/_simulator/ shows all of it, live
 
 Faults, as in --faults and as the body of PUT /_simulator/faults:
   faults:

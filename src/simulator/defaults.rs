@@ -92,6 +92,9 @@ pub fn table() -> Vec<Row> {
         small::secure_parameter::ROWS,
         small::log_group::ROWS,
         small::role::ROWS,
+        small::alarm::ROWS,
+        small::repository::ROWS,
+        small::topic::ROWS,
     ];
     groups
         .concat()

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use self::manifest::Manifest;
 use super::account;
 use super::call::{Answer, Call, Millis, Refusal, timestamp};
+use super::defaults::small::repository as default;
 use super::tag::Tags;
 use super::world::World;
 pub use manifest::digest;
@@ -144,9 +145,9 @@ impl Repository {
     fn new(now: Millis) -> Self {
         Repository {
             created: now,
-            immutable: false,
-            scan_on_push: false,
-            encryption: json!({ "encryptionType": "AES256" }),
+            immutable: default::MUTABILITY == "IMMUTABLE",
+            scan_on_push: default::SCAN_ON_PUSH,
+            encryption: json!({ "encryptionType": default::ENCRYPTION }),
             lifecycle: None,
             tags: Tags::new(),
             images: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, UTC
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -263,7 +263,7 @@ def dashboards(t, client):
 
 def metric_data(t, client):
     namespace = t.unique("Conformance")
-    now = datetime.now(timezone.utc).replace(second=0, microsecond=0)
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
     at = lambda minutes: now - timedelta(minutes=minutes)
     dimensions = [{"Name": "Service", "Value": "contracts"}]
     put = lambda *data: client.put_metric_data(Namespace=namespace, MetricData=list(data))
@@ -392,7 +392,7 @@ def speaking(t, protocol):
 def protocols(t, client):
     """Rust's SDK speaks CBOR, boto3 JSON, older clients Query: all read the same."""
     namespace, name = t.unique("Protocols"), t.unique("protocol")
-    minute = datetime.now(timezone.utc).replace(second=0, microsecond=0)
+    minute = datetime.now(UTC).replace(second=0, microsecond=0)
     client.put_metric_data(Namespace=namespace, MetricData=[
         {"MetricName": "m", "Timestamp": minute - timedelta(minutes=2), "Values": [1.0, 2.5]}])
     client.put_metric_alarm(**alarm(name))

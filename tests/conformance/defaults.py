@@ -178,6 +178,25 @@ def role(t):
     return t.client("iam").get_role(RoleName=name)["Role"]
 
 
+def alarm(t):
+    name = t.unique("bare")
+    t.client("cloudwatch").put_metric_alarm(
+        AlarmName=name, Namespace="n", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=1,
+        ComparisonOperator="GreaterThanThreshold")
+    return t.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
+
+
+def repository(t):
+    name = t.unique("bare")
+    t.client("ecr").create_repository(repositoryName=name)
+    return t.client("ecr").describe_repositories(repositoryNames=[name])["repositories"][0]
+
+
+def topic_attributes(t):
+    arn = t.client("sns").create_topic(Name=t.unique("bare"))["TopicArn"]
+    return t.client("sns").get_topic_attributes(TopicArn=arn)["Attributes"]
+
+
 DIMENSION = "ecs:service:DesiredCount"
 RESOURCES = {
     ("ecs", "service"): service,
@@ -199,4 +218,7 @@ RESOURCES = {
     ("ssm", "SecureString parameter"): lambda t: parameter(t, "SecureString"),
     ("logs", "log group"): log_group,
     ("iam", "role"): role,
+    ("cloudwatch", "metric alarm"): alarm,
+    ("ecr", "repository"): repository,
+    ("sns", "topic attributes"): topic_attributes,
 }

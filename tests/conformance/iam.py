@@ -233,7 +233,8 @@ def page_through(client, **arguments):
 def documents(t, client):
     for wrong, document in {
         "no JSON": "{", "a list": "[]", "no version": policy(statement(), version=None),
-        "the older version": policy(statement(), version="2008-10-17"), "a future version": policy(statement(), version="2030-01-01"),
+        "the older version": policy(statement(), version="2008-10-17"),
+        "a future version": policy(statement(), version="2030-01-01"),
         "no statement": policy(), "an unknown member": json.dumps({**json.loads(READ), "Extra": 1}),
         "a statement with an unknown member": policy(statement(Extra=1)), "an unknown effect": policy(statement("Maybe")),
         "no action": policy(statement(action=None)), "an action without a vendor": policy(statement(action="GetParameters")),

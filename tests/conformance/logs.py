@@ -1,7 +1,7 @@
 """CloudWatch Logs: groups, streams, events, filter patterns, metric filters."""
 
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, UTC
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -285,10 +285,11 @@ def emitted(t, client):
     put("errors", "ERROR", defaultValue=0, unit="Count")
     put("slow", "{ $.ms > 100 }", metricValue="$.ms", dimensions={"Path": "$.path"})
     at = now()
-    logged = ["ERROR one", "fine", '{"ms": 250, "path": "/a"}', '{"ms": 150, "path": "/a"}', '{"ms": 500}', '{"ms": 50, "path": "/a"}']
+    logged = ["ERROR one", "fine", '{"ms": 250, "path": "/a"}', '{"ms": 150, "path": "/a"}',
+              '{"ms": 500}', '{"ms": 50, "path": "/a"}']
     client.put_log_events(logGroupName=group, logStreamName="s", logEvents=[
         {"timestamp": at, "message": message} for message in logged])
-    end = datetime.now(timezone.utc) + timedelta(minutes=1)
+    end = datetime.now(UTC) + timedelta(minutes=1)
     read = lambda name, dimensions: [
         [point[key] for key in ("SampleCount", "Sum")] for point in t.client("cloudwatch").get_metric_statistics(
             Namespace=namespace, MetricName=name, Dimensions=dimensions, StartTime=end - timedelta(minutes=5), EndTime=end,

@@ -1,7 +1,7 @@
 """SSM Parameter Store: values, versions, labels, tiers, policies, tags."""
 
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, UTC
 
 
 def drive(t):
@@ -203,7 +203,7 @@ def tiers(t, client):
 
 def policies(t, client):
     name = "/" + t.unique("policies")
-    at = lambda **ahead: (datetime.now(timezone.utc) + timedelta(**ahead)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    at = lambda **ahead: (datetime.now(UTC) + timedelta(**ahead)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     expiration = lambda when: {"Type": "Expiration", "Version": "1.0", "Attributes": {"Timestamp": when}}
     change = {"Type": "NoChangeNotification", "Version": "1.0", "Attributes": {"After": "20", "Unit": "Days"}}
     put(client, name, Tier="Advanced", Policies=json.dumps([expiration(at(days=1)), change]))

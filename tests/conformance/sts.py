@@ -1,7 +1,7 @@
 """STS: who am I, and sessions of roles."""
 
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, UTC
 
 # GetCallerIdentity needs no permission and takes no input, so nothing a caller sends to it is wrong.
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
@@ -31,15 +31,16 @@ def drive(t):
         "Arn": f"arn:aws:sts::{t.account['id']}:assumed-role/{role['RoleName']}/here"})
     credentials = session["Credentials"]
     t.same("session: a temporary key", [credentials["AccessKeyId"][:4], len(credentials["AccessKeyId"])], ["ASIA", 20])
-    left = credentials["Expiration"] - datetime.now(timezone.utc)
+    left = credentials["Expiration"] - datetime.now(UTC)
     t.same("session: as long as asked for", timedelta(hours=1) < left <= timedelta(hours=2, seconds=5), True)
     short = client.assume_role(RoleArn=role["Arn"], RoleSessionName="here")["Credentials"]
-    t.same("session: an hour by default", short["Expiration"] - datetime.now(timezone.utc) <= timedelta(hours=1, seconds=5), True)
+    t.same("session: an hour by default", short["Expiration"] - datetime.now(UTC) <= timedelta(hours=1, seconds=5), True)
     t.same("session: a key of its own", short["AccessKeyId"] != credentials["AccessKeyId"], True)
 
     guarded = make(trust({"AWS": t.account["id"]}, StringEquals={"sts:ExternalId": "secret-word"}))
     t.same("session: with the external id", client.assume_role(
-        RoleArn=guarded["Arn"], RoleSessionName="here", ExternalId="secret-word")["AssumedRoleUser"]["Arn"].split("/")[-1], "here")
+        RoleArn=guarded["Arn"], RoleSessionName="here", ExternalId="secret-word")["AssumedRoleUser"]["Arn"].split("/")[-1],
+                   "here")
     t.refused("session: with another external id", "AccessDenied", client.assume_role, http=403, RoleArn=guarded["Arn"],
               RoleSessionName="here", ExternalId="other")
     t.refused("session: without the external id", "AccessDenied", client.assume_role, http=403, RoleArn=guarded["Arn"],

@@ -14,6 +14,7 @@ use self::composite::Composite;
 use self::metric::Watch;
 use super::super::call::{Call, Millis, Refusal, timestamp};
 use super::super::tag::Tags;
+use crate::simulator::defaults::small::alarm as default;
 
 #[derive(Debug)]
 pub(super) struct Alarm {
@@ -53,8 +54,8 @@ impl State {
     /// The state of an alarm just made.
     pub(super) fn initial(now: Millis) -> State {
         State {
-            value: "INSUFFICIENT_DATA",
-            reason: "Unchecked: Initial alarm creation".to_owned(),
+            value: default::STATE,
+            reason: default::STATE_REASON.to_owned(),
             reason_data: None,
             updated: now,
             transitioned: now,
@@ -88,7 +89,9 @@ impl Common {
     pub(super) fn of(call: &Call) -> Result<Common, Refusal> {
         Ok(Common {
             description: call.optional_text("AlarmDescription")?.map(str::to_owned),
-            actions_enabled: call.optional_boolean("ActionsEnabled")?.unwrap_or(true),
+            actions_enabled: call
+                .optional_boolean("ActionsEnabled")?
+                .unwrap_or(default::ACTIONS_ENABLED),
             ok_actions: actions(call, "OKActions")?,
             alarm_actions: actions(call, "AlarmActions")?,
             insufficient_data_actions: actions(call, "InsufficientDataActions")?,

@@ -40,8 +40,8 @@ pub(super) fn create(world: &mut World, call: &Call) -> Answer {
         ));
     }
     let mut new = Repository::new(call.now);
-    new.immutable = immutable(call)?.unwrap_or(false);
-    new.scan_on_push = scan_on_push(call)?.unwrap_or(false);
+    new.immutable = immutable(call)?.unwrap_or(new.immutable);
+    new.scan_on_push = scan_on_push(call)?.unwrap_or(new.scan_on_push);
     if let Some(encryption) = call.structure("encryptionConfiguration")? {
         let kind = encryption
             .optional_text("encryptionType")?

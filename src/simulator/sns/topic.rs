@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Attributes, INVALID, arn, attributes, invalid, is_document, required, topic};
 use crate::simulator::call::{Answer, Call, Refusal, map};
+use crate::simulator::defaults::small::topic as default;
 use crate::simulator::tag::{self, Tags};
 use crate::simulator::world::World;
 
@@ -155,7 +156,7 @@ impl Topic {
             [
                 ("TopicArn", arn.to_owned()),
                 ("Owner", account.to_owned()),
-                ("DisplayName", String::new()),
+                ("DisplayName", default::DISPLAY_NAME.to_owned()),
                 ("Policy", default_policy(arn, account).to_string()),
                 (
                     "EffectiveDeliveryPolicy",

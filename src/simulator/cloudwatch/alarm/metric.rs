@@ -12,6 +12,9 @@ use super::check::{
     one_of, query,
 };
 use crate::simulator::call::{Call, Refusal};
+use crate::simulator::defaults::small::alarm::{
+    ACTIONS_ENABLED, MISSING_DATA as MISSING_DATA_DEFAULT,
+};
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>
 const QUERIES_MAX: usize = 20;
@@ -128,7 +131,7 @@ impl Watch {
             threshold_metric,
             comparison,
             missing_data: one_of(call, "TreatMissingData", &MISSING_DATA)?
-                .unwrap_or_else(|| "missing".to_owned()),
+                .unwrap_or_else(|| MISSING_DATA_DEFAULT.to_owned()),
             low_samples: one_of(
                 call,
                 "EvaluateLowSampleCountPercentile",
@@ -278,7 +281,7 @@ impl Generated {
             .collect();
         let common = Common {
             description: Some(description),
-            actions_enabled: true,
+            actions_enabled: ACTIONS_ENABLED,
             alarm_actions: vec![action],
             ..Common::default()
         };
@@ -295,7 +298,7 @@ impl Generated {
             evaluation_periods: periods,
             threshold: Some(threshold),
             comparison,
-            missing_data: "missing".to_owned(),
+            missing_data: MISSING_DATA_DEFAULT.to_owned(),
             ..Watch::default()
         };
         (common, watch)
