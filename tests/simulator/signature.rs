@@ -53,10 +53,18 @@ fn header(request: &mut Request<Bytes>, name: &'static str, change: impl Fn(&str
         .insert(name, HeaderValue::from_str(&change(&old)).unwrap());
 }
 
+/// What is wrong; the code in Query and its status; the code in JSON and CBOR, always 400; words of the message.
+type Case = (
+    &'static str,
+    Spoil,
+    (u16, &'static str),
+    &'static str,
+    &'static str,
+);
+
 #[test]
 fn a_request_that_is_not_rightly_signed_is_refused_in_its_own_protocol() {
-    // What is wrong; the code in Query and its status; the code in JSON and CBOR, always 400; words of the message.
-    let cases: [(&str, Spoil, (u16, &str), &str, &str); 14] = [
+    let cases: [Case; 14] = [
         (
             "nothing",
             |signer, request| signer.sign(request),

@@ -192,7 +192,7 @@ fn check_widget(path: &str, widget: &Value, problems: &mut Vec<Problem>) {
         ("height", HEIGHT_MAX),
     ] {
         if let Some(value) = widget.get(member)
-            && !value.as_u64().is_some_and(|value| value <= max)
+            && value.as_u64().is_none_or(|value| value > max)
         {
             problems.push(fatal(
                 &format!("{path}/{member}"),
@@ -244,7 +244,7 @@ fn check_metric(
         None => problems.push(fatal(path, "Should have required property 'metrics'")),
         Some(Value::Array(rows)) => {
             for (at, row) in rows.iter().enumerate() {
-                if !row.as_array().is_some_and(|row| !row.is_empty()) {
+                if row.as_array().is_none_or(Vec::is_empty) {
                     problems.push(fatal(
                         &format!("{path}/metrics/{at}"),
                         "Should be array, NOT with fewer than 1 items",

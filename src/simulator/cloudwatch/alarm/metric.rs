@@ -147,7 +147,7 @@ impl Watch {
         name: &str,
     ) -> Option<MetricView<'_>> {
         let metric = self.metric.as_ref()?;
-        (metric.namespace == namespace && metric.name == name).then(|| MetricView {
+        (metric.namespace == namespace && metric.name == name).then_some(MetricView {
             statistic: metric.statistic.as_deref(),
             extended_statistic: metric.extended_statistic.as_deref(),
             dimensions: &metric.dimensions,

@@ -155,7 +155,6 @@ pub(in super::super) fn new_task(
 ) -> Task {
     let subnets = network.map_or(&[][..], |network| &network.subnets);
     // Fargate spreads a service's tasks over the zones of its subnets.
-    let subnets = network.map_or(&[][..], |network| &network.subnets);
     let turn = usize::from(address.octets()[3]) % subnets.len().max(1);
     let subnet = subnets.get(turn).cloned().unwrap_or_default();
     let availability_zone = world.subnet(&subnet).map_or(String::new(), |(_, subnet)| {
