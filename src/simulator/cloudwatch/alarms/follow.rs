@@ -10,6 +10,9 @@ use super::{children, name_of};
 use crate::simulator::call::Millis;
 use crate::simulator::world::World;
 
+/// Composite alarms above one another that are still followed; AWS documents no bound, the stack has one.
+const DEPTH_MAX: usize = 100;
+
 /// Sets one alarm's state, notes a transition, and lets the composite alarms above follow. `path` holds the alarms whose
 /// change led here: a composite alarm among them is part of a cycle, and evaluation stops there.
 pub(super) fn set(
@@ -35,6 +38,9 @@ pub(super) fn set(
         alarm_type: alarm.type_name(),
     };
     cloudwatch.history.transition(subject, &old, &alarm.state);
+    if path.len() >= DEPTH_MAX {
+        return;
+    }
     let above: Vec<String> = world
         .cloudwatch
         .alarms
