@@ -36,7 +36,7 @@ from local.processes import Processes  # noqa: E402
 
 
 # Scripts that are of no one service.
-OTHERS = ("cli", "defaults")
+OTHERS = ("cli", "defaults", "services")
 
 
 def scripts():
