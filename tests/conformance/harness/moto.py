@@ -116,7 +116,7 @@ def compare(scripts, processes, whole):
                        if not re.search(r"https://[a-z0-9.]*(aws\.amazon\.com|awsstatic\.com|github\.com/(aws|boto))", reason)]
         sections.append(section(service, t, reasons, differing))
         print(f"{service}: {len(t.checks) - len(differing)} checks agree, {len(differing)} differ, {len(t.unreached)} not "
-              f"reached; not implemented: {', '.join(sorted(t.lacking)) or 'nothing'}", flush=True)
+              f"reached; HTTP 500 from: {', '.join(sorted(t.lacking)) or 'nothing'}", flush=True)
     if whole:
         TABLE.write_text(HEAD + "".join(sections))
     return complaints
@@ -150,6 +150,7 @@ def shown(value):
     text = value if isinstance(value, str) else json.dumps(value, default=str, sort_keys=True)
     text = re.sub(r"\d{4}-\d\d-\d\d[T ][0-9:.]+(\+00:00)?", "…", text)
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b(?=[a-f]*\d)[0-9a-f]{12,}\b|\b(?=[a-zA-Z]*\d)[a-zA-Z0-9]{24,}\b", "…", text)
+    text = re.sub(r"\b(srv|ns)-[a-z0-9]{8,}\b", r"\1-…", text)
     return text if len(text) <= 160 else text[:159] + "…"
 
 
