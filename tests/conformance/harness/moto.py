@@ -89,7 +89,9 @@ def start(processes):
     port = free_port()
     argv = ["python3", TOOLS / "bin/moto_server", "-H", "127.0.0.1", "-p", port]
     own = {"PYTHONPATH": str(TOOLS.absolute()), "MOTO_ACCOUNT_ID": account.simulated()["id"], "NO_PROXY": "*",
-           "MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "PYTHONDONTWRITEBYTECODE": "1"}
+           "MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "PYTHONDONTWRITEBYTECODE": "1",
+           # Some of its lists are in the order of a Python set.
+           "PYTHONHASHSEED": "0"}
     processes.start("moto", argv, environment(**own))
     processes.wait_for("moto", 60, lambda: listens(port))
     return f"http://127.0.0.1:{port}"
