@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::account::{self, CLUSTER, SECRET, ask};
 use crate::machine::Machine;
 
-fn check(name: &str, machine: &Machine) {
+pub fn check(name: &str, machine: &Machine) {
     let path = format!(
         "{}/tests/ecs/timelines/{name}.txt",
         env!("CARGO_MANIFEST_DIR")
@@ -27,7 +27,7 @@ fn check(name: &str, machine: &Machine) {
 }
 
 /// A service of two tasks, steady.
-fn steady() -> Machine {
+pub fn steady() -> Machine {
     let mut machine = Machine::new();
     machine.register(json!({}));
     machine.create(json!({}));
