@@ -47,6 +47,8 @@ pub struct Machine {
     sick: BTreeSet<String>,
     /// What traffic is shifted between, where it is.
     pub shift: Option<Shift>,
+    /// Whether to leave states out of the timeline: they cost a description of everything at every tick.
+    pub brief: bool,
     events_seen: usize,
     names: Names,
     shown: BTreeMap<String, String>,
@@ -98,6 +100,7 @@ impl Machine {
             processes: BTreeMap::new(),
             sick: BTreeSet::new(),
             shift: None,
+            brief: false,
             events_seen: 0,
             names: Names::default(),
             shown: BTreeMap::new(),
@@ -268,7 +271,9 @@ impl Machine {
         for effect in effects {
             self.carry_out(effect);
         }
-        self.show_states();
+        if !self.brief {
+            self.show_states();
+        }
     }
 
     fn probe(&self, address: &str) -> elbv2::Outcome {
