@@ -48,6 +48,9 @@ Faults, as in --faults and as the body of PUT /_simulator/faults:
   Kinds: throttle, internal-error, unavailable, timeout, timeout-after, disconnect, lost-reply, stale-read (with seconds),
   foreign-write-before and foreign-write-after (with call: { service, operation, input }). `after` and `lost` had their effect.
 
+Lifecycle hooks: no function runs here; PUT /_simulator/hooks says what each answers, call by call (SUCCEEDED when it says nothing):
+  {\"arn:aws:lambda:us-east-1:123456789012:function:gate\": [\"IN_PROGRESS\", \"FAILED\"]}
+
 Events go to standard error, one a line; RUST_LOG=debug shows more. SIGTERM or Ctrl-C ends it."
 )]
 struct Line {

@@ -12,6 +12,7 @@ mod history;
 mod metric;
 mod read;
 mod statistic;
+mod watched;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ pub use self::alarms::{alarms_that_act, delete_generated_alarm, put_generated_al
 use self::dashboard::Dashboard;
 use self::history::History;
 pub use self::metric::{Metric, Sample, UNITS, record, samples};
+pub use self::watched::{alarm_span, is_in_alarm};
 use super::call::{Answer, Call, Refusal};
 use super::tag::{self, Tags};
 use super::world::World;

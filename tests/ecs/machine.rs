@@ -31,6 +31,13 @@ struct Process {
     ends_at: Option<(Millis, i32)>,
 }
 
+/// A second target group and the rules that choose between the two.
+pub struct Shift {
+    pub alternate: String,
+    pub production: String,
+    pub test: String,
+}
+
 pub struct Machine {
     pub world: World,
     pub surroundings: Surroundings,
@@ -38,6 +45,10 @@ pub struct Machine {
     processes: BTreeMap<ProcessId, Process>,
     /// Addresses that answer 503 though their script serves.
     sick: BTreeSet<String>,
+    /// What traffic is shifted between, where it is.
+    pub shift: Option<Shift>,
+    /// Whether to leave states out of the timeline: they cost a description of everything at every tick.
+    pub brief: bool,
     events_seen: usize,
     names: Names,
     shown: BTreeMap<String, String>,
@@ -88,6 +99,8 @@ impl Machine {
             now: 0,
             processes: BTreeMap::new(),
             sick: BTreeSet::new(),
+            shift: None,
+            brief: false,
             events_seen: 0,
             names: Names::default(),
             shown: BTreeMap::new(),
@@ -112,6 +125,29 @@ impl Machine {
         let mut input = json!({ "cluster": CLUSTER, "service": "contracts" });
         account::merge(&mut input, changes);
         self.ecs("UpdateService", input);
+    }
+
+    /// A call of another service, as somebody makes it.
+    pub fn other(&mut self, service: &'static str, operation: &str, input: Value) -> Value {
+        self.say(format!("> {operation} {}", brief(&input)));
+        ask(&mut self.world, self.now, service, operation, input).unwrap()
+    }
+
+    /// The newest service deployment, as it is described.
+    pub fn deployment(&mut self) -> Value {
+        let now = self.now;
+        let input = json!({ "cluster": CLUSTER, "service": "contracts" });
+        let list = ask(&mut self.world, now, "ecs", "ListServiceDeployments", input).unwrap();
+        let arn = list["serviceDeployments"][0]["serviceDeploymentArn"].clone();
+        let input = json!({ "serviceDeploymentArns": [arn] });
+        let described = ask(
+            &mut self.world,
+            now,
+            "ecs",
+            "DescribeServiceDeployments",
+            input,
+        );
+        described.unwrap()["serviceDeployments"][0].clone()
     }
 
     pub fn ecs(&mut self, operation: &str, input: Value) -> Value {
@@ -154,6 +190,22 @@ impl Machine {
         ));
     }
 
+    /// Names of tasks whose process runs.
+    pub fn task_names(&self) -> Vec<String> {
+        let ids = self.processes.keys().map(|process| &process.task);
+        ids.filter_map(|id| {
+            Some(
+                self.names
+                    .by_id
+                    .iter()
+                    .find(|(known, _)| known == id)?
+                    .1
+                    .clone(),
+            )
+        })
+        .collect()
+    }
+
     pub fn run_seconds(&mut self, seconds: u64) {
         let end = self.now + seconds * 1_000;
         while self.now < end {
@@ -189,7 +241,7 @@ impl Machine {
         text
     }
 
-    fn tick(&mut self) {
+    pub fn tick(&mut self) {
         let now = self.now;
         let ended: Vec<(ProcessId, i32)> = self
             .processes
@@ -219,7 +271,9 @@ impl Machine {
         for effect in effects {
             self.carry_out(effect);
         }
-        self.show_states();
+        if !self.brief {
+            self.show_states();
+        }
     }
 
     fn probe(&self, address: &str) -> elbv2::Outcome {
@@ -358,6 +412,9 @@ impl Machine {
             }
         }
         states.push(("service".into(), text(&service["status"])));
+        if service["status"] == "ACTIVE" {
+            states.extend(self.traffic());
+        }
         for (what, state) in states {
             let what = self.names.shorten(&what);
             if self.shown.get(&what) != Some(&state) {
@@ -367,9 +424,78 @@ impl Machine {
         }
     }
 
+    /// Stage, hooks and traffic of a rollout that has them, with what the rules really do.
+    fn traffic(&mut self) -> Vec<(String, String)> {
+        let deployment = self.deployment();
+        let mut states = Vec::new();
+        if let Some(triggered) = deployment["alarms"]["triggeredAlarmNames"].as_array()
+            && !triggered.is_empty()
+        {
+            let alarms = format!("{} {triggered:?}", text(&deployment["alarms"]["status"]));
+            states.push(("alarms".into(), alarms));
+        }
+        if deployment["lifecycleStage"].is_null() {
+            return states;
+        }
+        let target = &deployment["targetServiceRevision"];
+        states.push((
+            "stage".into(),
+            format!(
+                "{} production {} test {}",
+                text(&deployment["lifecycleStage"]),
+                target["requestedProductionTrafficWeight"],
+                target["requestedTestTrafficWeight"],
+            ),
+        ));
+        for hook in deployment["lifecycleHookDetails"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let what = format!("hook {}", text(&hook["targetType"]));
+            states.push((what, text(&hook["status"])));
+        }
+        for (what, rule) in ["production", "test"].into_iter().zip(self.rules()) {
+            states.push((format!("rule {what}"), rule));
+        }
+        states
+    }
+
+    /// What the two rules forward to, by weight.
+    fn rules(&mut self) -> Vec<String> {
+        let Some(Shift {
+            production, test, ..
+        }) = &self.shift
+        else {
+            return Vec::new();
+        };
+        let rules = [production.clone(), test.clone()];
+        let shown = rules.map(|rule| {
+            let groups = elbv2::rule_weights(&self.world, &rule).unwrap_or_default();
+            let groups = groups
+                .iter()
+                .map(|(group, weight)| format!("{} {weight}", self.shorten(group)));
+            groups.collect::<Vec<_>>().join(", ")
+        });
+        shown.to_vec()
+    }
+
+    fn shorten(&self, line: &str) -> String {
+        let line = self
+            .names
+            .shorten(line)
+            .replace(&self.surroundings.target_group, "TG");
+        match &self.shift {
+            None => line,
+            Some(shift) => line
+                .replace(&shift.alternate, "TG2")
+                .replace(&shift.production, "RULE")
+                .replace(&shift.test, "TEST"),
+        }
+    }
+
     fn say(&mut self, line: String) {
-        let group = self.surroundings.target_group.clone();
-        let line = self.names.shorten(&line).replace(&group, "TG");
+        let line = self.shorten(&line);
         self.lines
             .push(format!("{:>7.1}  {line}", self.now as f64 / 1_000.0));
     }

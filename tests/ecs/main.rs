@@ -12,5 +12,7 @@ mod api;
 mod live;
 mod machine;
 mod reading;
+mod schedule;
 mod secrets;
+mod shifting;
 mod timeline;

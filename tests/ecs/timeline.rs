@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::account::{self, CLUSTER, SECRET, ask};
 use crate::machine::Machine;
 
-fn check(name: &str, machine: &Machine) {
+pub fn check(name: &str, machine: &Machine) {
     let path = format!(
         "{}/tests/ecs/timelines/{name}.txt",
         env!("CARGO_MANIFEST_DIR")
@@ -27,7 +27,7 @@ fn check(name: &str, machine: &Machine) {
 }
 
 /// A service of two tasks, steady.
-fn steady() -> Machine {
+pub fn steady() -> Machine {
     let mut machine = Machine::new();
     machine.register(json!({}));
     machine.create(json!({}));
@@ -204,4 +204,26 @@ fn without_room_above_the_desired_count_old_tasks_go_first() {
     machine.update(json!({ "forceNewDeployment": true }));
     machine.run_until_steady();
     check("update-without-room", &machine);
+}
+
+#[test]
+fn a_rollout_hangs_when_its_target_group_is_deleted_under_it() {
+    let mut machine = steady();
+    let rules = json!({ "ListenerArn": account::LISTENER });
+    let elb = "elasticloadbalancing";
+    let rules = ask(&mut machine.world, machine.now, elb, "DescribeRules", rules).unwrap();
+    let rules = rules["Rules"].as_array().unwrap();
+    let rule = rules
+        .iter()
+        .find(|rule| rule["IsDefault"] == false)
+        .unwrap();
+    let group = machine.surroundings.target_group.clone();
+    machine.other(elb, "DeleteRule", json!({ "RuleArn": rule["RuleArn"] }));
+    machine.other(elb, "DeleteTargetGroup", json!({ "TargetGroupArn": group }));
+    machine.update(json!({ "forceNewDeployment": true }));
+    machine.run_seconds(60);
+    // aws/containers-roadmap#1884
+    assert_eq!(machine.deployment()["status"], "IN_PROGRESS");
+    let said = "failed to register targets in (target-group TG) with (error One or more target groups not found)";
+    assert!(machine.timeline().contains(said), "{}", machine.timeline());
 }

@@ -11,7 +11,7 @@ use super::check::{
     COMPARISONS, MISSING_DATA, STATISTICS, check_period, check_span, dimensions, is_extended,
     one_of, query,
 };
-use crate::simulator::call::{Call, Refusal};
+use crate::simulator::call::{Call, Millis, Refusal, integer};
 use crate::simulator::defaults::small::alarm::{
     ACTIONS_ENABLED, MISSING_DATA as MISSING_DATA_DEFAULT,
 };
@@ -71,6 +71,19 @@ pub struct Generated {
 }
 
 impl Watch {
+    /// The periods it evaluates, one after the other.
+    pub(in crate::simulator::cloudwatch) fn span_millis(&self) -> Millis {
+        let queried = self.queries.iter().filter_map(|query| {
+            let own = query
+                .get("Period")
+                .or_else(|| query.get("MetricStat")?.get("Period"));
+            own.and_then(integer)
+        });
+        let single = self.metric.as_ref().map(|metric| metric.period_seconds);
+        let period = single.into_iter().chain(queried).max().unwrap_or(0);
+        u64::try_from(period.saturating_mul(self.evaluation_periods)).unwrap_or(0) * 1_000
+    }
+
     /// The configuration a PutMetricAlarm asks for, or what is wrong with it.
     pub(in crate::simulator::cloudwatch) fn of(call: &Call) -> Result<Watch, Refusal> {
         for member in [
