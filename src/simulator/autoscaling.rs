@@ -23,6 +23,23 @@ pub struct State {
     targets: BTreeMap<String, target::Target>,
     /// The newest activities, newest first; they outlive their target.
     activities: VecDeque<activity::Activity>,
+    /// What alarms asked for since the last step.
+    triggers: Vec<Trigger>,
+}
+
+/// An alarm that acts through a scaling policy, at one evaluation.
+#[derive(Debug, Clone)]
+pub struct Trigger {
+    /// The policy's ARN.
+    pub policy: String,
+    /// The alarm's name.
+    pub alarm: String,
+    /// The alarm's state.
+    pub state: &'static str,
+    /// What its data are compared with.
+    pub threshold: f64,
+    /// The datapoints it was judged by, newest first; none when its state was set by hand.
+    pub recent: Vec<f64>,
 }
 
 const VALIDATION: &str = "ValidationException";
@@ -65,6 +82,11 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
         }
         _ => Err(call.unknown_operation()),
     }
+}
+
+/// Takes an alarm's trigger; the next step acts on all of one moment together.
+pub fn triggered(world: &mut World, trigger: Trigger) {
+    world.autoscaling.triggers.push(trigger);
 }
 
 /// Drops a service's scalable target with its scheduled actions, its policies and their alarms. AWS does so, silently,
