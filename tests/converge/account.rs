@@ -108,7 +108,10 @@ async fn run_tasks(simulator: Simulator) {
     let mut addresses = BTreeMap::new();
     let mut pid = 100;
     loop {
-        for effect in simulator.step(ecs::step) {
+        for effect in simulator.step(|world, now| {
+            signals::step(world, now);
+            ecs::step(world, now)
+        }) {
             simulator.with(|world, now| match effect {
                 Effect::Start(start) => {
                     pid += 1;
