@@ -9,7 +9,7 @@ use contracts::reconciler::manifest::Manifest;
 use contracts::reconciler::spec::Spec;
 use contracts::simulator::ecs::{self, Effect, Signal};
 use contracts::simulator::elbv2::{self, Outcome as Probed};
-use contracts::simulator::{Call, Simulator, account, client};
+use contracts::simulator::{Call, Simulator, account, client, signals};
 use serde_json::{Value, json};
 
 const DEVELOPMENT: &str = include_str!("../../manifests/development.yaml");
