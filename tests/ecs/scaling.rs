@@ -42,7 +42,7 @@ fn load_drives_two_tasks_to_ten_and_back() {
 #[test]
 fn schedules_move_the_bounds_and_the_count_with_them() {
     let mut stage = between(1, 4);
-    // 08:03 in Kyiv, which is three hours ahead of UTC in August, and one minute later only until the end.
+    // Kyiv is three hours ahead of UTC in August.
     for (name, schedule, bounds) in [
         (
             "morning",
@@ -88,7 +88,7 @@ fn suspended_scaling_and_past_ends_move_nothing() {
         "RegisterScalableTarget",
         json!({ "SuspendedState": { "DynamicScalingOutSuspended": false } }),
     );
-    stage.run_minutes(2);
+    stage.run_minutes(1);
     assert_eq!(stage.desired(), 4);
 }
 
@@ -104,7 +104,7 @@ fn one_policy_scales_out_and_all_must_agree_to_scale_in() {
     );
     // The processor is idle. Memory is at a quarter: 2 * 25 / 20 are 3.
     stage.load(requests(0.0));
-    stage.run_minutes(5);
+    stage.run_minutes(3);
     assert_eq!(stage.desired(), 3);
     // The same memory in each task again: 3 * 25 / 20 are 4, and so on, though the processor could do with two.
     stage.run_minutes(30);
@@ -177,16 +177,19 @@ fn steps_are_taken_by_how_far_an_alarm_is_beyond_its_threshold() {
 /// Random loads for some hours each: counts stay within bounds, and nothing scales in within a cooldown.
 #[test]
 fn counts_stay_in_bounds_and_do_not_flap_in_cooldowns() {
-    for seed in 0..6 {
+    let mut moved = 0;
+    for seed in 0..4 {
         let mut random = fastrand::Rng::with_seed(seed);
-        let (minimum, maximum) = (random.u32(1..4), random.u32(4..16));
+        let (minimum, maximum) = (random.u32(1..4), random.u32(6..16));
         let mut stage = between(minimum, maximum);
         stage.track("cpu", "ECSServiceAverageCPUUtilization", 50.0, json!({}));
         let mut changes: Vec<(u64, u32, u32)> = Vec::new();
         let mut before = stage.desired();
-        for _ in 0..20 {
-            stage.load(requests(random.f64() * 200.0));
-            for _ in 0..random.u64(20..400) {
+        for _ in 0..12 {
+            // As often quiet as busy, for up to half an hour.
+            let most = if random.bool() { 20.0 } else { 200.0 };
+            stage.load(requests(random.f64() * most));
+            for _ in 0..random.u64(20..600) {
                 stage.run_seconds(3);
                 let desired = stage.desired();
                 assert!(
@@ -199,7 +202,7 @@ fn counts_stay_in_bounds_and_do_not_flap_in_cooldowns() {
                 }
             }
         }
-        assert!(changes.len() > 3, "seed {seed} moved nothing: {changes:?}");
+        moved += changes.len();
         for pair in changes.windows(2) {
             let (first, second) = (pair[0], pair[1]);
             let apart = (second.0 - first.0) / 1_000;
@@ -212,4 +215,5 @@ fn counts_stay_in_bounds_and_do_not_flap_in_cooldowns() {
             assert!(apart >= cooldown, "seed {seed}: {first:?} then {second:?}");
         }
     }
+    assert!(moved > 20, "loads that move nothing show nothing: {moved}");
 }
