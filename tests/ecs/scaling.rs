@@ -116,6 +116,33 @@ fn one_policy_scales_out_and_all_must_agree_to_scale_in() {
 }
 
 #[test]
+fn requests_per_target_are_tracked_by_the_target_groups_own_metric() {
+    let mut stage = between(2, 10);
+    let group = stage.surroundings.target_group.clone();
+    let group = &group[group.find("targetgroup/").unwrap()..];
+    let label = format!("app/hokusai-development/50dc6c495c0c9188/{group}");
+    let metric =
+        json!({ "PredefinedMetricType": "ALBRequestCountPerTarget", "ResourceLabel": label });
+    stage.track(
+        "requests",
+        "",
+        300.0,
+        json!({ "PredefinedMetricSpecification": metric }),
+    );
+    // 1,200 a minute are four times 300.
+    stage.load(requests(20.0));
+    stage.run_minutes(10);
+    assert_eq!(stage.desired(), 4);
+    let reasons = stage.ask(
+        "monitoring",
+        "DescribeAlarms",
+        json!({ "StateValue": "OK" }),
+    );
+    let high = reasons["MetricAlarms"][0]["StateReason"].as_str().unwrap();
+    assert!(high.contains("[300.0 ("), "{high}");
+}
+
+#[test]
 fn scale_in_can_be_disabled() {
     let mut stage = between(1, 10);
     stage.track(
