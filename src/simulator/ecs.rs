@@ -27,6 +27,7 @@ mod health;
 mod history;
 mod input;
 mod lifecycle;
+mod measured;
 mod rollout;
 mod run;
 mod scheduler;
@@ -45,6 +46,7 @@ pub use effect::{
     started,
 };
 pub use lifecycle::{DEPROVISIONING_MILLIS, PROVISIONING_MILLIS, PULLING_MILLIS, STARTING_MILLIS};
+pub use measured::{Measured, measured};
 pub use scheduler::step;
 
 use crate::simulator::call::{Answer, Call, Millis};

@@ -19,6 +19,7 @@ mod ssl_policy;
 mod tags;
 mod target;
 mod target_group;
+mod traffic;
 mod weights;
 
 use std::net::Ipv4Addr;
@@ -28,6 +29,7 @@ use serde_json::{Value, json};
 pub use health::{Failure, Health, Outcome, Probe, REGISTRATION_MILLIS, probed, step};
 pub use listener::{certificate, certificate_users};
 pub use load_balancer::{add_load_balancer, dns_name};
+pub use traffic::{Traffic, answered, shares, take_traffic};
 pub use weights::{rule_weights, set_rule_weights};
 
 use crate::simulator::account;

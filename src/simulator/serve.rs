@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use super::fault::{self, Loss};
-use super::{Simulator, ecs, elbv2, page, sns, wire};
+use super::{Simulator, ecs, elbv2, load, page, sns, wire};
 use crate::telemetry::chain;
 
 /// An SDK client keeps about ten connections; a full demo has fewer than ten clients.
@@ -155,6 +155,10 @@ fn administer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
             simulator.clear_journal();
             json!({})
         }
+        ("PUT", "load") => match simulator.with(|world, _| load::set_by_script(world, body)) {
+            Ok(()) => json!({}),
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, &error),
+        },
         ("PUT", "faults") => match fault::parse(&String::from_utf8_lossy(body)) {
             Ok(faults) => {
                 simulator.set_faults(faults);
@@ -169,7 +173,7 @@ fn administer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
         _ => {
             let error = format!(
                 "no {method} /_simulator/{path}; there are GET (a page), state, defaults, ready, calls, journal, tasks, balancer, \
-                 messages, DELETE calls, journal and PUT faults, hooks"
+                 messages, DELETE calls, journal and PUT faults, hooks, load"
             );
             return refuse(StatusCode::NOT_FOUND, &error);
         }

@@ -4,8 +4,8 @@
 //! the same times give the same identifiers. A service's state is changed by its own module only.
 
 use super::{
-    account, acm, autoscaling, cloudwatch, ecr, ecs, elbv2, iam, logs, route53, secretsmanager,
-    servicediscovery, sns, ssm, sts,
+    account, acm, autoscaling, cloudwatch, ecr, ecs, elbv2, iam, load, logs, route53,
+    secretsmanager, servicediscovery, sns, ssm, sts,
 };
 
 /// The simulated account.
@@ -30,6 +30,8 @@ pub struct World {
     pub ecr: ecr::State,
     /// Roles and their policies.
     pub iam: iam::State,
+    /// What services are busy with.
+    pub load: load::State,
     /// Log groups, streams, events.
     pub logs: logs::State,
     /// Cloud Map namespaces, services, instances.
@@ -63,6 +65,7 @@ impl World {
             cloudwatch: cloudwatch::State::default(),
             ecr: ecr::State::default(),
             iam: iam::State::default(),
+            load: load::State::default(),
             logs: logs::State::default(),
             servicediscovery: servicediscovery::State::default(),
             ssm: ssm::State::default(),

@@ -9,7 +9,7 @@ use contracts::reconciler::manifest::Manifest;
 use contracts::reconciler::spec::Spec;
 use contracts::simulator::ecs::{self, Effect, Signal};
 use contracts::simulator::elbv2::{self, Outcome as Probed};
-use contracts::simulator::{Call, Simulator, account, client};
+use contracts::simulator::{Call, Simulator, account, client, signals};
 use serde_json::{Value, json};
 
 const DEVELOPMENT: &str = include_str!("../../manifests/development.yaml");
@@ -108,7 +108,10 @@ async fn run_tasks(simulator: Simulator) {
     let mut addresses = BTreeMap::new();
     let mut pid = 100;
     loop {
-        for effect in simulator.step(ecs::step) {
+        for effect in simulator.step(|world, now| {
+            signals::step(world, now);
+            ecs::step(world, now)
+        }) {
             simulator.with(|world, now| match effect {
                 Effect::Start(start) => {
                     pid += 1;

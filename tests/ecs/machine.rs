@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::simulator::call::Millis;
 use contracts::simulator::ecs::{self, Effect, ProcessId, Signal, Start};
-use contracts::simulator::{World, elbv2};
+use contracts::simulator::{World, elbv2, signals};
 use serde_json::{Value, json};
 
 use crate::account::{self, CLUSTER, Surroundings, ask};
@@ -261,6 +261,7 @@ impl Machine {
             let outcome = self.probe(&probe.address.to_string());
             elbv2::probed(&mut self.world, &probe, outcome, now);
         }
+        signals::step(&mut self.world, now);
         let effects = ecs::step(&mut self.world, now);
         self.name_new();
         let events = ecs::events(&self.world, CLUSTER, "contracts");

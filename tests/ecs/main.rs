@@ -8,11 +8,14 @@
 )]
 
 mod account;
+mod alarming;
 mod api;
 mod live;
 mod machine;
 mod reading;
+mod scaling;
 mod schedule;
 mod secrets;
 mod shifting;
+mod stage;
 mod timeline;

@@ -12,10 +12,11 @@ use super::super::ecs;
 use super::super::tag::{self, Tags};
 use super::super::world::World;
 use super::policy::Policy;
+use super::scale::{self, Cooling};
 use super::scheduled_action::ScheduledAction;
 use super::{
-    DIMENSION, VALIDATION, activity, capacity, check_bounds, check_dimension, check_names,
-    check_namespace, invalid, limit, named_resource, size,
+    DIMENSION, VALIDATION, capacity, check_bounds, check_dimension, check_names, check_namespace,
+    in_place, invalid, limit, named_resource, size,
 };
 
 #[derive(Debug)]
@@ -24,7 +25,8 @@ pub(super) struct Target {
     id: String,
     pub minimum: u32,
     pub maximum: u32,
-    suspended: Suspended,
+    pub suspended: Suspended,
+    pub cooling: Option<Cooling>,
     created: Millis,
     pub tags: Tags,
     pub policies: BTreeMap<String, Policy>,
@@ -33,10 +35,10 @@ pub(super) struct Target {
 
 /// Which kinds of scaling are off.
 #[derive(Debug, Clone, Copy)]
-struct Suspended {
-    dynamic_in: bool,
-    dynamic_out: bool,
-    scheduled: bool,
+pub(super) struct Suspended {
+    pub dynamic_in: bool,
+    pub dynamic_out: bool,
+    pub scheduled: bool,
 }
 
 impl Default for Suspended {
@@ -59,10 +61,7 @@ pub(super) fn register(world: &mut World, call: &Call) -> Answer {
         capacity(call, "MaxCapacity")?,
     );
     let tags = tags(call)?;
-    let Some((cluster, service)) = resource
-        .strip_prefix("service/")
-        .and_then(|rest| rest.split_once('/'))
-    else {
+    if in_place(&resource).is_none() {
         return Err(invalid(format!(
             "Unsupported service namespace, resource type or scalable dimension: {resource}"
         )));
@@ -114,6 +113,7 @@ pub(super) fn register(world: &mut World, call: &Call) -> Answer {
             minimum,
             maximum,
             suspended,
+            cooling: None,
             created: call.now,
             tags,
             policies: BTreeMap::new(),
@@ -123,20 +123,7 @@ pub(super) fn register(world: &mut World, call: &Call) -> Answer {
     target.maximum = maximum;
     target.suspended = suspended;
     let id = target.id.clone();
-    // "It changes the resource's current capacity to a value that is inside of this range" (API_RegisterScalableTarget).
-    if let Some(desired) = ecs::desired_count(world, &resource) {
-        let within = desired.clamp(minimum, maximum);
-        if within != desired {
-            ecs::set_desired_count(world, cluster, service, within);
-            let bound = if desired < minimum {
-                "minimum"
-            } else {
-                "maximum"
-            };
-            let cause = format!("{bound} capacity was set to {within}");
-            activity::note(world, &resource, within, cause, call.now);
-        }
-    }
+    scale::clamp(world, &resource, call.now);
     Ok(json!({ "ScalableTargetARN": arn(world, &id) }))
 }
 
@@ -155,6 +142,7 @@ pub(super) fn describe(world: &World, call: &Call) -> Answer {
             minimum,
             maximum,
             suspended,
+            cooling: _,
             created,
             tags: _,
             policies: _,

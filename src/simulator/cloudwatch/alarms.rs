@@ -1,6 +1,6 @@
 //! Operations on alarms of both kinds: put, delete, set a state, switch their actions; `describe` reads them.
 //!
-//! A composite alarm follows its children at once, whoever changes them; metric alarms are not evaluated against data.
+//! A composite alarm follows its children at once, whoever changes them. When metric alarms change is `evaluation`'s.
 
 mod describe;
 mod follow;
@@ -8,12 +8,13 @@ mod follow;
 use serde_json::{Value, json};
 
 pub(super) use self::describe::{describe_alarms, describe_alarms_for_metric};
-use self::follow::{follow, set};
+use self::follow::follow;
+pub(super) use self::follow::set;
 use super::alarm::composite::Composite;
 use super::alarm::metric::{Generated, Watch};
 use super::alarm::{Alarm, Common, Kind, State as AlarmState};
 use super::history::Subject;
-use super::{MISSING_PARAMETER, VALIDATION, arn, invalid, tags};
+use super::{MISSING_PARAMETER, VALIDATION, arn, evaluation, invalid, tags};
 use crate::simulator::call::{Answer, Call, Millis, Refusal};
 use crate::simulator::tag::Tags;
 use crate::simulator::world::World;
@@ -37,6 +38,12 @@ pub fn put_generated_alarm(
 /// Deletes an alarm another AWS service kept for itself; one that is gone already is fine.
 pub fn delete_generated_alarm(world: &mut World, name: &str) {
     world.cloudwatch.alarms.remove(name);
+}
+
+/// An alarm's state, if it is there.
+pub fn state_of_alarm(world: &World, name: &str) -> Option<&'static str> {
+    let alarm = world.cloudwatch.alarms.get(name_of(world, name));
+    alarm.map(|alarm| alarm.state.value)
 }
 
 /// The alarms one of whose actions is this ARN.
@@ -242,6 +249,7 @@ pub(super) fn set_alarm_state(world: &mut World, call: &Call) -> Answer {
         call.now,
         &mut vec![name.to_owned()],
     );
+    evaluation::trigger_scaling(world, name, Vec::new());
     Ok(json!({}))
 }
 
@@ -276,7 +284,7 @@ fn children<'a>(world: &World, alarm: &'a Alarm) -> Vec<&'a str> {
 }
 
 /// The name in an alarm's ARN of this account and region; a name is its own.
-fn name_of<'a>(world: &World, name_or_arn: &'a str) -> &'a str {
+pub(super) fn name_of<'a>(world: &World, name_or_arn: &'a str) -> &'a str {
     name_or_arn
         .strip_prefix(&arn(world, ""))
         .unwrap_or(name_or_arn)

@@ -4,6 +4,7 @@
 //! AWS's retention. <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>
 
 mod data;
+pub(super) mod series;
 
 use std::collections::BTreeMap;
 

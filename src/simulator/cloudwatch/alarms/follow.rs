@@ -4,8 +4,8 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use super::super::alarm::{Alarm, Kind};
-use super::super::arn;
 use super::super::history::Subject;
+use super::super::{action, arn};
 use super::{children, name_of};
 use crate::simulator::call::Millis;
 use crate::simulator::world::World;
@@ -15,7 +15,7 @@ const DEPTH_MAX: usize = 100;
 
 /// Sets one alarm's state, notes a transition, and lets the composite alarms above follow. `path` holds the alarms whose
 /// change led here: a composite alarm among them is part of a cycle, and evaluation stops there.
-pub(super) fn set(
+pub(in super::super) fn set(
     world: &mut World,
     name: &str,
     value: &'static str,
@@ -38,6 +38,7 @@ pub(super) fn set(
         alarm_type: alarm.type_name(),
     };
     cloudwatch.history.transition(subject, &old, &alarm.state);
+    action::changed(world, name, &old, now);
     if path.len() >= DEPTH_MAX {
         return;
     }

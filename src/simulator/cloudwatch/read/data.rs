@@ -16,7 +16,7 @@ const DATA_POINTS_MAX: usize = 100_800;
 const QUERIES_MAX: usize = 500;
 
 /// One query of a GetMetricData, checked.
-struct Query {
+pub(super) struct Query {
     id: String,
     label: Option<String>,
     returned: bool,
@@ -112,7 +112,7 @@ fn pages(computed: &[(&Query, Points)], ascending: bool, skipped: usize, size: u
     json!({ "MetricDataResults": results, "NextToken": next, "Messages": [] })
 }
 
-fn query(call: &Call) -> Result<Query, Refusal> {
+pub(super) fn query(call: &Call) -> Result<Query, Refusal> {
     let id = call.required("Id", VALIDATION)?.to_owned();
     if !expression::is_id(&id) {
         return Err(invalid(format!(
@@ -161,7 +161,7 @@ fn query(call: &Call) -> Result<Query, Refusal> {
 }
 
 /// The points of every query that is to be returned. An expression may use any other, but not in a circle.
-fn compute<'a>(
+pub(super) fn compute<'a>(
     world: &World,
     window: &Window,
     queries: &'a [Query],
