@@ -244,6 +244,25 @@ fn requests_per_target_are_tracked_by_the_target_groups_own_metric() {
     assert!(high.contains("[300.0 ("), "{high}");
 }
 
+/// Memory is at 25 of 30, which is ready to scale in and yet needs all four tasks: 4 * 25 / 30 are more than 3.
+#[test]
+fn the_policy_that_needs_most_decides_how_far_to_scale_in() {
+    let mut stage = between(2, 10);
+    stage.track("cpu", "ECSServiceAverageCPUUtilization", 50.0, json!({}));
+    stage.track(
+        "memory",
+        "ECSServiceAverageMemoryUtilization",
+        30.0,
+        json!({}),
+    );
+    let update =
+        json!({ "cluster": "hokusai-development", "service": "contracts", "desiredCount": 4 });
+    stage.ask("ecs", "UpdateService", update);
+    stage.load(requests(0.0));
+    stage.run_minutes(25);
+    assert_eq!(stage.desired(), 4);
+}
+
 #[test]
 fn scale_in_can_be_disabled() {
     let mut stage = between(1, 10);
