@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use super::fault::{self, Loss};
-use super::{Simulator, ecs, elbv2, sns, wire};
+use super::{Simulator, ecs, elbv2, image, sns, wire};
 use crate::telemetry::chain;
 
 /// An SDK client keeps about ten connections; a full demo has fewer than ten clients.
@@ -159,10 +159,17 @@ fn administer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
             }
             Err(error) => return refuse(StatusCode::BAD_REQUEST, &chain(&error)),
         },
+        ("PUT", "images") => match image::parse(&String::from_utf8_lossy(body)) {
+            Ok(images) => {
+                simulator.with(|world, _| world.images = images);
+                json!({})
+            }
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, &chain(&error)),
+        },
         _ => {
             let error = format!(
                 "no {method} /_simulator/{path}; there are GET ready, calls, journal, tasks, balancer, messages, DELETE calls, journal and \
-                 PUT faults"
+                 PUT faults, images"
             );
             return refuse(StatusCode::NOT_FOUND, &error);
         }

@@ -4,8 +4,8 @@
 //! the same times give the same identifiers. A service's state is changed by its own module only.
 
 use super::{
-    account, acm, autoscaling, cloudwatch, ecr, ecs, elbv2, iam, logs, route53, secretsmanager,
-    servicediscovery, sns, ssm, sts,
+    account, acm, autoscaling, cloudwatch, ecr, ecs, elbv2, iam, image, logs, route53,
+    secretsmanager, servicediscovery, sns, ssm, sts,
 };
 
 /// The simulated account.
@@ -28,6 +28,8 @@ pub struct World {
     pub cloudwatch: cloudwatch::State,
     /// Image repositories.
     pub ecr: ecr::State,
+    /// How images behave; given, and changed by whoever plays AWS.
+    pub images: image::State,
     /// Roles and their policies.
     pub iam: iam::State,
     /// Log groups, streams, events.
@@ -62,6 +64,7 @@ impl World {
             autoscaling: autoscaling::State::default(),
             cloudwatch: cloudwatch::State::default(),
             ecr: ecr::State::default(),
+            images: image::State::default(),
             iam: iam::State::default(),
             logs: logs::State::default(),
             servicediscovery: servicediscovery::State::default(),
