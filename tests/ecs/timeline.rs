@@ -226,14 +226,14 @@ fn an_image_takes_its_time_to_pull_and_to_start() {
     let running = machine.ecs("ListTasks", running)["taskArns"].clone();
     let tasks = json!({ "cluster": CLUSTER, "tasks": running });
     let task = machine.ecs("DescribeTasks", tasks)["tasks"][0].clone();
-    let at = |name: &str| task[name].as_f64().unwrap();
-    let seconds = |from, to| (at(to) - at(from)).round();
+    let at = |name: &str| task[name]["$timestamp"].as_u64().unwrap();
+    let seconds = |from, to| (at(to) - at(from)) / 1_000;
     assert_eq!(
         (
             seconds("pullStartedAt", "pullStoppedAt"),
             seconds("pullStoppedAt", "startedAt")
         ),
-        (12.0, 3.0)
+        (12, 3)
     );
     let stream = text_after(task["taskArn"].as_str().unwrap());
     let events = json!({ "logGroupName": "/ecs/contracts", "logStreamName": format!("api/contracts-api/{stream}") });

@@ -34,7 +34,7 @@ async fn ended(child: Child) -> Output {
         .unwrap()
 }
 
-async fn ready(file: &Path) -> Value {
+pub async fn ready(file: &Path) -> Value {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         if let Ok(ready) = serde_json::from_str(&std::fs::read_to_string(file).unwrap_or_default())
