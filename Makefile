@@ -5,7 +5,7 @@ RECONCILER ?= cargo run --quiet --bin reconciler --
 CARGO_TOOLS = cargo install --quiet --locked --debug --root target/tools cargo-deny@0.20.2 cargo-machete@0.9.2
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check lint supply-chain advisories test demo image image-test demo-image generate docs-test diagram bless validate plan reconcile
+.PHONY: help install build check lint supply-chain advisories test bench demo image image-test demo-image generate docs-test diagram bless validate plan reconcile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ advisories: ## known faults of the crates; fetches the RustSec database from Git
 test: install ## everything that is fast, the demo among it
 	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest@0.9.143
 	cargo nextest run --locked
+
+bench: ## how fast simulated time goes, in release (its first build takes some minutes)
+	cargo bench --locked --bench simulated_time
 
 demo: install build ## the whole thing on this machine: an empty account, a converged one, a token on chain, drift healed (KEEP=1 leaves it running)
 	@scripts/demo.py $(if $(KEEP),--keep)
