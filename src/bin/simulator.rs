@@ -66,8 +66,8 @@ struct Line {
     /// Where ready.json and the load balancer's ca.pem are written; made when absent
     #[arg(long, value_name = "DIR")]
     state: PathBuf,
-    /// How many simulated seconds one second is; up to 10 with processes, whose own time does not change. The clock then
-    /// starts thirty days ago, so that clients are not told of things to come
+    /// How many simulated seconds one second is, for runs of which only the order of things matters; up to 10 with
+    /// processes. With virtual tasks the clock then starts thirty days ago: clients are told of nothing still to come
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     speed: u64,
     /// What tasks are: processes of this machine, or played by --images
@@ -104,7 +104,8 @@ enum Tasks {
 
 /// The fastest clock that processes are made for.
 const PROCESS_SPEED_MAX: u64 = 10;
-/// At the highest speed this takes three quarters of an hour to catch up with.
+/// Clients leave out what by their own clock is still to come (ecs-deploy: events). At the highest speed it takes three
+/// quarters of an hour until there is such again.
 const BEHIND_MILLIS: u64 = 30 * 86_400_000;
 
 /// What clap cannot see of a command line.
@@ -197,9 +198,9 @@ async fn simulate(line: Line) -> Result<(), Failure> {
         .unwrap_or_default()
         .as_millis();
     let real = u64::try_from(now).unwrap_or(u64::MAX);
-    let now = match speed {
-        1 => real,
-        _ => real.saturating_sub(BEHIND_MILLIS),
+    let now = match tasks {
+        Tasks::Virtual if speed > 1 => real.saturating_sub(BEHIND_MILLIS),
+        Tasks::Virtual | Tasks::Processes => real,
     };
     let world = account.into_world(fastrand::u64(..), now);
     let simulator = Simulator::apart(world, now, speed, real);

@@ -58,7 +58,7 @@ pub struct Script {
 }
 
 /// An end of its own.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Crash {
     /// Since it runs.
@@ -67,8 +67,11 @@ pub struct Crash {
     /// With this exit code.
     #[serde(default = "one")]
     pub code: i32,
-    /// Only so many of the first processes of the image; all when absent.
+    /// Only so many of the first processes; all when absent.
     pub times: Option<u32>,
+    /// Processes that have been told so.
+    #[serde(skip)]
+    crashed: u32,
 }
 
 /// Why scripts were refused.
@@ -112,12 +115,26 @@ pub fn parse(text: &str) -> Result<State, Error> {
 
 /// The script for an image as a task definition names it: its own, or its repository's.
 pub fn script<'a>(world: &'a World, reference: &str) -> Option<&'a Script> {
-    let path = path(reference);
+    world.images.scripts.get(position(world, reference)?)
+}
+
+/// When and how a process of an image that starts now is to end by itself. Counts it towards `times`.
+pub(super) fn crash(world: &mut World, reference: &str) -> Option<(Millis, i32)> {
+    let position = position(world, reference)?;
+    let crash = world.images.scripts.get_mut(position)?.crash.as_mut()?;
+    if crash.times.is_some_and(|times| crash.crashed >= times) {
+        return None;
+    }
+    crash.crashed = crash.crashed.saturating_add(1);
+    Some((crash.after_millis, crash.code))
+}
+
+fn position(world: &World, reference: &str) -> Option<usize> {
     let of = |name: &str| {
         let mut scripts = world.images.scripts.iter();
-        scripts.find(|script| script.image == name)
+        scripts.position(|script| script.image == name)
     };
-    of(path).or_else(|| of(repository(reference)))
+    of(path(reference)).or_else(|| of(repository(reference)))
 }
 
 /// `hokusai/contracts` of `932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts:0.1.0`.

@@ -14,7 +14,7 @@ pub use run::run;
 use super::call::Millis;
 use super::ecs::{self, Effect, ProcessId, Signal, Start};
 use super::elbv2;
-use super::image::{self, Crash, Script};
+use super::image::{self, Script};
 use super::world::World;
 
 /// How long a process takes to end after SIGTERM.
@@ -26,8 +26,6 @@ const KILLED: i32 = 137;
 #[derive(Debug, Default)]
 pub struct Player {
     processes: BTreeMap<ProcessId, Process>,
-    /// Processes that counted towards a script's `times`, by its image.
-    crashes: BTreeMap<String, u32>,
     /// Tasks made to fail their checks by [`Player::sicken`].
     sick: BTreeSet<String>,
     started: u32,
@@ -127,14 +125,10 @@ impl Player {
                 tracing::debug!(process = %id, code = refusal.code, "a log line was lost");
             }
         }
-        let crashes = self.crashes.entry(script.image.clone()).or_default();
-        let ends = [
-            crash(&script, crashes, now),
-            leak(&script, process.memory_mib, now),
-        ];
-        process.end = process
-            .end
-            .or(ends.into_iter().flatten().min_by_key(|(at, _)| *at));
+        let crash =
+            image::crash(world, &process.image).map(|(after, code)| (now + after, End::Exit(code)));
+        let ends = [process.end, crash, leak(&script, process.memory_mib, now)];
+        process.end = ends.into_iter().flatten().min_by_key(|(at, _)| *at);
     }
 
     fn carry_out(&mut self, world: &mut World, effect: &Effect, now: Millis) {
@@ -186,15 +180,19 @@ impl Player {
         }
     }
 
-    /// What a probe of an address finds. A task listens on every port and knows every path.
+    /// What a probe of an address finds. A task listens on every port and knows every path; it is as well as its containers.
     fn probed(&self, world: &World, address: Ipv4Addr) -> elbv2::Outcome {
-        let mut processes = self.processes.iter();
-        let listening = processes
-            .find(|(_, process)| process.address == address && process.phase == Phase::Running);
-        match listening {
-            None => elbv2::Outcome::Unreachable,
-            Some((id, process)) if self.is_well(world, id, process) => elbv2::Outcome::Status(200),
-            Some(_) => elbv2::Outcome::Status(503),
+        let mut listening = self
+            .processes
+            .iter()
+            .filter(|(_, process)| process.address == address && process.phase == Phase::Running)
+            .peekable();
+        if listening.peek().is_none() {
+            elbv2::Outcome::Unreachable
+        } else if listening.all(|(id, process)| self.is_well(world, id, process)) {
+            elbv2::Outcome::Status(200)
+        } else {
+            elbv2::Outcome::Status(503)
         }
     }
 
@@ -202,19 +200,6 @@ impl Player {
         let unhealthy = image::script(world, &process.image).is_some_and(|script| script.unhealthy);
         !unhealthy && !self.sick.contains(&id.task)
     }
-}
-
-fn crash(script: &Script, crashes: &mut u32, now: Millis) -> Option<(Millis, End)> {
-    let Crash {
-        after_millis,
-        code,
-        times,
-    } = script.crash?;
-    if times.is_some_and(|times| *crashes >= times) {
-        return None;
-    }
-    *crashes = crashes.saturating_add(1);
-    Some((now + after_millis, End::Exit(code)))
 }
 
 fn leak(script: &Script, memory_mib: Option<u32>, now: Millis) -> Option<(Millis, End)> {

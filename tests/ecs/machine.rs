@@ -203,6 +203,12 @@ impl Machine {
         text
     }
 
+    /// From now on these images behave so, and no others specially.
+    pub fn script(&mut self, images: &str) {
+        self.say(format!("> {images}"));
+        self.world.images = image::parse(images).unwrap();
+    }
+
     /// Everything said, with ids: what two runs must agree on.
     pub fn log(&self) -> &str {
         &self.log

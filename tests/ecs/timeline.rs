@@ -270,6 +270,16 @@ fn an_image_that_leaks_is_killed_again_and_again() {
 }
 
 #[test]
+fn an_image_that_turns_bad_takes_its_running_tasks_along() {
+    let mut machine = steady();
+    machine.script("images: [{ image: hokusai/contracts, unhealthy: true }]");
+    machine.run_seconds(20);
+    machine.script("images: []");
+    machine.run_until_steady();
+    check("image-turns-bad", &machine);
+}
+
+#[test]
 fn a_run_is_its_seeds() {
     let run = |seed| updated(steady_of_seed(seed), "crash");
     let (first, second, other) = (run(1), run(1), run(2));

@@ -107,6 +107,24 @@ async fn a_bad_account_file_is_named_with_its_place() {
 }
 
 #[tokio::test]
+async fn what_is_for_the_other_kind_of_tasks_is_a_usage_error() {
+    let directory = tempfile::tempdir().unwrap();
+    for (arguments, want) in [
+        (
+            ["--speed", "11"],
+            "a --speed above 10 is for --tasks virtual",
+        ),
+        (["--tasks", "virtual"], "--image is for --tasks processes"),
+    ] {
+        let mut command = program(ACCOUNT, directory.path());
+        let output = ended(command.args(arguments).spawn().unwrap()).await;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(want), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn limits_lag_and_faults_are_set_on_the_command_line() {
     let directory = tempfile::tempdir().unwrap();
     let faults = directory.path().join("faults.yaml");
