@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! HTTP ─wire→ Call ─front→ service ─→ Value | Refusal ─wire→ HTTP        (no await while a lock is held)
+//! clock ─signals::step→ metrics, alarms, counts
 //! clock ─ecs::step, elbv2::step→ effects ─live→ processes, probes ─→ back into the World
 //!                                       └─play→ virtual tasks ────┘
 //! ```
@@ -32,6 +33,7 @@ pub mod image;
 pub mod journal;
 mod lag;
 pub mod live;
+pub mod load;
 pub mod logs;
 pub mod play;
 pub mod process;
@@ -39,6 +41,7 @@ pub mod route53;
 pub mod secretsmanager;
 pub mod serve;
 pub mod servicediscovery;
+pub mod signals;
 pub mod sns;
 pub mod ssm;
 pub mod sts;

@@ -1,10 +1,11 @@
 //! Application Auto Scaling of ECS services: scalable targets, their policies, scheduled actions and activities.
 //!
-//! Takes its calls; makes the alarms AWS makes for a policy. Nothing moves a desired count by itself but a target's own
-//! bounds: alarms are not evaluated and schedules not run. Only `ecs:service:DesiredCount` is simulated.
+//! Takes its calls, the triggers of alarms ([`triggered`]) and the time ([`step`]); makes the alarms AWS makes for a policy,
+//! and moves desired counts by policies, schedules and bounds. Only `ecs:service:DesiredCount` is simulated.
 
 mod activity;
 mod policy;
+mod scale;
 mod schedule;
 mod scheduled_action;
 mod target;
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::json;
 
-use super::call::{Answer, Call, Refusal};
+use super::call::{Answer, Call, Millis, Refusal};
 use super::tag;
 use super::world::World;
 
@@ -23,6 +24,23 @@ pub struct State {
     targets: BTreeMap<String, target::Target>,
     /// The newest activities, newest first; they outlive their target.
     activities: VecDeque<activity::Activity>,
+    /// What alarms asked for since the last step.
+    triggers: Vec<Trigger>,
+}
+
+/// An alarm that acts through a scaling policy, at one evaluation.
+#[derive(Debug, Clone)]
+pub struct Trigger {
+    /// The policy's ARN.
+    pub policy: String,
+    /// The alarm's name.
+    pub alarm: String,
+    /// The alarm's state.
+    pub state: &'static str,
+    /// What its data are compared with.
+    pub threshold: f64,
+    /// The datapoints it was judged by, newest first; none when its state was set by hand.
+    pub recent: Vec<f64>,
 }
 
 const VALIDATION: &str = "ValidationException";
@@ -65,6 +83,24 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
         }
         _ => Err(call.unknown_operation()),
     }
+}
+
+/// Takes an alarm's trigger; the next step acts on all of one moment together. Of one alarm only the last counts.
+pub fn triggered(world: &mut World, trigger: Trigger) {
+    let triggers = &mut world.autoscaling.triggers;
+    triggers.retain(|other| other.policy != trigger.policy || other.alarm != trigger.alarm);
+    triggers.push(trigger);
+}
+
+/// Carries out what is due by schedule, then what alarms have asked for.
+pub fn step(world: &mut World, now: Millis) {
+    scheduled_action::step(world, now);
+    scale::step(world, now);
+}
+
+/// Cluster and service of a resource id.
+fn in_place(resource: &str) -> Option<(&str, &str)> {
+    resource.strip_prefix("service/")?.split_once('/')
 }
 
 /// Drops a service's scalable target with its scheduled actions, its policies and their alarms. AWS does so, silently,

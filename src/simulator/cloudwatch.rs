@@ -1,12 +1,13 @@
 //! CloudWatch: metric and composite alarms, their history, dashboards, metric data.
 //!
-//! Takes CloudWatch calls in any of its three protocols. Metric alarms are stored, read back and set by hand
-//! (SetAlarmState); they are not evaluated against data, and no action is taken. Anomaly detection, log and PromQL alarms
-//! and alarm tag propagation are refused.
+//! Takes CloudWatch calls in any of its three protocols, and the time ([`step`]), in which alarms are evaluated and act.
+//! Anomaly detection, log and PromQL alarms and alarm tag propagation are refused.
 
+mod action;
 mod alarm;
 mod alarms;
 mod dashboard;
+mod evaluation;
 mod expression;
 mod history;
 mod metric;
@@ -19,11 +20,14 @@ use serde_json::json;
 
 use self::alarm::Alarm;
 pub use self::alarm::metric::Generated;
-pub use self::alarms::{alarms_that_act, delete_generated_alarm, put_generated_alarm};
+pub use self::alarms::{
+    alarms_that_act, delete_generated_alarm, put_generated_alarm, state_of_alarm,
+};
 use self::dashboard::Dashboard;
+pub use self::evaluation::step;
 use self::history::History;
 pub use self::metric::{Metric, Sample, UNITS, record, samples};
-use super::call::{Answer, Call, Refusal};
+use super::call::{Answer, Call, Millis, Refusal};
 use super::tag::{self, Tags};
 use super::world::World;
 
@@ -34,6 +38,8 @@ pub struct State {
     history: History,
     dashboards: BTreeMap<String, Dashboard>,
     metrics: metric::Store,
+    /// Up to when alarms have been evaluated.
+    evaluated: Millis,
 }
 
 const VALIDATION: &str = "ValidationError";

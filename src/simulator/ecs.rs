@@ -26,6 +26,7 @@ mod health;
 mod history;
 mod input;
 mod lifecycle;
+mod measured;
 mod rollout;
 mod run;
 mod scheduler;
@@ -44,6 +45,7 @@ pub use effect::{
     ran_out_of_memory, start_failed, started,
 };
 pub use lifecycle::{DEPROVISIONING_MILLIS, PROVISIONING_MILLIS, PULLING_MILLIS, STARTING_MILLIS};
+pub use measured::{Measured, measured};
 pub use scheduler::step;
 
 use crate::simulator::call::{Answer, Call, Millis};

@@ -19,6 +19,7 @@ mod ssl_policy;
 mod tags;
 mod target;
 mod target_group;
+mod traffic;
 
 use std::net::Ipv4Addr;
 
@@ -27,6 +28,7 @@ use serde_json::{Value, json};
 pub use health::{Failure, Health, Outcome, Probe, REGISTRATION_MILLIS, probed, step};
 pub use listener::{certificate, certificate_users};
 pub use load_balancer::{add_load_balancer, dns_name_of};
+pub use traffic::{Traffic, answered, shares, take_traffic};
 
 use crate::simulator::account;
 use crate::simulator::call::{Answer, Call, Millis, Refusal};

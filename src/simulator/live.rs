@@ -4,7 +4,7 @@
 //! reports what became of them. Decides nothing. The load balancer and its probes are `balancer`'s.
 //!
 //! ```text
-//! every 100 ms, after a call and after each report:  lock → ecs::step → unlock → carry out
+//! every 100 ms, after a call and after each report:  lock → signals::step, ecs::step → unlock → carry out
 //! process started / line / ended, check done:        lock → ecs::started, logged, exited, health_checked → unlock
 //! ```
 
@@ -24,6 +24,7 @@ use super::Simulator;
 use super::ecs::{self, Effect, Environment, ProcessId, Signal, Start};
 use super::image;
 use super::process::{Command, Signals, Spawner, SpawnerError, succeeds};
+use super::signals;
 
 /// Short against everything the scheduler waits for, and nothing against what a step costs.
 const TICK_MILLIS: u64 = 100;
@@ -94,7 +95,10 @@ pub async fn run(
             () = simulator.changed() => {}
             _ = tick.tick() => {}
         }
-        for effect in simulator.step(ecs::step) {
+        for effect in simulator.step(|world, now| {
+            signals::step(world, now);
+            ecs::step(world, now)
+        }) {
             machine.carry_out(effect).await;
         }
         while let Some(ended) = machine.work.try_join_next() {

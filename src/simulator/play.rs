@@ -15,6 +15,7 @@ use super::call::Millis;
 use super::ecs::{self, Effect, ProcessId, Signal, Start};
 use super::elbv2;
 use super::image::{self, Script};
+use super::signals;
 use super::world::World;
 
 /// How long a process takes to end after SIGTERM.
@@ -60,6 +61,7 @@ impl Player {
             let outcome = self.probed(world, probe.address);
             elbv2::probed(world, &probe, outcome, now);
         }
+        signals::step(world, now);
         let effects = ecs::step(world, now);
         for effect in &effects {
             self.carry_out(world, effect, now);

@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use super::fault::{self, Loss};
-use super::{Simulator, ecs, elbv2, image, sns, wire};
+use super::{Simulator, ecs, elbv2, image, load, sns, wire};
 use crate::telemetry::chain;
 
 /// An SDK client keeps about ten connections; a full demo has fewer than ten clients.
@@ -152,6 +152,10 @@ fn administer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
             simulator.clear_journal();
             json!({})
         }
+        ("PUT", "load") => match simulator.with(|world, _| load::set_by_script(world, body)) {
+            Ok(()) => json!({}),
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, &error),
+        },
         ("PUT", "faults") => match fault::parse(&String::from_utf8_lossy(body)) {
             Ok(faults) => {
                 simulator.set_faults(faults);
@@ -168,8 +172,8 @@ fn administer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
         },
         _ => {
             let error = format!(
-                "no {method} /_simulator/{path}; there are GET ready, calls, journal, tasks, balancer, messages, DELETE calls, journal and \
-                 PUT faults, images"
+                "no {method} /_simulator/{path}; there are GET ready, calls, journal, tasks, balancer, messages, DELETE calls, journal, \
+                 PUT faults, images and load"
             );
             return refuse(StatusCode::NOT_FOUND, &error);
         }

@@ -4,7 +4,7 @@
 //! the same times give the same identifiers. A service's state is changed by its own module only.
 
 use super::{
-    account, acm, autoscaling, cloudwatch, ecr, ecs, elbv2, iam, image, logs, route53,
+    account, acm, autoscaling, cloudwatch, ecr, ecs, elbv2, iam, image, load, logs, route53,
     secretsmanager, servicediscovery, sns, ssm, sts,
 };
 
@@ -32,6 +32,8 @@ pub struct World {
     pub images: image::State,
     /// Roles and their policies.
     pub iam: iam::State,
+    /// What services are busy with.
+    pub load: load::State,
     /// Log groups, streams, events.
     pub logs: logs::State,
     /// Cloud Map namespaces, services, instances.
@@ -66,6 +68,7 @@ impl World {
             ecr: ecr::State::default(),
             images: image::State::default(),
             iam: iam::State::default(),
+            load: load::State::default(),
             logs: logs::State::default(),
             servicediscovery: servicediscovery::State::default(),
             ssm: ssm::State::default(),

@@ -8,9 +8,12 @@
 )]
 
 mod account;
+mod alarming;
 mod api;
 mod live;
 mod machine;
 mod reading;
+mod scaling;
 mod secrets;
+mod stage;
 mod timeline;

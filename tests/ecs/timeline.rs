@@ -6,13 +6,17 @@ use crate::account::{self, CLUSTER, SECRET, ask};
 use crate::machine::Machine;
 
 fn check(name: &str, machine: &Machine) {
+    check_text(name, &machine.timeline());
+}
+
+/// Compares with a golden timeline.
+pub fn check_text(name: &str, got: &str) {
     let path = format!(
         "{}/tests/ecs/timelines/{name}.txt",
         env!("CARGO_MANIFEST_DIR")
     );
-    let got = machine.timeline();
     if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, &got).unwrap();
+        std::fs::write(&path, got).unwrap();
     }
     let want = std::fs::read_to_string(&path).unwrap_or_default();
     let first = got

@@ -1,10 +1,11 @@
 //! Scaling policies of a target: target tracking and step scaling. Predictive scaling is not simulated.
 //!
-//! Takes the calls; makes and deletes the alarms AWS keeps for target tracking. Nothing scales here.
+//! Takes the calls; makes and deletes the alarms AWS keeps for target tracking. `wanted` says what a trigger asks for.
 
 mod metric;
 mod step;
 mod tracking;
+mod wanted;
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ use super::{
 
 #[derive(Debug)]
 pub(super) struct Policy {
-    arn: String,
+    pub arn: String,
     created: Millis,
     configuration: Configuration,
 }

@@ -1,4 +1,4 @@
-//! Scheduled actions: new bounds for a target at a time. Kept and read back; no schedule is run.
+//! Scheduled actions: new bounds for a target at a time.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::super::call::{Answer, Call, Millis, Refusal, instant, timestamp};
 use super::super::world::World;
 use super::{
-    DIMENSION, VALIDATION, capacity, check_bounds, check_dimension_of_resource, check_names,
-    invalid, limit, named_resource, no_target, schedule, size,
+    DIMENSION, VALIDATION, activity, capacity, check_bounds, check_dimension_of_resource,
+    check_names, invalid, limit, named_resource, no_target, scale, schedule, size,
 };
 
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(super) struct ScheduledAction {
     minimum: Option<u32>,
     maximum: Option<u32>,
     created: Millis,
+    /// When it is due next, if ever again.
+    due: Option<Millis>,
 }
 
 /// AWS's quota per scalable target.
@@ -89,7 +91,9 @@ pub(super) fn put(world: &mut World, call: &Call) -> Answer {
         minimum,
         maximum,
         created: earlier.map_or(call.now, |earlier| earlier.created),
+        due: None,
     };
+    action.due = action.due_after(call.now);
     action.arn = match earlier {
         Some(earlier) => earlier.arn.clone(),
         None => {
@@ -104,6 +108,53 @@ pub(super) fn put(world: &mut World, call: &Call) -> Answer {
         target.scheduled.insert(name, action);
     }
     Ok(json!({}))
+}
+
+impl ScheduledAction {
+    /// The first time after `now` that is within its start and end.
+    fn due_after(&self, now: Millis) -> Option<Millis> {
+        let after = now.max(self.start.map_or(0, |start| start.saturating_sub(1)));
+        let anchor = self
+            .start
+            .map_or((self.created, false), |start| (start, true));
+        let zone = self.timezone.as_deref();
+        schedule::due::next(&self.schedule, zone, anchor, after)
+            .filter(|due| self.end.is_none_or(|end| *due <= end))
+    }
+}
+
+/// Carries out the actions that are due: new bounds, and a count within them. One that is due more than once since the last
+/// step is carried out once. While scheduled scaling is suspended they pass by.
+pub(super) fn step(world: &mut World, now: Millis) {
+    let mut due = Vec::new();
+    for (resource, target) in &mut world.autoscaling.targets {
+        for (name, action) in &mut target.scheduled {
+            if let Some(at) = action.due.filter(|at| *at <= now) {
+                action.due = action.due_after(now);
+                if !target.suspended.scheduled {
+                    let bounds = (action.minimum, action.maximum);
+                    due.push((at, resource.clone(), name.clone(), bounds));
+                }
+            }
+        }
+    }
+    due.sort();
+    for (_, resource, name, (minimum, maximum)) in due {
+        let Some(target) = world.autoscaling.targets.get_mut(&resource) else {
+            continue;
+        };
+        let minimum = minimum.unwrap_or(target.minimum);
+        let maximum = maximum.unwrap_or(target.maximum);
+        let bounds = check_bounds(minimum, maximum).map_err(|refusal| refusal.message);
+        if bounds.is_ok() {
+            target.minimum = minimum;
+            target.maximum = maximum;
+        }
+        let bounds = bounds.map(|()| (minimum, maximum));
+        let cause = format!("scheduled action name {name} was triggered");
+        activity::note_bounds(world, &resource, bounds, cause, now);
+        scale::clamp(world, &resource, now);
+    }
 }
 
 pub(super) fn describe(world: &World, call: &Call) -> Answer {
@@ -153,6 +204,7 @@ fn shown(resource: &str, name: &str, action: &ScheduledAction) -> Value {
         minimum,
         maximum,
         created,
+        due: _,
     } = action;
     let bounds = [("MinCapacity", minimum), ("MaxCapacity", maximum)];
     let bounds: Value = bounds

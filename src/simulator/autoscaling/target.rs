@@ -11,10 +11,11 @@ use super::super::ecs;
 use super::super::tag::{self, Tags};
 use super::super::world::World;
 use super::policy::Policy;
+use super::scale::{self, Cooling};
 use super::scheduled_action::ScheduledAction;
 use super::{
-    DIMENSION, VALIDATION, activity, capacity, check_bounds, check_dimension, check_names,
-    check_namespace, invalid, limit, named_resource, size,
+    DIMENSION, VALIDATION, capacity, check_bounds, check_dimension, check_names, check_namespace,
+    in_place, invalid, limit, named_resource, size,
 };
 
 #[derive(Debug)]
@@ -23,7 +24,8 @@ pub(super) struct Target {
     id: String,
     pub minimum: u32,
     pub maximum: u32,
-    suspended: Suspended,
+    pub suspended: Suspended,
+    pub cooling: Option<Cooling>,
     created: Millis,
     pub tags: Tags,
     pub policies: BTreeMap<String, Policy>,
@@ -32,10 +34,10 @@ pub(super) struct Target {
 
 /// Which kinds of scaling are off.
 #[derive(Debug, Clone, Copy, Default)]
-struct Suspended {
-    dynamic_in: bool,
-    dynamic_out: bool,
-    scheduled: bool,
+pub(super) struct Suspended {
+    pub dynamic_in: bool,
+    pub dynamic_out: bool,
+    pub scheduled: bool,
 }
 
 /// AWS's default quota for ECS.
@@ -48,10 +50,7 @@ pub(super) fn register(world: &mut World, call: &Call) -> Answer {
         capacity(call, "MaxCapacity")?,
     );
     let tags = tags(call)?;
-    let Some((cluster, service)) = resource
-        .strip_prefix("service/")
-        .and_then(|rest| rest.split_once('/'))
-    else {
+    if in_place(&resource).is_none() {
         return Err(invalid(format!(
             "Unsupported service namespace, resource type or scalable dimension: {resource}"
         )));
@@ -103,6 +102,7 @@ pub(super) fn register(world: &mut World, call: &Call) -> Answer {
             minimum,
             maximum,
             suspended,
+            cooling: None,
             created: call.now,
             tags,
             policies: BTreeMap::new(),
@@ -112,20 +112,7 @@ pub(super) fn register(world: &mut World, call: &Call) -> Answer {
     target.maximum = maximum;
     target.suspended = suspended;
     let id = target.id.clone();
-    // "It changes the resource's current capacity to a value that is inside of this range" (API_RegisterScalableTarget).
-    if let Some(desired) = ecs::desired_count(world, &resource) {
-        let within = desired.clamp(minimum, maximum);
-        if within != desired {
-            ecs::set_desired_count(world, cluster, service, within);
-            let bound = if desired < minimum {
-                "minimum"
-            } else {
-                "maximum"
-            };
-            let cause = format!("{bound} capacity was set to {within}");
-            activity::note(world, &resource, within, cause, call.now);
-        }
-    }
+    scale::clamp(world, &resource, call.now);
     Ok(json!({ "ScalableTargetARN": arn(world, &id) }))
 }
 
@@ -144,6 +131,7 @@ pub(super) fn describe(world: &World, call: &Call) -> Answer {
             minimum,
             maximum,
             suspended,
+            cooling: _,
             created,
             tags: _,
             policies: _,

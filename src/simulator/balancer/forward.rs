@@ -23,7 +23,10 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::IDLE_SECONDS;
 use crate::simulator::Simulator;
-use crate::simulator::elbv2::route::{self, Route, Ticket};
+use crate::simulator::elbv2::{
+    self,
+    route::{self, Route, Ticket},
+};
 
 /// AWS waits ten seconds for a connection to a target (load-balancer-troubleshooting.html, HTTP 504).
 const CONNECT_SECONDS: u64 = 10;
@@ -114,6 +117,7 @@ async fn forward(
             tracing::debug!(%target, %error, "a connection to a target ended early");
         }
     });
+    let begun = Instant::now();
     let answered = timeout(
         Duration::from_secs(IDLE_SECONDS),
         sender.send_request(request),
@@ -122,6 +126,9 @@ async fn forward(
     match answered {
         Ok(Ok(response)) => {
             let (mut head, body) = response.into_parts();
+            let (status, seconds) = (head.status.as_u16(), begun.elapsed().as_secs_f64());
+            let UnderWay { simulator, ticket } = &under_way;
+            simulator.with(|world, _| elbv2::answered(world, ticket, status, seconds));
             remove_hop_by_hop(&mut head.headers);
             Response::from_parts(head, Streamed::new(body, Some(under_way)).boxed())
         }

@@ -4,7 +4,9 @@
 
 pub(super) mod check;
 pub(super) mod composite;
+pub(super) mod evaluate;
 pub(super) mod metric;
+pub(super) mod reason;
 pub(super) mod rule;
 
 use serde_json::{Value, json};
@@ -33,7 +35,7 @@ pub(super) enum Kind {
 /// What alarms of both kinds have.
 #[derive(Debug, Default)]
 pub(super) struct Common {
-    description: Option<String>,
+    pub description: Option<String>,
     pub actions_enabled: bool,
     ok_actions: Vec<String>,
     alarm_actions: Vec<String>,
@@ -93,6 +95,24 @@ impl Common {
             alarm_actions: actions(call, "AlarmActions")?,
             insufficient_data_actions: actions(call, "InsufficientDataActions")?,
         })
+    }
+
+    /// The actions an alarm would take in a state.
+    pub(super) fn actions_of(&self, state: &str) -> &[String] {
+        match state {
+            "OK" => &self.ok_actions,
+            "ALARM" => &self.alarm_actions,
+            _ => &self.insufficient_data_actions,
+        }
+    }
+
+    /// The actions it takes in a state: none while they are switched off.
+    pub(super) fn actions_in(&self, state: &str) -> &[String] {
+        if self.actions_enabled {
+            self.actions_of(state)
+        } else {
+            &[]
+        }
     }
 
     /// Whether one of the actions begins with `prefix`.

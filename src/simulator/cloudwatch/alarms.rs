@@ -1,6 +1,6 @@
 //! Operations on alarms of both kinds: put, describe, delete, set a state, switch their actions.
 //!
-//! A composite alarm follows its children at once, whoever changes them; metric alarms are not evaluated against data.
+//! A composite alarm follows its children at once, whoever changes them. When metric alarms change is `evaluation`'s.
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -10,7 +10,7 @@ use super::alarm::composite::Composite;
 use super::alarm::metric::{Generated, Watch};
 use super::alarm::{Alarm, Common, Kind, State as AlarmState};
 use super::history::Subject;
-use super::{MISSING_PARAMETER, VALIDATION, arn, bounded, invalid, tags};
+use super::{MISSING_PARAMETER, VALIDATION, action, arn, bounded, evaluation, invalid, tags};
 use crate::simulator::call::{Answer, Call, Millis, Refusal, timestamp};
 use crate::simulator::tag::Tags;
 use crate::simulator::world::World;
@@ -34,6 +34,12 @@ pub fn put_generated_alarm(
 /// Deletes an alarm another AWS service kept for itself; one that is gone already is fine.
 pub fn delete_generated_alarm(world: &mut World, name: &str) {
     world.cloudwatch.alarms.remove(name);
+}
+
+/// An alarm's state, if it is there.
+pub fn state_of_alarm(world: &World, name: &str) -> Option<&'static str> {
+    let alarm = world.cloudwatch.alarms.get(name_of(world, name));
+    alarm.map(|alarm| alarm.state.value)
 }
 
 /// The alarms one of whose actions is this ARN.
@@ -383,12 +389,13 @@ pub(super) fn set_alarm_state(world: &mut World, call: &Call) -> Answer {
         call.now,
         &mut vec![name.to_owned()],
     );
+    evaluation::trigger_scaling(world, name, Vec::new());
     Ok(json!({}))
 }
 
 /// Sets one alarm's state, notes a transition, and lets the composite alarms above follow. `path` holds the alarms whose
 /// change led here: a composite alarm among them is part of a cycle, and evaluation stops there.
-fn set(
+pub(super) fn set(
     world: &mut World,
     name: &str,
     value: &'static str,
@@ -411,6 +418,7 @@ fn set(
         alarm_type: alarm.type_name(),
     };
     cloudwatch.history.transition(subject, &old, &alarm.state);
+    action::changed(world, name, &old, now);
     let above: Vec<String> = world
         .cloudwatch
         .alarms
@@ -511,7 +519,7 @@ fn children<'a>(world: &World, alarm: &'a Alarm) -> Vec<&'a str> {
 }
 
 /// The name in an alarm's ARN of this account and region; a name is its own.
-fn name_of<'a>(world: &World, name_or_arn: &'a str) -> &'a str {
+pub(super) fn name_of<'a>(world: &World, name_or_arn: &'a str) -> &'a str {
     name_or_arn
         .strip_prefix(&arn(world, ""))
         .unwrap_or(name_or_arn)

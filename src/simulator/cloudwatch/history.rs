@@ -85,6 +85,20 @@ impl History {
         self.push(subject, "ConfigurationUpdate", summary, data, now);
     }
 
+    /// Notes that an action was taken, or could not be.
+    pub(super) fn action(&mut self, subject: Subject<'_>, action: &str, done: bool, now: Millis) {
+        let (summary, state) = if done {
+            (
+                format!("Successfully executed action {action}"),
+                "Succeeded",
+            )
+        } else {
+            (format!("Failed to execute action {action}"), "Failed")
+        };
+        let data = json!({ "actionState": state, "notificationResource": action });
+        self.push(subject, "Action", summary, data, now);
+    }
+
     fn push(
         &mut self,
         subject: Subject<'_>,

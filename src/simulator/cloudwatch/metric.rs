@@ -94,13 +94,13 @@ pub const UNITS: [&str; 27] = [
     "None",
 ];
 
-/// Adds one measurement another AWS service makes; `at` counts in whole minutes.
-pub fn record(world: &mut World, metric: Metric, value: f64, unit: &str, at: Millis) {
+/// Adds what another AWS service measured: a value, and how often it was; `at` counts in whole minutes.
+pub fn record(world: &mut World, metric: Metric, measured: (f64, f64), unit: &str, at: Millis) {
     let datum = Datum {
         metric,
         at: at - at % 60_000,
         unit: unit.to_owned(),
-        sample: Sample::of_values(vec![(value, 1.0)]),
+        sample: Sample::of_values(vec![measured]),
     };
     world.cloudwatch.metrics.add(datum);
 }

@@ -3,6 +3,8 @@
 //! Changes nothing. Periods begin at the start time rounded down, as AWS documents; how far back a short period reaches is
 //! AWS's retention. <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>
 
+pub(super) mod series;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};

@@ -10,6 +10,7 @@ pub(super) use self::health_check::HealthCheck;
 use super::attributes::{self, Attributes};
 use super::health::Target;
 use super::tags;
+use super::traffic::Answered;
 use super::{State, load_balancer, page, required, rule};
 use crate::simulator::World;
 use crate::simulator::call::{Answer, Call, Refusal};
@@ -33,6 +34,8 @@ pub(super) struct TargetGroup {
     pub(super) targets: Vec<Target>,
     /// Requests routed so far: whose turn it is.
     pub(super) turn: u64,
+    /// Requests answered since the last metrics.
+    pub(super) answered: Answered,
 }
 
 pub(super) fn create(world: &mut World, call: &Call) -> Answer {
@@ -106,6 +109,7 @@ fn new(world: &mut World, call: &Call) -> Result<TargetGroup, Refusal> {
         tags: tags::parse(call)?,
         targets: Vec::new(),
         turn: 0,
+        answered: Answered::default(),
     })
 }
 
@@ -124,6 +128,7 @@ fn settings_equal(a: &TargetGroup, b: &TargetGroup) -> bool {
         tags: _,
         targets: _,
         turn: _,
+        answered: _,
     } = a;
     *name == b.name
         && *protocol == b.protocol

@@ -51,7 +51,7 @@ pub(super) fn emit(world: &mut World, group: &str, events: &[(Millis, String)]) 
         );
     }
     for (at, (metric, value, unit)) in data {
-        cloudwatch::record(world, metric, value, &unit, at);
+        cloudwatch::record(world, metric, (value, 1.0), &unit, at);
     }
 }
 

@@ -12,19 +12,19 @@ const STEPS_MAX: usize = 20;
 
 #[derive(Debug)]
 pub(super) struct Stepping {
-    adjustment: &'static str,
-    steps: Vec<Step>,
-    magnitude_min: Option<i64>,
-    cooldown_seconds: Option<i64>,
-    aggregation: &'static str,
+    pub adjustment: &'static str,
+    pub steps: Vec<Step>,
+    pub magnitude_min: Option<i64>,
+    pub cooldown_seconds: Option<i64>,
+    pub aggregation: &'static str,
 }
 
 /// A range of the metric's distance from the threshold, open where a bound is absent.
 #[derive(Debug)]
-struct Step {
-    lower: Option<f64>,
-    upper: Option<f64>,
-    adjustment: i64,
+pub(super) struct Step {
+    pub lower: Option<f64>,
+    pub upper: Option<f64>,
+    pub adjustment: i64,
 }
 
 impl Stepping {

@@ -18,10 +18,10 @@ const LOW_SHARE: f64 = 0.9;
 
 #[derive(Debug)]
 pub(super) struct Tracking {
-    target: f64,
+    pub target: f64,
     metric: Metric,
-    out_cooldown_seconds: Option<i64>,
-    in_cooldown_seconds: Option<i64>,
+    pub out_cooldown_seconds: Option<i64>,
+    pub in_cooldown_seconds: Option<i64>,
     scale_in_disabled: bool,
 }
 

@@ -1,21 +1,62 @@
 //! What a composite alarm combines: its rule, and the alarm that silences it, as PutCompositeAlarm checks them.
 //!
-//! Pure. Actions are not taken here, so a suppressor is kept and read back only.
+//! Pure. Whether actions are held back is decided in `action`; what is held is here.
 
 use serde_json::{Value, json};
 
 use super::super::{VALIDATION, invalid};
+use super::State;
 use super::rule::Rule;
-use crate::simulator::call::{Call, Refusal};
+use crate::simulator::call::{Call, Millis, Refusal};
 
 const RULE_CHARACTERS_MAX: usize = 10_240;
 
 #[derive(Debug)]
 pub(in crate::simulator::cloudwatch) struct Composite {
     /// As written.
-    text: String,
+    pub text: String,
     pub rule: Rule,
     pub suppressor: Option<Suppressor>,
+    /// Actions held back.
+    pub held: Option<Held>,
+}
+
+/// Actions not taken yet.
+#[derive(Debug)]
+pub(in crate::simulator::cloudwatch) struct Held {
+    /// The state before the change they are for.
+    pub old: State,
+    /// When they are taken, unless the suppressor is in ALARM before; not while it is.
+    pub until: Option<Millis>,
+    /// Whether `until` ends the extension and not the wait.
+    pub extended: bool,
+}
+
+impl Held {
+    pub(in crate::simulator::cloudwatch) fn by_alarm(old: &State) -> Held {
+        Held {
+            old: old.clone(),
+            until: None,
+            extended: false,
+        }
+    }
+
+    pub(in crate::simulator::cloudwatch) fn waiting(old: &State, until: Millis) -> Held {
+        Held {
+            old: old.clone(),
+            until: Some(until),
+            extended: false,
+        }
+    }
+
+    /// The word of `ActionsSuppressedBy`.
+    fn by(&self) -> &'static str {
+        match (self.until, self.extended) {
+            (None, _) => "Alarm",
+            (Some(_), false) => "WaitPeriod",
+            (Some(_), true) => "ExtensionPeriod",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -24,6 +65,18 @@ pub(in crate::simulator::cloudwatch) struct Suppressor {
     pub alarm: String,
     wait_seconds: i64,
     extension_seconds: i64,
+}
+
+impl Suppressor {
+    /// How long actions wait for it to go into ALARM.
+    pub(in crate::simulator::cloudwatch) fn wait(&self) -> Millis {
+        u64::try_from(self.wait_seconds).unwrap_or(0) * 1000
+    }
+
+    /// How long actions wait after it has left ALARM.
+    pub(in crate::simulator::cloudwatch) fn extension(&self) -> Millis {
+        u64::try_from(self.extension_seconds).unwrap_or(0) * 1000
+    }
 }
 
 impl Composite {
@@ -61,6 +114,7 @@ impl Composite {
             text,
             rule,
             suppressor,
+            held: None,
         })
     }
 
@@ -70,6 +124,7 @@ impl Composite {
             text,
             rule: _,
             suppressor,
+            held,
         } = self;
         let mut shown = json!({ "AlarmRule": text });
         if let Some(suppressor) = suppressor {
@@ -81,6 +136,9 @@ impl Composite {
             shown["ActionsSuppressor"] = json!(alarm);
             shown["ActionsSuppressorWaitPeriod"] = json!(wait_seconds);
             shown["ActionsSuppressorExtensionPeriod"] = json!(extension_seconds);
+        }
+        if let Some(held) = held {
+            shown["ActionsSuppressedBy"] = json!(held.by());
         }
         shown
     }

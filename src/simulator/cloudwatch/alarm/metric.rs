@@ -2,6 +2,8 @@
 //!
 //! Pure. Numbers leave as numbers whatever protocol they came in: a CBOR client takes no text for a double.
 
+mod watched;
+
 use serde_json::{Value, json};
 
 use super::super::expression;

@@ -42,7 +42,7 @@ pub(in super::super) struct LoadBalancer {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in super::super) struct Advanced {
-    pub(super) alternate_target_group_arn: String,
+    pub(in super::super) alternate_target_group_arn: String,
     pub(super) production_listener_rule: String,
     pub(super) test_listener_rule: Option<String>,
     pub(super) role_arn: String,
