@@ -13,6 +13,7 @@ mod history;
 mod metric;
 mod read;
 mod statistic;
+mod watched;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,7 @@ use self::dashboard::Dashboard;
 pub use self::evaluation::step;
 use self::history::History;
 pub use self::metric::{Metric, Sample, UNITS, record, samples};
+pub use self::watched::{alarm_span, is_in_alarm};
 use super::call::{Answer, Call, Millis, Refusal};
 use super::tag::{self, Tags};
 use super::world::World;

@@ -3,10 +3,11 @@
 //! Takes calls (the API), the time ([`step`]) and reports about processes ([`started`], [`exited`], …); gives AWS's
 //! answers and [`Effect`]s to carry out. Pure: `live` owns the processes and the clock.
 //!
-//! Modelled is Fargate with the ECS rolling update: percentages, circuit breaker with rollback, service deployments and
-//! revisions, load balancer and container health, restart throttling, draining. Other strategies, lifecycle hooks, early
-//! success and deployment alarms are checked, kept and read back, but roll like any other. Not modelled, and refused where
-//! a call asks for it: container instances, daemons, Service Connect, volumes that hold anything.
+//! Modelled is Fargate with ECS's own deployments: rolling updates by percentages, blue/green, canary and linear by moving
+//! traffic, circuit breaker, alarms, lifecycle hooks (their functions answer by script), rollback, service deployments and
+//! revisions, load balancer and container health, restart throttling, draining. Not modelled, and refused where a call asks
+//! for it: container instances, daemons, Service Connect, volumes that hold anything. Hooks of a rolling update are kept
+//! and not run.
 //!
 //! ```text
 //! input, tags        what callers send            task, lifecycle, agent   one task through its life
@@ -65,6 +66,8 @@ pub struct State {
     network: Ipv4Addr,
     /// The host number given out last.
     last_host: u8,
+    /// What lifecycle hooks' functions will answer.
+    hook_answers: rollout::Answers,
     /// Account settings that differ from AWS's defaults.
     settings: BTreeMap<String, String>,
 }
@@ -80,6 +83,7 @@ impl Default for State {
             // Without live processes an address is only a name; this is the one of the documentation network.
             network: Ipv4Addr::new(192, 0, 2, 0),
             last_host: 0,
+            hook_answers: rollout::Answers::new(),
             settings: BTreeMap::new(),
         }
     }
@@ -192,6 +196,15 @@ pub struct Interface {
 /// The network interfaces of all tasks that have one.
 pub fn interfaces(world: &World) -> Vec<Interface> {
     task::interfaces(world)
+}
+
+/// Sets what the functions of lifecycle hooks answer, call by call: `{"<function ARN>": ["IN_PROGRESS", "SUCCEEDED"]}`.
+/// A function that is not named, or has answered all, answers SUCCEEDED.
+///
+/// Refused when it is no such object.
+pub fn script_hooks(world: &mut World, script: &[u8]) -> Result<(), serde_json::Error> {
+    world.ecs.hook_answers = serde_json::from_slice(script)?;
+    Ok(())
 }
 
 /// Every task with its process, for `/_simulator/tasks`.

@@ -20,6 +20,7 @@ mod tags;
 mod target;
 mod target_group;
 mod traffic;
+mod weights;
 
 use std::net::Ipv4Addr;
 
@@ -29,6 +30,7 @@ pub use health::{Failure, Health, Outcome, Probe, REGISTRATION_MILLIS, probed, s
 pub use listener::{certificate, certificate_users};
 pub use load_balancer::{add_load_balancer, dns_name_of};
 pub use traffic::{Traffic, answered, shares, take_traffic};
+pub use weights::{rule_weights, set_rule_weights};
 
 use crate::simulator::account;
 use crate::simulator::call::{Answer, Call, Millis, Refusal};

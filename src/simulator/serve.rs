@@ -170,10 +170,14 @@ fn administer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
             }
             Err(error) => return refuse(StatusCode::BAD_REQUEST, &chain(&error)),
         },
+        ("PUT", "hooks") => match simulator.with(|world, _| ecs::script_hooks(world, body)) {
+            Ok(()) => json!({}),
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, &chain(&error)),
+        },
         _ => {
             let error = format!(
                 "no {method} /_simulator/{path}; there are GET ready, calls, journal, tasks, balancer, messages, DELETE calls, journal, \
-                 PUT faults, images and load"
+                 PUT faults, hooks, images and load"
             );
             return refuse(StatusCode::NOT_FOUND, &error);
         }

@@ -11,8 +11,8 @@ pub const CLUSTER: &str = "hokusai-development";
 pub const IMAGE: &str = "932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts:0.1.0";
 pub const EXECUTION_ROLE: &str = "arn:aws:iam::932100697590:role/contracts-execution";
 pub const SECRET: &str = "/hokusai/development/contracts/deployer_key";
-const VPC: &str = "vpc-0d4e5f60718293a4b";
-const LISTENER: &str = "arn:aws:elasticloadbalancing:us-east-1:932100697590:listener/app/hokusai-development/50dc6c495c0c9188/f2f7dc8efc522ab2";
+pub const VPC: &str = "vpc-0d4e5f60718293a4b";
+pub const LISTENER: &str = "arn:aws:elasticloadbalancing:us-east-1:932100697590:listener/app/hokusai-development/50dc6c495c0c9188/f2f7dc8efc522ab2";
 
 /// The bare account.
 pub fn bare() -> World {

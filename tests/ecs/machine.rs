@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use contracts::simulator::call::Millis;
 use contracts::simulator::ecs::{self, Effect, ProcessId};
 use contracts::simulator::play::Player;
-use contracts::simulator::{World, image};
+use contracts::simulator::{World, elbv2, image};
 use serde_json::{Value, json};
 
 use crate::account::{self, CLUSTER, Surroundings, ask};
@@ -28,11 +28,20 @@ images:
       ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: failed to do request: i/o timeout
 ";
 
+/// A second target group and the rules that choose between the two.
+pub struct Shift {
+    pub alternate: String,
+    pub production: String,
+    pub test: String,
+}
+
 pub struct Machine {
     pub world: World,
     pub surroundings: Surroundings,
     pub now: Millis,
     player: Player,
+    /// What traffic is shifted between, where it is.
+    pub shift: Option<Shift>,
     events_seen: usize,
     names: Names,
     shown: BTreeMap<String, String>,
@@ -101,6 +110,7 @@ impl Machine {
             surroundings,
             now: 0,
             player: Player::default(),
+            shift: None,
             events_seen: 0,
             names: Names::default(),
             shown: BTreeMap::new(),
@@ -126,6 +136,29 @@ impl Machine {
         let mut input = json!({ "cluster": CLUSTER, "service": "contracts" });
         account::merge(&mut input, changes);
         self.ecs("UpdateService", input);
+    }
+
+    /// A call of another service, as somebody makes it.
+    pub fn other(&mut self, service: &'static str, operation: &str, input: Value) -> Value {
+        self.say(format!("> {operation} {}", brief(&input)));
+        ask(&mut self.world, self.now, service, operation, input).unwrap()
+    }
+
+    /// The newest service deployment, as it is described.
+    pub fn deployment(&mut self) -> Value {
+        let now = self.now;
+        let input = json!({ "cluster": CLUSTER, "service": "contracts" });
+        let list = ask(&mut self.world, now, "ecs", "ListServiceDeployments", input).unwrap();
+        let arn = list["serviceDeployments"][0]["serviceDeploymentArn"].clone();
+        let input = json!({ "serviceDeploymentArns": [arn] });
+        let described = ask(
+            &mut self.world,
+            now,
+            "ecs",
+            "DescribeServiceDeployments",
+            input,
+        );
+        described.unwrap()["serviceDeployments"][0].clone()
     }
 
     pub fn ecs(&mut self, operation: &str, input: Value) -> Value {
@@ -166,6 +199,16 @@ impl Machine {
             "{:>7.1}  > {task} answers 503",
             self.now as f64 / 1_000.0
         ));
+    }
+
+    /// Names of tasks whose process runs.
+    pub fn task_names(&self) -> Vec<String> {
+        let report = ecs::tasks_report(&self.world);
+        let tasks = report["tasks"].as_array().unwrap().iter();
+        let running = tasks.filter(|task| !task["pid"].is_null());
+        running
+            .map(|task| self.names.shorten(task["id"].as_str().unwrap()))
+            .collect()
     }
 
     pub fn run_seconds(&mut self, seconds: u64) {
@@ -214,7 +257,7 @@ impl Machine {
         &self.log
     }
 
-    fn tick(&mut self) {
+    pub fn tick(&mut self) {
         let effects = self.player.step(&mut self.world, self.now);
         self.name_new();
         let events = ecs::events(&self.world, CLUSTER, "contracts");
@@ -312,6 +355,9 @@ impl Machine {
             }
         }
         states.push(("service".into(), text(&service["status"])));
+        if service["status"] == "ACTIVE" {
+            states.extend(self.traffic());
+        }
         for (what, state) in states {
             let what = self.names.shorten(&what);
             if self.shown.get(&what) != Some(&state) {
@@ -321,10 +367,79 @@ impl Machine {
         }
     }
 
+    /// Stage, hooks and traffic of a rollout that has them, with what the rules really do.
+    fn traffic(&mut self) -> Vec<(String, String)> {
+        let deployment = self.deployment();
+        let mut states = Vec::new();
+        if let Some(triggered) = deployment["alarms"]["triggeredAlarmNames"].as_array()
+            && !triggered.is_empty()
+        {
+            let alarms = format!("{} {triggered:?}", text(&deployment["alarms"]["status"]));
+            states.push(("alarms".into(), alarms));
+        }
+        if deployment["lifecycleStage"].is_null() {
+            return states;
+        }
+        let target = &deployment["targetServiceRevision"];
+        states.push((
+            "stage".into(),
+            format!(
+                "{} production {} test {}",
+                text(&deployment["lifecycleStage"]),
+                target["requestedProductionTrafficWeight"],
+                target["requestedTestTrafficWeight"],
+            ),
+        ));
+        for hook in deployment["lifecycleHookDetails"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let what = format!("hook {}", text(&hook["targetType"]));
+            states.push((what, text(&hook["status"])));
+        }
+        for (what, rule) in ["production", "test"].into_iter().zip(self.rules()) {
+            states.push((format!("rule {what}"), rule));
+        }
+        states
+    }
+
+    /// What the two rules forward to, by weight.
+    fn rules(&mut self) -> Vec<String> {
+        let Some(Shift {
+            production, test, ..
+        }) = &self.shift
+        else {
+            return Vec::new();
+        };
+        let rules = [production.clone(), test.clone()];
+        let shown = rules.map(|rule| {
+            let groups = elbv2::rule_weights(&self.world, &rule).unwrap_or_default();
+            let groups = groups
+                .iter()
+                .map(|(group, weight)| format!("{} {weight}", self.shorten(group)));
+            groups.collect::<Vec<_>>().join(", ")
+        });
+        shown.to_vec()
+    }
+
+    fn shorten(&self, line: &str) -> String {
+        let line = self
+            .names
+            .shorten(line)
+            .replace(&self.surroundings.target_group, "TG");
+        match &self.shift {
+            None => line,
+            Some(shift) => line
+                .replace(&shift.alternate, "TG2")
+                .replace(&shift.production, "RULE")
+                .replace(&shift.test, "TEST"),
+        }
+    }
+
     fn say(&mut self, line: String) {
         self.log.push_str(&format!("{} {line}\n", self.now));
-        let group = self.surroundings.target_group.clone();
-        let line = self.names.shorten(&line).replace(&group, "TG");
+        let line = self.shorten(&line);
         self.lines
             .push(format!("{:>7.1}  {line}", self.now as f64 / 1_000.0));
     }

@@ -14,6 +14,8 @@ mod live;
 mod machine;
 mod reading;
 mod scaling;
+mod schedule;
 mod secrets;
+mod shifting;
 mod stage;
 mod timeline;

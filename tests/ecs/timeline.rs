@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::account::{self, CLUSTER, SECRET, ask};
 use crate::machine::Machine;
 
-fn check(name: &str, machine: &Machine) {
+pub fn check(name: &str, machine: &Machine) {
     check_text(name, &machine.timeline());
 }
 
@@ -31,7 +31,7 @@ pub fn check_text(name: &str, got: &str) {
 }
 
 /// A service of two tasks, steady.
-fn steady() -> Machine {
+pub fn steady() -> Machine {
     steady_of_seed(1)
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Bounds {
     pub(super) min: u32,
     /// Most running and starting tasks.
     pub(super) max: u32,
+    /// Healthy tasks that stay as long as there is room: the desired count, or fewer when fewer are enough.
+    pub(super) keep: u32,
 }
 
 /// What to do.
@@ -51,7 +53,12 @@ pub(super) struct Decision {
 ///   when a replacement is healthy or no room is left to start one.
 /// - More than desired of the current deployment: the excess goes, those not serving first, then the oldest.
 pub(super) fn decide(facts: &[Fact], bounds: Bounds, can_start: bool) -> Decision {
-    let Bounds { desired, min, max } = bounds;
+    let Bounds {
+        desired,
+        min,
+        max,
+        keep,
+    } = bounds;
     let count =
         |keep: &dyn Fn(&Fact) -> bool| facts.iter().filter(|fact| keep(fact)).count() as u32;
     let positions = |keep: &dyn Fn(&Fact) -> bool| {
@@ -88,7 +95,7 @@ pub(super) fn decide(facts: &[Fact], bounds: Bounds, can_start: bool) -> Decisio
 
     let old = positions(&|fact| !fact.current && fact.state == State::Healthy);
     // One more than desired being healthy means a replacement serves; no room means that one must go first.
-    let spare = healthy.saturating_sub(if no_room { min } else { min.max(desired) });
+    let spare = healthy.saturating_sub(if no_room { min } else { min.max(keep) });
     // Room that unhealthy tasks free in this decision needs no healthy one to go.
     let spare = if no_room {
         spare.min((missing - start).saturating_sub(unhealthy.len() as u32))
@@ -223,7 +230,16 @@ mod tests {
             ("never passed", "nf nf", (2, 2, 4), 2, vec![], vec![0, 1]),
             ("deleted", "nh ns", (0, 0, 0), 0, vec![0, 1], vec![]),
         ] {
-            let got = decide(&facts(now), Bounds { desired, min, max }, true);
+            let got = decide(
+                &facts(now),
+                Bounds {
+                    desired,
+                    min,
+                    max,
+                    keep: desired,
+                },
+                true,
+            );
             assert_eq!(
                 got,
                 Decision {
@@ -244,6 +260,7 @@ mod tests {
                 desired: 2,
                 min: 1,
                 max: 2,
+                keep: 2,
             },
             false,
         );

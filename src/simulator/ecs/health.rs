@@ -3,7 +3,7 @@
 //! Takes check outcomes and target health, gives a [`Verdict`] per container and a [`Condition`] per task. Runs no
 //! check; `lifecycle` asks for one when it is due.
 
-use super::service::{LoadBalancer, Service};
+use super::service::Service;
 use super::task::{Stage, Task};
 use super::task_definition::HealthCheck;
 use crate::simulator::call::Millis;
@@ -152,23 +152,14 @@ pub(super) fn condition(world: &World, service: &Service, task: &Task, now: Mill
         Verdict::Unknown if checked => return Condition::Starting,
         Verdict::Unknown | Verdict::Healthy => {}
     }
-    let targets = service
-        .revision(&task.revision)
-        .map_or(&[][..], |revision| &revision.settings.load_balancers);
     let mut condition = Condition::Healthy;
-    for LoadBalancer {
-        target_group_arn,
-        container_name: _,
-        container_port,
-        advanced_configuration: _,
-    } in targets
-    {
-        match elbv2::target_health(world, target_group_arn, task.address, *container_port) {
+    for (target_group, port) in service.targets(&task.revision) {
+        match elbv2::target_health(world, &target_group, task.address, port) {
             Some(elbv2::Health::Healthy) => {}
             Some(health @ elbv2::Health::Unhealthy(_)) => {
                 return unhealthy(Cause::Target {
-                    target_group: target_group_arn.clone(),
-                    port: *container_port,
+                    target_group,
+                    port,
                     description: health.description().unwrap_or_default(),
                 });
             }

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 pub(super) use self::interfere::{resume, stop};
 use super::input::{self, invalid, page, parse};
-use super::rollout::{self, BreakerReport, Revision, Rollback, ServiceDeployment};
+use super::rollout::{
+    self, AlarmReport, BreakerReport, Revision, Rollback, Run, ServiceDeployment,
+};
 use super::service::{self, Service, Settings};
 use super::{fargate_family, task_definition};
 use crate::simulator::call::{Answer, Call, Millis, Refusal, instant, timestamp};
@@ -123,35 +125,61 @@ fn describe_one(world: &World, service: &Service, entry: &ServiceDeployment) -> 
                 failures,
                 threshold,
             },
+        alarms,
+        traffic,
         created_at,
         started_at,
         finished_at,
         stopped_at,
         updated_at,
+        ..
     } = entry;
-    let breaker_status = match (enabled, triggered, status.is_final()) {
+    let AlarmReport {
+        names: alarm_names,
+        triggered: triggered_alarms,
+        ..
+    } = alarms;
+    let monitor = |enabled: bool, triggered: bool| match (enabled, triggered, status.is_final()) {
         (false, _, _) => "DISABLED",
         (true, true, _) => "TRIGGERED",
         (true, false, false) => "MONITORING",
         (true, false, true) => "MONITORING_COMPLETE",
     };
+    let summary = |revision: &String| rollout::weighed_summary(world, service, entry, revision);
     let mut value = json!({
         "serviceDeploymentArn": rollout::deployment_arn(world, service, id),
         "serviceArn": service::arn(world, service),
         "clusterArn": world.arn("ecs", &format!("cluster/{}", service.cluster)),
         "createdAt": timestamp(*created_at),
         "updatedAt": timestamp(*updated_at),
-        "sourceServiceRevisions": sources.iter().map(|id| rollout::summary(world, service, id)).collect::<Value>(),
-        "targetServiceRevision": rollout::summary(world, service, target),
+        "sourceServiceRevisions": sources.iter().map(summary).collect::<Value>(),
+        "targetServiceRevision": summary(target),
         "status": status.as_str(),
         "deploymentConfiguration": configuration,
         "deploymentCircuitBreaker": {
-            "status": breaker_status, "failureCount": failures, "threshold": threshold,
+            "status": monitor(*enabled, *triggered), "failureCount": failures, "threshold": threshold,
+        },
+        "alarms": {
+            "status": monitor(alarms.watched(), !triggered_alarms.is_empty()),
+            "alarmNames": alarm_names,
+            "triggeredAlarmNames": triggered_alarms,
         },
     });
     insert_some(
         &mut value,
         [
+            (
+                "lifecycleStage",
+                traffic
+                    .as_ref()
+                    .map(|traffic| json!(traffic.stage.as_str())),
+            ),
+            (
+                "lifecycleHookDetails",
+                traffic
+                    .as_ref()
+                    .map(|traffic| traffic.hooks.iter().flatten().map(Run::to_value).collect()),
+            ),
             ("startedAt", started_at.map(timestamp)),
             ("finishedAt", finished_at.map(timestamp)),
             ("stoppedAt", stopped_at.map(timestamp)),
@@ -208,6 +236,7 @@ fn describe_revision(world: &World, service: &Service, revision: &Revision) -> V
     let Revision {
         id,
         settings,
+        groups,
         created_at,
     } = revision;
     let Settings {
@@ -224,7 +253,19 @@ fn describe_revision(world: &World, service: &Service, revision: &Revision) -> V
             .collect(),
         Err(_) => json!([]),
     };
+    let resolved = settings
+        .load_balancers
+        .iter()
+        .zip(groups)
+        .map(|(entry, group)| {
+            let mut resolved = json!({ "targetGroupArn": group });
+            if let Some(advanced) = &entry.advanced_configuration {
+                resolved["productionListenerRule"] = json!(advanced.production_listener_rule);
+            }
+            resolved
+        });
     let mut value = json!({
+        "resolvedConfiguration": { "loadBalancers": resolved.collect::<Value>() },
         "serviceRevisionArn": rollout::revision_arn(world, service, id),
         "serviceArn": service::arn(world, service),
         "clusterArn": world.arn("ecs", &format!("cluster/{}", service.cluster)),

@@ -4,16 +4,27 @@
 //! service's deployments and of its service deployment. Pure; it starts and stops no task.
 //!
 //! ```text
-//! PENDING → IN_PROGRESS ─steady→ SUCCESSFUL
-//!                       ─breaker or StopServiceDeployment→ ROLLBACK_REQUESTED → ROLLBACK_IN_PROGRESS ─steady→ ROLLBACK_SUCCESSFUL
+//! PENDING → IN_PROGRESS ─steady, baked→ SUCCESSFUL
+//!                       ─breaker, alarm, hook or StopServiceDeployment→ ROLLBACK_REQUESTED → ROLLBACK_IN_PROGRESS ─steady→ ROLLBACK_SUCCESSFUL
 //!                       ─the same, with nothing to return to→ ROLLBACK_FAILED
-//!                       ─breaker without rollback, or a newer rollout→ STOPPED
+//!                       ─breaker or alarm without rollback, or a newer rollout→ STOPPED
 //! ```
 
 mod advance;
+mod begin;
+mod counts;
+mod failure;
+mod hooks;
+mod shift;
+mod traffic;
 
 use serde_json::{Value, json};
 
+pub(super) use self::begin::take_up;
+pub(super) use self::counts::{Counts, is_present};
+pub(super) use self::hooks::{Answers, Run, Status as HookStatus};
+pub(super) use self::shift::advance as advance_traffic;
+pub(super) use self::traffic::{Aim, Traffic};
 use super::service::{Service, Settings};
 use super::task::Task;
 use crate::simulator::call::Millis;
@@ -25,6 +36,8 @@ pub(super) struct Revision {
     /// Nineteen digits, shared by the revision's ARN and its deployment (`ecs-svc/<id>`).
     pub(super) id: String,
     pub(super) settings: Settings,
+    /// The target group of each of its load balancer entries: the entry's own or its alternate.
+    pub(super) groups: Vec<String>,
     pub(super) created_at: Millis,
 }
 
@@ -71,6 +84,12 @@ pub(super) struct ServiceDeployment {
     /// The deployment configuration it runs under, as AWS reads it back.
     pub(super) configuration: Value,
     pub(super) breaker: BreakerReport,
+    pub(super) alarms: AlarmReport,
+    /// How its traffic moves, from when it is in progress; none for a rolling update.
+    pub(super) traffic: Option<Traffic>,
+    /// How long it is watched once it is through, and since when a rolling update is.
+    bake: Millis,
+    baking: Option<Millis>,
     pub(super) created_at: Millis,
     pub(super) started_at: Option<Millis>,
     pub(super) finished_at: Option<Millis>,
@@ -85,6 +104,23 @@ pub(super) struct BreakerReport {
     pub(super) triggered: bool,
     pub(super) failures: u32,
     pub(super) threshold: u32,
+}
+
+/// What a service deployment reports of its alarms.
+#[derive(Debug, Clone)]
+pub(super) struct AlarmReport {
+    pub(super) enabled: bool,
+    pub(super) names: Vec<String>,
+    pub(super) triggered: Vec<String>,
+    /// Not looked at: one was in ALARM already when it began, or there is nothing to return to.
+    ignored: bool,
+}
+
+impl AlarmReport {
+    /// Whether alarms can end the rollout.
+    pub(super) fn watched(&self) -> bool {
+        self.enabled && !self.ignored
+    }
 }
 
 /// The way back.
@@ -201,6 +237,30 @@ pub(super) fn summary(world: &World, service: &Service, revision: &str) -> Value
         "runningTaskCount": own.iter().filter(|task| task.last_status().is_running()).count(),
         "pendingTaskCount": own.iter().filter(|task| task.last_status().is_pending()).count(),
     })
+}
+
+/// The same with the traffic a service deployment gives it, where it moves any.
+pub(super) fn weighed_summary(
+    world: &World,
+    service: &Service,
+    entry: &ServiceDeployment,
+    revision: &str,
+) -> Value {
+    let mut value = summary(world, service, revision);
+    let entries = service
+        .revision(&entry.target)
+        .map_or(&[][..], |target| &target.settings.load_balancers);
+    let advanced = entries
+        .iter()
+        .find_map(|entry| entry.advanced_configuration.as_ref());
+    if let (Some(traffic), Some(advanced)) = (&entry.traffic, advanced) {
+        let (production, test) = traffic.weights(entry.target == revision);
+        value["requestedProductionTrafficWeight"] = json!(production);
+        if advanced.test_listener_rule.is_some() {
+            value["requestedTestTrafficWeight"] = json!(test);
+        }
+    }
+    value
 }
 
 /// Summaries of every revision that is being run.

@@ -5,19 +5,20 @@
 //!
 //! ```text
 //! every task:    lifecycle::advance                                   (reports, timers, registrations)
-//! every service: conditions → breaker → decide → stop, launch → steady?
+//! every service: conditions → breaker, alarms, traffic → decide → stop, launch → steady?
 //! ```
 
 pub(super) mod launch;
+mod shift;
 
 use std::mem;
 
 use super::decide::{Bounds, Decision, Fact, State as Condemned, decide};
 use super::effect::Effect;
 use super::health::{self, Cause, Condition};
-use super::rollout::{RolloutState, deployment_id};
+use super::rollout::{self, Aim, Counts, RolloutState, deployment_id, is_present};
 use super::service::{INACTIVE_MILLIS, Service, Status};
-use super::task::{LastStatus, Stage, StopCode, Task};
+use super::task::{Stage, StopCode, Task};
 use super::{State, lifecycle};
 use crate::simulator::call::Millis;
 use crate::simulator::world::World;
@@ -51,7 +52,10 @@ pub fn step(world: &mut World, now: Millis) -> Vec<Effect> {
 
 fn schedule(world: &mut World, state: &mut State, index: usize, now: Millis) {
     let State {
-        services, tasks, ..
+        services,
+        tasks,
+        hook_answers,
+        ..
     } = state;
     let Some(service) = services
         .get_mut(index)
@@ -59,67 +63,146 @@ fn schedule(world: &mut World, state: &mut State, index: usize, now: Millis) {
     else {
         return;
     };
-    service.take_up(now);
     let facts = examine(world, service, tasks, now);
+    let own = tasks
+        .iter()
+        .filter(|task| task.service == Some(service.number));
+    let healthy = facts
+        .iter()
+        .filter(|(_, _, condemned)| *condemned == Condemned::Healthy);
+    let counts = Counts::of(own, healthy.map(|(_, revision, _)| revision.as_str()));
+    rollout::take_up(world, service, &counts, now);
     service.trip_breaker(now);
-    // A failed first rollout launches nothing but keeps what it has: "the deployment is stalled"
-    // (deployment-circuit-breaker.html).
+    service.trip_alarms(world, &counts, now);
+    rollout::advance_traffic(world, service, &counts, hook_answers, now);
+    let groups = match shift::aims(service, &facts) {
+        Some(aims) => {
+            let can_start = service.throttle.not_before <= now;
+            let tasks = |wanted: &str| {
+                let own = facts.iter().filter(|(_, revision, _)| revision == wanted);
+                own.count() as u32
+            };
+            shift::groups(service, aims, tasks, can_start)
+        }
+        None => vec![roll(service, &counts, now)],
+    };
+    let mut launches = Vec::new();
+    for group in groups {
+        if let Some(launch) = follow(world, state, index, (&facts, group), now) {
+            launches.push(launch);
+        }
+    }
+    let Some(service) = state.services.get_mut(index) else {
+        return;
+    };
+    // Those just stopped may have been the failures that end the rollout: then nothing more of it is started.
+    service.trip_breaker(now);
+    for (revision, start) in launches {
+        let still =
+            state
+                .services
+                .get(index)
+                .is_some_and(|service| match shift::aims(service, &facts) {
+                    Some(aims) => aims.contains(&(revision.clone(), Aim::All)),
+                    None => service
+                        .launching()
+                        .is_some_and(|row| row.revision == revision),
+                });
+        if still {
+            launch::launch(world, state, index, &revision, start, now);
+        }
+    }
+    settle(state, index, now);
+}
+
+/// Tasks that are decided about together.
+struct Group {
+    /// The revision that gets them.
+    current: Option<String>,
+    /// Whether the tasks of all other revisions are among them.
+    all: bool,
+    bounds: Bounds,
+    can_start: bool,
+}
+
+/// A rolling update, scaling and replacement: all tasks of a service make way for those of one revision.
+fn roll(service: &Service, counts: &Counts, now: Millis) -> Group {
     let launching = service
         .launching()
         .map(|deployment| deployment.revision.clone());
-    let current = launching.clone().or(service
+    let can_start =
+        launching.is_some() && service.is_active() && service.throttle.not_before <= now;
+    // A failed first rollout launches nothing but keeps what it has: "the deployment is stalled"
+    // (deployment-circuit-breaker.html).
+    let current = launching.or(service
         .deployments
         .first()
         .map(|primary| primary.revision.clone()));
-    let (positions, facts): (Vec<usize>, Vec<Fact>) = facts
-        .into_iter()
-        .map(|(position, revision, condemned)| {
-            (
-                position,
-                Fact {
-                    current: current.as_ref() == Some(&revision),
-                    state: condemned,
-                },
-            )
-        })
-        .unzip();
-    let bounds = Bounds {
-        desired: service.desired,
-        min: service.configuration.tasks_min(service.desired),
-        max: service.configuration.tasks_max(service.desired),
+    let desired = service.desired;
+    let healthy = current
+        .as_ref()
+        .map_or(0, |revision| counts.get(revision).healthy);
+    let early = service.configuration.early_success(desired);
+    let keep = match early {
+        Some((least, true)) if healthy >= least => least,
+        _ => desired,
     };
-    let can_start =
-        launching.is_some() && service.is_active() && service.throttle.not_before <= now;
+    let bounds = Bounds {
+        desired,
+        min: service.configuration.tasks_min(desired),
+        max: service.configuration.tasks_max(desired),
+        keep,
+    };
+    Group {
+        current,
+        all: true,
+        bounds,
+        can_start,
+    }
+}
+
+/// Stops what a decision about a group of tasks stops; gives what it starts.
+fn follow(
+    world: &World,
+    state: &mut State,
+    index: usize,
+    (facts, group): (&[(usize, String, Condemned)], Group),
+    now: Millis,
+) -> Option<(String, u32)> {
+    let State {
+        services, tasks, ..
+    } = state;
+    let service = services.get_mut(index)?;
+    let Group {
+        current,
+        all,
+        bounds,
+        can_start,
+    } = group;
+    let (positions, facts): (Vec<usize>, Vec<Fact>) = facts
+        .iter()
+        .map(|(position, revision, condemned)| {
+            let fact = Fact {
+                current: current.as_ref() == Some(revision),
+                state: *condemned,
+            };
+            (*position, fact)
+        })
+        .filter(|(_, fact)| all || fact.current)
+        .unzip();
     let Decision {
         start,
         surplus,
         unhealthy,
     } = decide(&facts, bounds, can_start);
-    stop_surplus(
-        service,
-        tasks,
-        surplus
-            .iter()
-            .filter_map(|fact| positions.get(*fact).copied()),
-        now,
-    );
-    for position in unhealthy
-        .iter()
-        .filter_map(|fact| positions.get(*fact).copied())
-    {
+    let at = |fact: &usize| positions.get(*fact).copied();
+    stop_surplus(service, tasks, surplus.iter().filter_map(at), now);
+    for position in unhealthy.iter().filter_map(at) {
         stop_unhealthy(world, service, tasks, position, now);
     }
-    // Those just stopped may have been the failures that end the rollout: then nothing more of it is started.
-    service.trip_breaker(now);
-    let still = service
-        .launching()
-        .map(|deployment| deployment.revision.clone());
-    if let (Some(revision), true) = (launching, start > 0)
-        && still.as_ref() == Some(&revision)
-    {
-        launch::launch(world, state, index, &revision, start, now);
-    }
-    settle(state, index, now);
+    current
+        .filter(|_| start > 0)
+        .map(|current| (current, start))
 }
 
 /// The wanted tasks of a service, with what to make of each; says of a task that it is unhealthy when it becomes so.
@@ -275,11 +358,6 @@ fn settle(state: &mut State, index: usize, now: Millis) {
         }
         return;
     }
-    // What AWS counts as running or about to; a task that only waits for its process to end does not hold up a rollout.
-    let present = |task: &&Task| {
-        let status = task.last_status();
-        status.is_pending() || status.is_running() || status == LastStatus::Deactivating
-    };
     let Some(primary) = service
         .deployments
         .first()
@@ -296,7 +374,7 @@ fn settle(state: &mut State, index: usize, now: Millis) {
         .filter(|task| task.proved && !task.reported_unhealthy)
         .count();
     let others = own()
-        .filter(present)
+        .filter(|task| is_present(task))
         .filter(|task| task.revision != revision || !task.is_wanted())
         .count();
     let wanted = own()
@@ -304,7 +382,7 @@ fn settle(state: &mut State, index: usize, now: Millis) {
         .count();
     let desired = service.desired as usize;
     let busy: Vec<String> = own()
-        .filter(present)
+        .filter(|task| is_present(task))
         .map(|task| task.revision.clone())
         .collect();
     let launching = service
@@ -317,10 +395,11 @@ fn settle(state: &mut State, index: usize, now: Millis) {
             // A failed deployment stays in sight until its rollback is through.
             || (deployment.state == RolloutState::Failed && rollout == RolloutState::InProgress)
     });
-    if healthy == desired && wanted == desired && others == 0 {
+    if healthy == desired && wanted == desired && others == 0 && service.may_complete(now) {
         service.become_steady(now);
     } else {
         service.steady = None;
+        service.succeed_early(healthy as u32, others as u32, now);
     }
 }
 

@@ -14,12 +14,13 @@ use std::collections::VecDeque;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-pub(super) use configuration::{Breaker, Configuration};
+pub(super) use configuration::{Action, Breaker, Configuration, Hook, Step, TargetType};
 pub(super) use create::create;
 pub(super) use describe::{arn, describe, list, list_by_namespace, platform_number};
 pub(super) use settings::check::check_network;
+use settings::check::check_strategy;
 pub(super) use settings::{
-    Launch, LoadBalancer, Network, NetworkConfiguration, Registry, Settings,
+    Advanced, Launch, LoadBalancer, Network, NetworkConfiguration, Registry, Settings,
 };
 pub(super) use update::update;
 

@@ -335,7 +335,7 @@ fn in_use(priority: u32) -> Refusal {
     )
 }
 
-fn not_found() -> Refusal {
+pub(super) fn not_found() -> Refusal {
     Refusal::new("RuleNotFound", "One or more rules not found")
 }
 

@@ -13,7 +13,7 @@ use super::check::{
     COMPARISONS, MISSING_DATA, STATISTICS, check_period, check_span, dimensions, is_extended,
     one_of, query,
 };
-use crate::simulator::call::{Call, Refusal};
+use crate::simulator::call::{Call, Millis, Refusal, integer};
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>
 const QUERIES_MAX: usize = 20;
@@ -70,6 +70,19 @@ pub struct Generated {
 }
 
 impl Watch {
+    /// The periods it evaluates, one after the other.
+    pub(in crate::simulator::cloudwatch) fn span_millis(&self) -> Millis {
+        let queried = self.queries.iter().filter_map(|query| {
+            let own = query
+                .get("Period")
+                .or_else(|| query.get("MetricStat")?.get("Period"));
+            own.and_then(integer)
+        });
+        let single = self.metric.as_ref().map(|metric| metric.period_seconds);
+        let period = single.into_iter().chain(queried).max().unwrap_or(0);
+        u64::try_from(period.saturating_mul(self.evaluation_periods)).unwrap_or(0) * 1_000
+    }
+
     /// The configuration a PutMetricAlarm asks for, or what is wrong with it.
     pub(in crate::simulator::cloudwatch) fn of(call: &Call) -> Result<Watch, Refusal> {
         for member in [

@@ -1,12 +1,12 @@
 //! The calls that interfere with a service deployment under way: stop it, let it go on.
 //!
-//! Only ask: the scheduler takes a rollback up.
+//! Only ask: the scheduler takes it up.
 
 use serde::Deserialize;
 use serde_json::json;
 
 use super::super::input::{invalid, parse};
-use super::super::rollout::Status;
+use super::super::rollout::{HookStatus, ServiceDeployment, Status};
 use super::find;
 use crate::simulator::call::{Answer, Call, Refusal};
 use crate::simulator::world::World;
@@ -32,21 +32,7 @@ pub(in super::super) fn stop(world: &mut World, call: &Call) -> Answer {
         service_deployment_arn: arn,
         stop_type: None | Some(StopType::Rollback),
     } = parse(call)?;
-    let (number, id) = {
-        let (service, entry) = find(world, &arn).ok_or_else(not_found)?;
-        (service.number, entry.id.clone())
-    };
-    let service = world
-        .ecs
-        .services
-        .iter_mut()
-        .find(|service| service.number == number)
-        .ok_or_else(not_found)?;
-    let entry = service
-        .history
-        .iter_mut()
-        .find(|entry| entry.id == id)
-        .ok_or_else(not_found)?;
+    let entry = find_mut(world, &arn)?;
     match entry.status {
         Status::Pending | Status::InProgress => {
             entry.status = Status::RollbackRequested;
@@ -72,8 +58,7 @@ pub(in super::super) fn stop(world: &mut World, call: &Call) -> Answer {
 struct Continue {
     service_deployment_arn: String,
     hook_id: String,
-    #[serde(rename = "action")]
-    _action: Option<Action>,
+    action: Option<Action>,
 }
 
 #[derive(Deserialize)]
@@ -83,18 +68,50 @@ enum Action {
     Continue,
 }
 
-/// Continues a deployment that waits at a hook. Hooks are kept and read back but not run yet, so none ever waits and every
-/// such call is refused as AWS refuses one for a hook that does not.
+/// Continues a deployment that waits at a pause, or turns it back there.
 pub(in super::super) fn resume(world: &mut World, call: &Call) -> Answer {
     let Continue {
         service_deployment_arn: arn,
         hook_id,
-        _action: None | Some(Action::Continue | Action::Rollback),
+        action,
     } = parse(call)?;
-    find(world, &arn).ok_or_else(not_found)?;
-    Err(invalid(format!(
-        "The service deployment is not paused at a lifecycle hook with the id {hook_id}."
-    )))
+    let entry = find_mut(world, &arn)?;
+    let traffic = entry
+        .traffic
+        .as_mut()
+        .filter(|_| entry.status == Status::InProgress);
+    let mut runs = traffic
+        .into_iter()
+        .flat_map(|traffic| traffic.hooks.iter_mut().flatten());
+    let waiting = runs.find(|run| run.id == hook_id && run.status == HookStatus::AwaitingAction);
+    let waiting = waiting.ok_or_else(|| {
+        invalid(format!(
+            "The service deployment is not paused at a lifecycle hook with the id {hook_id}."
+        ))
+    })?;
+    waiting.status = match action {
+        None | Some(Action::Continue) => HookStatus::Succeeded,
+        Some(Action::Rollback) => HookStatus::Failed,
+    };
+    entry.updated_at = call.now;
+    Ok(json!({ "serviceDeploymentArn": arn }))
+}
+
+fn find_mut<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut ServiceDeployment, Refusal> {
+    let (number, id) = {
+        let (service, entry) = find(world, arn).ok_or_else(not_found)?;
+        (service.number, entry.id.clone())
+    };
+    let service = world
+        .ecs
+        .services
+        .iter_mut()
+        .find(|service| service.number == number);
+    let entries = service.into_iter().flat_map(|service| &mut service.history);
+    entries
+        .into_iter()
+        .find(|entry| entry.id == id)
+        .ok_or_else(not_found)
 }
 
 fn not_found() -> Refusal {

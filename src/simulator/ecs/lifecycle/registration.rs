@@ -4,19 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::service::{LoadBalancer, Registry, Service};
+use super::super::service::{Registry, Service};
 use super::super::task::Task;
 use crate::simulator::call::Millis;
 use crate::simulator::world::World;
 use crate::simulator::{elbv2, servicediscovery};
-
-fn load_balancers(service: &Service, task: &Task) -> Vec<LoadBalancer> {
-    service
-        .revision(&task.revision)
-        .map_or(Vec::new(), |revision| {
-            revision.settings.load_balancers.clone()
-        })
-}
 
 fn registries(service: &Service, task: &Task) -> Vec<Registry> {
     service
@@ -25,13 +17,7 @@ fn registries(service: &Service, task: &Task) -> Vec<Registry> {
 }
 
 pub(super) fn register(world: &mut World, service: &mut Service, task: &Task, now: Millis) {
-    for LoadBalancer {
-        target_group_arn,
-        container_name: _,
-        container_port,
-        advanced_configuration: _,
-    } in load_balancers(service, task)
-    {
+    for (target_group_arn, container_port) in service.targets(&task.revision) {
         match elbv2::register_target(world, &target_group_arn, task.address, container_port, now) {
             Ok(()) => service.say(
                 now,
@@ -103,17 +89,11 @@ fn registry_attributes(
 }
 
 pub(super) fn deregister(world: &mut World, service: &mut Service, task: &Task, now: Millis) {
-    let targets = load_balancers(service, task);
+    let targets = service.targets(&task.revision);
     if !targets.is_empty() {
         service.say(now, "has begun draining connections on 1 tasks.");
     }
-    for LoadBalancer {
-        target_group_arn,
-        container_name: _,
-        container_port,
-        advanced_configuration: _,
-    } in targets
-    {
+    for (target_group_arn, container_port) in targets {
         elbv2::deregister_target(world, &target_group_arn, task.address, container_port, now);
         service.say(
             now,
@@ -126,14 +106,8 @@ pub(super) fn deregister(world: &mut World, service: &mut Service, task: &Task, 
 }
 
 pub(super) fn has_drained(world: &World, service: &Service, task: &Task) -> bool {
-    load_balancers(service, task).iter().all(
-        |LoadBalancer {
-             target_group_arn,
-             container_name: _,
-             container_port,
-             advanced_configuration: _,
-         }| {
-            elbv2::target_health(world, target_group_arn, task.address, *container_port).is_none()
-        },
-    )
+    let mut targets = service.targets(&task.revision).into_iter();
+    targets.all(|(target_group, port)| {
+        elbv2::target_health(world, &target_group, task.address, port).is_none()
+    })
 }

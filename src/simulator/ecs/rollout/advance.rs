@@ -1,11 +1,12 @@
-//! What moves a rollout on: begun, a task failed or proved healthy, the breaker, a way back, steady.
+//! What moves a rollout on: begun, a task failed or proved healthy, through. How one fails is in `failure`.
 //!
 //! Takes one such thing, changes the service's deployments and its latest service deployment, and logs the service's
 //! event. Pure.
 
-use super::super::service::{Breaker, Service};
+use super::super::service::Service;
+use super::traffic::Stage;
 use super::{
-    BreakerReport, Deployment, Ids, Revision, Rollback, RolloutState, ServiceDeployment, Status,
+    AlarmReport, BreakerReport, Deployment, Ids, Revision, RolloutState, ServiceDeployment, Status,
     deployment_id,
 };
 use crate::simulator::call::Millis;
@@ -16,13 +17,18 @@ const HISTORY_MAX: usize = 100;
 /// How often a service that stays steady says so again.
 const STEADY_EVENT_MILLIS: Millis = 6 * 3_600_000;
 
-/// Why a rollout is rolled back by the breaker (hashicorp/terraform-provider-aws, ECS service acceptance tests).
-const BREAKER_REASON: &str =
-    "Service deployment rolled back because the circuit breaker threshold was exceeded.";
-
 impl Service {
     pub(in super::super) fn revision(&self, id: &str) -> Option<&Revision> {
         self.revisions.iter().find(|revision| revision.id == id)
+    }
+
+    /// The target groups and ports that a revision's tasks are registered with.
+    pub(in super::super) fn targets(&self, revision: &str) -> Vec<(String, u16)> {
+        self.revision(revision).map_or(Vec::new(), |revision| {
+            let entries = revision.settings.load_balancers.iter();
+            let ports = entries.map(|entry| entry.container_port);
+            revision.groups.iter().cloned().zip(ports).collect()
+        })
     }
 
     /// The deployment that gets the service's tasks: the primary, or after a failure without rollback the newest one
@@ -59,6 +65,7 @@ impl Service {
         }
         self.revisions.push(Revision {
             id: revision.clone(),
+            groups: self.settings.groups(),
             settings: self.settings.clone(),
             created_at: now,
         });
@@ -77,6 +84,15 @@ impl Service {
                 failures: 0,
                 threshold: breaker.threshold.tasks(self.desired),
             },
+            alarms: AlarmReport {
+                enabled: self.configuration.alarms.enable,
+                names: self.configuration.alarms.alarm_names.clone(),
+                triggered: Vec::new(),
+                ignored: false,
+            },
+            traffic: None,
+            bake: 0,
+            baking: None,
             created_at: now,
             started_at: None,
             finished_at: None,
@@ -92,7 +108,7 @@ impl Service {
     }
 
     /// Makes a revision's deployment the first, adding it when it has none.
-    fn put_primary(&mut self, revision: String, now: Millis) {
+    pub(super) fn put_primary(&mut self, revision: String, now: Millis) {
         let known = self
             .deployments
             .iter()
@@ -111,7 +127,7 @@ impl Service {
         self.deployments.insert(0, row);
     }
 
-    fn set_primary(
+    pub(super) fn set_primary(
         &mut self,
         state: RolloutState,
         reason: impl FnOnce(String) -> String,
@@ -147,33 +163,6 @@ impl Service {
         if self.desired != desired {
             self.desired = desired;
             self.steady = None;
-        }
-    }
-
-    /// Takes up a pending service deployment, and a rollback that was asked for.
-    pub(in super::super) fn take_up(&mut self, now: Millis) {
-        match self.history.last().map(|last| last.status) {
-            Some(Status::Pending) => {
-                if let Some(last) = self.history.last_mut() {
-                    last.status = Status::InProgress;
-                    last.started_at = Some(now);
-                    last.updated_at = now;
-                }
-            }
-            Some(Status::RollbackRequested) => {
-                let reason = "Service deployment rolled back because of a user request.";
-                self.fail_primary("ECS deployment was stopped by a user request.", now);
-                self.roll_back(reason, "ECS deployment rolling back to deploymentId", now);
-            }
-            Some(
-                Status::InProgress
-                | Status::Successful
-                | Status::Stopped
-                | Status::RollbackInProgress
-                | Status::RollbackSuccessful
-                | Status::RollbackFailed,
-            )
-            | None => {}
         }
     }
 
@@ -217,102 +206,57 @@ impl Service {
         }
     }
 
-    /// Ends the rollout when the breaker's threshold is reached. A rollback itself is never broken off: there is
-    /// nowhere further back to go.
-    pub(in super::super) fn trip_breaker(&mut self, now: Millis) {
-        let Breaker {
-            enable,
-            rollback,
-            reset_on_healthy_task: _,
-            threshold,
-        } = self.configuration.breaker;
-        let threshold = threshold.tasks(self.desired);
-        let Some(primary) = self.deployments.first() else {
-            return;
-        };
+    /// Whether the rollout under way may end once the tasks are as they shall be: its traffic has moved, it has baked.
+    /// Asked when they are, which is when baking begins.
+    pub(in super::super) fn may_complete(&mut self, now: Millis) -> bool {
         let Some(last) = self.history.last_mut() else {
-            return;
+            return true;
         };
-        last.breaker.threshold = threshold;
-        let tripped =
-            enable && last.status == Status::InProgress && primary.failed_tasks >= threshold;
-        if !tripped {
-            return;
-        }
-        last.breaker.triggered = true;
-        let failed = deployment_id(&primary.revision);
-        self.fail_primary(
-            "ECS deployment circuit breaker: tasks failed to start.",
-            now,
-        );
-        self.say(
-            now,
-            &format!("(deployment {failed}) deployment failed: tasks failed to start."),
-        );
-        if rollback {
-            self.roll_back(
-                BREAKER_REASON,
-                "ECS deployment circuit breaker: rolling back to deploymentId",
-                now,
-            );
-        } else if let Some(last) = self.history.last_mut() {
-            // No status says "failed": without a way back the service deployment has stopped.
-            last.end(Status::Stopped, Some("Service deployment stopped because the circuit breaker threshold was exceeded."), now);
+        match (&last.traffic, last.status) {
+            (_, status) if status.is_final() => true,
+            (Some(traffic), _) => traffic.stage == Stage::CleanUp,
+            (None, Status::InProgress) => now >= *last.baking.get_or_insert(now) + last.bake,
+            (None, _) => true,
         }
     }
 
-    fn fail_primary(&mut self, reason: &str, now: Millis) {
-        if let Some(primary) = self.deployments.first_mut() {
-            primary.state = RolloutState::Failed;
-            primary.reason = reason.to_owned();
-            primary.updated_at = now;
+    /// Ends a rolling update whose healthy tasks are enough, before the service is steady.
+    pub(in super::super) fn succeed_early(&mut self, healthy: u32, others: u32, now: Millis) {
+        let rolling = self
+            .history
+            .last()
+            .is_some_and(|last| last.status == Status::InProgress && last.traffic.is_none());
+        let enough = self.configuration.early_success(self.desired);
+        let enough =
+            enough.is_some_and(|(least, alone)| healthy >= least && (!alone || others == 0));
+        if rolling && enough && self.may_complete(now) {
+            self.complete(now);
         }
     }
 
-    /// Turns back to the last completed revision, if there is one.
-    fn roll_back(&mut self, reason: &str, row_reason: &str, now: Millis) {
-        let back = self
-            .completed
-            .clone()
-            .filter(|id| self.history.last().is_some_and(|last| last.target != *id));
-        let settings = back
-            .as_ref()
-            .and_then(|id| self.revision(id))
-            .map(|revision| revision.settings.clone());
-        let (Some(back), Some(settings)) = (back, settings) else {
-            if let Some(last) = self.history.last_mut() {
-                // The words of the console, seen in public post-mortems of first deployments.
-                last.end(
-                    Status::RollbackFailed,
-                    Some("No rollback candidate was found to run the rollback."),
-                    now,
-                );
-            }
+    fn complete(&mut self, now: Millis) {
+        let Some(revision) = self
+            .deployments
+            .first()
+            .map(|primary| primary.revision.clone())
+        else {
             return;
         };
-        self.settings = settings;
-        self.throttle = Default::default();
-        self.steady = None;
-        self.put_primary(back.clone(), now);
+        let id = deployment_id(&revision);
         self.set_primary(
-            RolloutState::InProgress,
-            |id| format!("{row_reason} {id}."),
+            RolloutState::Completed,
+            |id| format!("ECS deployment {id} completed."),
             now,
         );
-        self.say(
-            now,
-            &format!("rolling back to deployment {}.", deployment_id(&back)),
-        );
+        self.completed = Some(revision);
         if let Some(last) = self.history.last_mut() {
-            last.status = Status::RollbackInProgress;
-            last.reason = Some(reason.to_owned());
-            last.rollback = Some(Rollback {
-                reason: reason.to_owned(),
-                started_at: now,
-                revision: back,
-            });
-            last.updated_at = now;
+            let status = match last.status {
+                Status::RollbackInProgress => Status::RollbackSuccessful,
+                _ => Status::Successful,
+            };
+            last.end(status, None, now);
         }
+        self.say(now, &format!("(deployment {id}) deployment completed."));
     }
 
     /// The primary has all its tasks healthy and nothing else runs.
@@ -320,24 +264,10 @@ impl Service {
         let Some(primary) = self.deployments.first() else {
             return;
         };
-        let (revision, id) = (primary.revision.clone(), deployment_id(&primary.revision));
         match primary.state {
             RolloutState::InProgress => {
-                self.set_primary(
-                    RolloutState::Completed,
-                    |id| format!("ECS deployment {id} completed."),
-                    now,
-                );
-                self.completed = Some(revision);
+                self.complete(now);
                 self.deployments.truncate(1);
-                if let Some(last) = self.history.last_mut() {
-                    let status = match last.status {
-                        Status::RollbackInProgress => Status::RollbackSuccessful,
-                        _ => Status::Successful,
-                    };
-                    last.end(status, None, now);
-                }
-                self.say(now, &format!("(deployment {id}) deployment completed."));
             }
             RolloutState::Completed => {}
             RolloutState::Failed => return,
@@ -353,7 +283,7 @@ impl Service {
 }
 
 impl ServiceDeployment {
-    fn end(&mut self, status: Status, reason: Option<&str>, now: Millis) {
+    pub(super) fn end(&mut self, status: Status, reason: Option<&str>, now: Millis) {
         self.status = status;
         self.reason = reason.map(str::to_owned).or(self.reason.take());
         self.updated_at = now;

@@ -1,7 +1,6 @@
 //! How a service rolls out: strategy, percentages, circuit breaker, alarms.
 //!
-//! Takes `deploymentConfiguration`, gives a checked [`Configuration`] and AWS's read-back. Pure. All of it is kept; what the
-//! scheduler acts on so far are percentages and breaker: every strategy rolls.
+//! Takes `deploymentConfiguration`, gives a checked [`Configuration`] and AWS's read-back. Pure.
 
 mod breaker;
 mod hook;
@@ -12,10 +11,11 @@ use serde_json::{Value, json};
 
 pub(in super::super) use self::breaker::Breaker;
 use self::breaker::GivenBreaker;
-use self::hook::Hook;
+pub(in super::super) use self::hook::{Action, Hook, TargetType};
+pub(in super::super) use self::strategy::Step;
 use self::strategy::{EarlySuccess, Strategy};
 use super::super::input::invalid;
-use crate::simulator::call::Refusal;
+use crate::simulator::call::{Millis, Refusal};
 
 /// A service's deployment configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,19 +25,19 @@ pub(in super::super) struct Configuration {
     maximum_percent: u32,
     minimum_healthy_percent: u32,
     pub(in super::super) breaker: Breaker,
-    alarms: Alarms,
-    hooks: Vec<Hook>,
+    pub(in super::super) alarms: Alarms,
+    pub(in super::super) hooks: Vec<Hook>,
     early_success: Option<EarlySuccess>,
 }
 
-/// Rollback alarms: kept and read back; the alarms' states do not yet end a rollout.
+/// Alarms that end a rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Alarms {
+pub(in super::super) struct Alarms {
     #[serde(default)]
-    alarm_names: Vec<String>,
-    enable: bool,
-    rollback: bool,
+    pub(in super::super) alarm_names: Vec<String>,
+    pub(in super::super) enable: bool,
+    pub(in super::super) rollback: bool,
 }
 
 /// The member as a caller gives it.
@@ -148,6 +148,21 @@ impl Configuration {
             None => Ok(()),
             Some(criteria) => criteria.check(strategy.name(), *minimum_healthy_percent),
         }
+    }
+
+    /// How traffic moves to a new revision; none for a rolling update, which moves tasks.
+    pub(in super::super) fn steps(&self) -> Option<Vec<Step>> {
+        self.strategy.steps()
+    }
+
+    /// How long a rollout is watched after it is through.
+    pub(in super::super) fn bake_millis(&self) -> Millis {
+        Millis::from(self.bake_minutes) * 60_000
+    }
+
+    /// The healthy tasks that are enough for success, and whether those of older revisions must be gone.
+    pub(in super::super) fn early_success(&self, desired: u32) -> Option<(u32, bool)> {
+        self.early_success.as_ref()?.tasks(desired)
     }
 
     /// The most tasks that may be running or starting, rounded down as AWS does.

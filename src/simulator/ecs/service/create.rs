@@ -15,8 +15,8 @@ use super::super::tags::{Tag, Tags};
 use super::super::task_definition::is_identifier;
 use super::{
     Configuration, DeploymentController, LoadBalancer, Propagate, Registry, SchedulingStrategy,
-    Service, Settings, Status, Tagging, Throttle, ZoneRebalancing, configuration, count, describe,
-    position, seconds, settings,
+    Service, Settings, Status, Tagging, Throttle, ZoneRebalancing, check_strategy, configuration,
+    count, describe, position, seconds, settings,
 };
 use crate::simulator::call::{Answer, Call};
 use crate::simulator::world::World;
@@ -125,6 +125,8 @@ pub(in super::super) fn create(world: &mut World, call: &Call) -> Answer {
             platform_version,
         },
     )?;
+    let configuration = Configuration::default().with(deployment_configuration)?;
+    check_strategy(world, &settings, configuration.steps().is_some())?;
     let ids = Ids::new(world);
     world.ecs.services_ever += 1;
     let mut service = Service {
@@ -135,7 +137,7 @@ pub(in super::super) fn create(world: &mut World, call: &Call) -> Answer {
         // Required by the API model only for REPLICA services created by hand; ECS takes its absence as zero.
         desired: count("desiredCount", desired_count.unwrap_or(0))?,
         settings,
-        configuration: Configuration::default().with(deployment_configuration)?,
+        configuration,
         grace_seconds: seconds(
             "healthCheckGracePeriodSeconds",
             health_check_grace_period_seconds.unwrap_or(0),

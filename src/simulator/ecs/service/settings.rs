@@ -38,14 +38,14 @@ pub(in super::super) struct LoadBalancer {
     pub(in super::super) advanced_configuration: Option<Advanced>,
 }
 
-/// What shifts traffic between two target groups; kept for the strategies that do.
+/// What traffic is shifted between and by.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in super::super) struct Advanced {
     pub(in super::super) alternate_target_group_arn: String,
-    pub(super) production_listener_rule: String,
-    pub(super) test_listener_rule: Option<String>,
-    pub(super) role_arn: String,
+    pub(in super::super) production_listener_rule: String,
+    pub(in super::super) test_listener_rule: Option<String>,
+    pub(in super::super) role_arn: String,
 }
 
 /// One entry of `serviceRegistries`.
@@ -151,6 +151,14 @@ impl Settings {
             check::check(world, &settings)?;
         }
         Ok(settings)
+    }
+
+    /// The target group of each load balancer entry.
+    pub(in super::super) fn groups(&self) -> Vec<String> {
+        let entries = self.load_balancers.iter();
+        entries
+            .map(|entry| entry.target_group_arn.clone())
+            .collect()
     }
 
     pub(in super::super) fn network_value(&self) -> Option<Value> {

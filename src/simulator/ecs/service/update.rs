@@ -10,7 +10,8 @@ use super::super::input::parse;
 use super::super::rollout::Ids;
 use super::{
     DeploymentController, LoadBalancer, Propagate, Registry, Tagging, ZoneRebalancing,
-    configuration, count, describe_at, find, not_found, running_revisions, seconds, settings,
+    check_strategy, configuration, count, describe_at, find, not_found, running_revisions, seconds,
+    settings,
 };
 use crate::simulator::call::{Answer, Call, Refusal};
 use crate::simulator::world::World;
@@ -98,6 +99,9 @@ pub(in super::super) fn update(world: &mut World, call: &Call) -> Answer {
         .configuration
         .clone()
         .with(deployment_configuration)?;
+    if settings != current.settings || configuration != current.configuration {
+        check_strategy(world, &settings, configuration.steps().is_some())?;
+    }
     let desired = desired_count
         .map(|value| count("desiredCount", value))
         .transpose()?;

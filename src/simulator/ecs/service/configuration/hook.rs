@@ -1,20 +1,20 @@
 //! Lifecycle hooks: functions to call and pauses to make at the stages of a deployment.
 //!
-//! Takes `lifecycleHooks`, checks AWS's rules, gives AWS's read-back. Pure; no hook is run.
+//! Takes `lifecycleHooks`, checks AWS's rules, gives AWS's read-back. Pure; `rollout::hooks` runs them.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::super::super::input::invalid;
-use crate::simulator::call::Refusal;
+use crate::simulator::call::{Millis, Refusal};
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Hook {
+pub(in super::super::super) struct Hook {
     #[serde(default)]
-    target_type: TargetType,
-    hook_target_arn: Option<String>,
-    role_arn: Option<String>,
+    pub(in super::super::super) target_type: TargetType,
+    pub(in super::super::super) hook_target_arn: Option<String>,
+    pub(in super::super::super) role_arn: Option<String>,
     #[serde(default)]
     lifecycle_stages: Vec<Stage>,
     /// Handed to the function; any JSON.
@@ -24,7 +24,7 @@ pub(super) struct Hook {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum TargetType {
+pub(in super::super::super) enum TargetType {
     #[default]
     AwsLambda,
     Pause,
@@ -53,7 +53,7 @@ struct Timeout {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Action {
+pub(in super::super::super) enum Action {
     Rollback,
     Continue,
 }
@@ -68,6 +68,22 @@ impl Default for Timeout {
 }
 
 impl Hook {
+    /// Whether it is for the stage of that name.
+    pub(in super::super::super) fn is_at(&self, stage: &str) -> bool {
+        self.lifecycle_stages
+            .iter()
+            .any(|own| own.as_str() == stage)
+    }
+
+    /// How long to wait for it, and what to do then.
+    pub(in super::super::super) fn timeout(&self) -> (Millis, Action) {
+        let Timeout {
+            timeout_in_minutes,
+            action,
+        } = self.timeout_configuration.clone().unwrap_or_default();
+        (Millis::from(timeout_in_minutes) * 60_000, action)
+    }
+
     /// API_DeploymentLifecycleHook.
     pub(super) fn check(&self) -> Result<(), Refusal> {
         if self.lifecycle_stages.is_empty() {
@@ -121,18 +137,10 @@ impl Hook {
             (_, Some(timeout)) => Some(timeout.clone()),
         };
         let timeout = timeout.map(|timeout| {
-            let action = match timeout.action {
-                Action::Rollback => "ROLLBACK",
-                Action::Continue => "CONTINUE",
-            };
-            json!({ "timeoutInMinutes": timeout.timeout_in_minutes, "action": action })
+            json!({ "timeoutInMinutes": timeout.timeout_in_minutes, "action": timeout.action.as_str() })
         });
-        let target = match target_type {
-            TargetType::AwsLambda => "AWS_LAMBDA",
-            TargetType::Pause => "PAUSE",
-        };
         let members = [
-            ("targetType", Some(json!(target))),
+            ("targetType", Some(json!(target_type.as_str()))),
             (
                 "hookTargetArn",
                 hook_target_arn.as_ref().map(|arn| json!(arn)),
@@ -146,6 +154,24 @@ impl Hook {
         Value::Object(Map::from_iter(
             members.filter_map(|(name, member)| Some((name.to_owned(), member?))),
         ))
+    }
+}
+
+impl TargetType {
+    pub(in super::super::super) fn as_str(self) -> &'static str {
+        match self {
+            TargetType::AwsLambda => "AWS_LAMBDA",
+            TargetType::Pause => "PAUSE",
+        }
+    }
+}
+
+impl Action {
+    pub(in super::super::super) fn as_str(self) -> &'static str {
+        match self {
+            Action::Rollback => "ROLLBACK",
+            Action::Continue => "CONTINUE",
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::super::super::input::invalid;
-use crate::simulator::call::Refusal;
+use crate::simulator::call::{Millis, Refusal};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -70,7 +70,47 @@ impl Default for Canary {
     }
 }
 
+/// A share of production traffic that has moved, and how long it stays so before the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super::super) struct Step {
+    /// Tenths of a percent.
+    pub(in super::super::super) permille: u32,
+    pub(in super::super::super) bake: Millis,
+}
+
 impl Strategy {
+    /// The shares that production traffic moves by; the last is all of it, and has no bake time of its own.
+    pub(super) fn steps(&self) -> Option<Vec<Step>> {
+        let permille = |percent: f64| (percent * 10.0).round() as u32;
+        let (first, minutes) = match self {
+            Strategy::Rolling => return None,
+            Strategy::BlueGreen => (1_000, 0),
+            Strategy::Linear(linear) => (
+                permille(linear.step_percent),
+                linear.step_bake_time_in_minutes,
+            ),
+            Strategy::Canary(canary) => (
+                permille(canary.canary_percent),
+                canary.canary_bake_time_in_minutes,
+            ),
+        };
+        let bake = Millis::from(minutes) * 60_000;
+        let shares: Vec<u32> = match self {
+            Strategy::Linear(_) => (1..)
+                .map(|step| step * first)
+                .take_while(|share| *share < 1_000)
+                .collect(),
+            _ => vec![first],
+        };
+        let steps = shares.into_iter().filter(|share| *share < 1_000);
+        let mut steps: Vec<Step> = steps.map(|permille| Step { permille, bake }).collect();
+        steps.push(Step {
+            permille: 1_000,
+            bake: 0,
+        });
+        Some(steps)
+    }
+
     pub(super) fn name(&self) -> Name {
         match self {
             Strategy::Rolling => Name::Rolling,
@@ -165,6 +205,13 @@ enum Cleanup {
 }
 
 impl EarlySuccess {
+    /// How many healthy tasks are enough, and whether older ones must have gone.
+    pub(super) fn tasks(&self, desired: u32) -> Option<(u32, bool)> {
+        let percent = self.healthy_percent.filter(|_| self.enable)?;
+        let blocking = self.source_service_revision_cleanup == Some(Cleanup::Blocking);
+        Some(((desired * percent).div_ceil(100), blocking))
+    }
+
     /// API_DeploymentEarlySuccessCriteria.
     pub(super) fn check(&self, strategy: Name, minimum_healthy: u32) -> Result<(), Refusal> {
         let EarlySuccess {

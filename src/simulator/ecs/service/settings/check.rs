@@ -55,6 +55,50 @@ pub(super) fn check(world: &World, settings: &Settings) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Whether settings suit a strategy; `shifting` is one that moves traffic (troubleshooting-blue-green.html).
+pub(in super::super) fn check_strategy(
+    world: &World,
+    settings: &Settings,
+    shifting: bool,
+) -> Result<(), Refusal> {
+    let entries = &settings.load_balancers;
+    let with = entries
+        .iter()
+        .filter(|entry| entry.advanced_configuration.is_some());
+    let with = with.count();
+    if shifting && with < entries.len() {
+        return Err(invalid(
+            "advancedConfiguration field is required for all loadBalancers when using a non-ROLLING deployment strategy",
+        ));
+    }
+    if with > 0 && with < entries.len() {
+        return Err(invalid(
+            "Either all or none of the provided loadBalancers must have advancedConfiguration defined",
+        ));
+    }
+    for entry in entries {
+        let Some(advanced) = &entry.advanced_configuration else {
+            continue;
+        };
+        let production = &advanced.production_listener_rule;
+        if advanced.test_listener_rule.as_ref() == Some(production) {
+            return Err(invalid(format!(
+                "The following rules cannot be used as both production and test listener rules: {production}"
+            )));
+        }
+        let groups = elbv2::rule_weights(world, production).unwrap_or_default();
+        let knows = |arn: &String| groups.iter().any(|(group, _)| group == arn);
+        let both = knows(&entry.target_group_arn) && knows(&advanced.alternate_target_group_arn);
+        if !both && advanced.test_listener_rule.is_none() {
+            return Err(invalid(
+                "For Application LoadBalancer, testListenerRule is required when productionListenerRule is not associated \
+                 with both targetGroup and alternateTargetGroup",
+            ));
+        }
+    }
+    Ok(())
+}
+
 pub(in super::super::super) fn check_network(
     world: &World,
     network: &Network,
