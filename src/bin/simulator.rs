@@ -54,6 +54,9 @@ Images, as in --images and as the body of PUT /_simulator/images; the pull is ev
   Keys: pull_seconds, unpullable (the reason), start_seconds, lines (a list), crash, ignores_sigterm, unhealthy,
   leaks_mib_per_second. Virtual tasks are run, checked and probed, but have no socket: requests to them get 502.
 
+Lifecycle hooks: no function runs here; PUT /_simulator/hooks says what each answers, call by call (SUCCEEDED when it says nothing):
+  {\"arn:aws:lambda:us-east-1:123456789012:function:gate\": [\"IN_PROGRESS\", \"FAILED\"]}
+
 Events go to standard error, one a line; RUST_LOG=debug shows more. SIGTERM or Ctrl-C ends it."
 )]
 struct Line {

@@ -1,7 +1,7 @@
 """ECS on Fargate: clusters, task definitions, services with their deployments, standalone tasks, settings, tags."""
 
 # A deployment pauses at a hook only once hooks are run, which the simulator does not do yet.
-EXEMPT = {"ContinueServiceDeployment": "hooks are kept and read back, not run: no deployment ever waits at one"}
+EXEMPT = {"ContinueServiceDeployment": "a deployment waits only once its tasks serve; tests/ecs/shifting.rs continues one"}
 
 
 def drive(t):

@@ -42,6 +42,8 @@ pub struct Machine {
     player: Player,
     /// What traffic is shifted between, where it is.
     pub shift: Option<Shift>,
+    /// Whether to leave states out of the timeline: they cost a description of everything at every tick.
+    pub brief: bool,
     events_seen: usize,
     names: Names,
     shown: BTreeMap<String, String>,
@@ -111,6 +113,7 @@ impl Machine {
             now: 0,
             player: Player::default(),
             shift: None,
+            brief: false,
             events_seen: 0,
             names: Names::default(),
             shown: BTreeMap::new(),
@@ -275,7 +278,9 @@ impl Machine {
                 Effect::CheckHealth { .. } => {}
             }
         }
-        self.show_states();
+        if !self.brief {
+            self.show_states();
+        }
     }
 
     fn name_new(&mut self) {

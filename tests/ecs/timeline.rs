@@ -291,3 +291,25 @@ fn a_run_is_its_seeds() {
     assert_eq!(first.log(), second.log());
     assert_ne!(first.log(), other.log());
 }
+
+#[test]
+fn a_rollout_hangs_when_its_target_group_is_deleted_under_it() {
+    let mut machine = steady();
+    let rules = json!({ "ListenerArn": account::LISTENER });
+    let elb = "elasticloadbalancing";
+    let rules = ask(&mut machine.world, machine.now, elb, "DescribeRules", rules).unwrap();
+    let rules = rules["Rules"].as_array().unwrap();
+    let rule = rules
+        .iter()
+        .find(|rule| rule["IsDefault"] == false)
+        .unwrap();
+    let group = machine.surroundings.target_group.clone();
+    machine.other(elb, "DeleteRule", json!({ "RuleArn": rule["RuleArn"] }));
+    machine.other(elb, "DeleteTargetGroup", json!({ "TargetGroupArn": group }));
+    machine.update(json!({ "forceNewDeployment": true }));
+    machine.run_seconds(60);
+    // aws/containers-roadmap#1884
+    assert_eq!(machine.deployment()["status"], "IN_PROGRESS");
+    let said = "failed to register targets in (target-group TG) with (error One or more target groups not found)";
+    assert!(machine.timeline().contains(said), "{}", machine.timeline());
+}

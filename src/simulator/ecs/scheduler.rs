@@ -9,16 +9,19 @@
 //! ```
 
 pub(super) mod launch;
+mod settle;
 mod shift;
+mod stop;
 
 use std::mem;
 
+use self::stop::{stop_surplus, stop_unhealthy};
 use super::decide::{Bounds, Decision, Fact, State as Condemned, decide};
 use super::effect::Effect;
 use super::health::{self, Cause, Condition};
-use super::rollout::{self, Aim, Counts, RolloutState, deployment_id, is_present};
+use super::rollout::{self, Aim, Counts};
 use super::service::{INACTIVE_MILLIS, Service, Status};
-use super::task::{Stage, StopCode, Task};
+use super::task::{Stage, Task};
 use super::{State, lifecycle};
 use crate::simulator::call::Millis;
 use crate::simulator::world::World;
@@ -112,7 +115,7 @@ fn schedule(world: &mut World, state: &mut State, index: usize, now: Millis) {
             launch::launch(world, state, index, &revision, start, now);
         }
     }
-    settle(state, index, now);
+    settle::settle(state, index, now);
 }
 
 /// Tasks that are decided about together.
@@ -256,151 +259,6 @@ fn examine(
         facts.push((position, task.revision.clone(), condemned));
     }
     facts
-}
-
-fn stop_surplus(
-    service: &mut Service,
-    tasks: &mut [Task],
-    positions: impl Iterator<Item = usize>,
-    now: Millis,
-) {
-    let primary = service
-        .deployments
-        .first()
-        .map_or(String::new(), |primary| deployment_id(&primary.revision));
-    let (mut running, mut pending) = (Vec::new(), 0);
-    for position in positions {
-        let Some(task) = tasks.get_mut(position) else {
-            continue;
-        };
-        match task.last_status().is_running() {
-            true => running.push(task.id.clone()),
-            false => pending += 1,
-        }
-        task.ask_stop(
-            StopCode::ServiceSchedulerInitiated,
-            format!("Scaling activity initiated by (deployment {primary})"),
-        );
-    }
-    if pending > 0 {
-        service.say(now, &format!("stopped {pending} pending tasks."));
-    }
-    if !running.is_empty() {
-        service.say(
-            now,
-            &format!(
-                "has stopped {} running tasks: {}.",
-                running.len(),
-                listed(&running)
-            ),
-        );
-    }
-}
-
-fn stop_unhealthy(
-    world: &World,
-    service: &mut Service,
-    tasks: &mut [Task],
-    position: usize,
-    now: Millis,
-) {
-    let Some(task) = tasks.get_mut(position) else {
-        return;
-    };
-    let reason = match health::condition(world, service, task, now) {
-        Condition::Unhealthy(Cause::Target { target_group, .. }) => {
-            format!("Task failed ELB health checks in (target-group {target_group})")
-        }
-        Condition::Unhealthy(Cause::Container) | Condition::Starting | Condition::Healthy => {
-            "Task failed container health checks".into()
-        }
-    };
-    lifecycle::fail(
-        Some(service),
-        task,
-        StopCode::ServiceSchedulerInitiated,
-        reason,
-        now,
-    );
-    service.say(
-        now,
-        &format!(
-            "has stopped 1 running tasks: {}.",
-            listed(std::slice::from_ref(&task.id))
-        ),
-    );
-}
-
-/// `(task a) (task b)`.
-fn listed(ids: &[String]) -> String {
-    ids.iter()
-        .map(|id| format!("(task {id})"))
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-/// Drops deployments that are over, and says when the service is steady or gone.
-fn settle(state: &mut State, index: usize, now: Millis) {
-    let State {
-        services, tasks, ..
-    } = state;
-    let Some(service) = services.get_mut(index) else {
-        return;
-    };
-    let own = || {
-        tasks
-            .iter()
-            .filter(|task| task.service == Some(service.number))
-    };
-    if service.status == Status::Draining {
-        if own().all(|task| task.stage == Stage::Stopped) {
-            service.status = Status::Inactive(now);
-        }
-        return;
-    }
-    let Some(primary) = service
-        .deployments
-        .first()
-        .map(|primary| (primary.revision.clone(), primary.state))
-    else {
-        return;
-    };
-    let (revision, rollout) = primary;
-    let healthy = own().filter(|task| {
-        task.revision == revision && task.is_wanted() && task.stage == Stage::Running
-    });
-    // `reported_unhealthy` is what the examination of this step found.
-    let healthy = healthy
-        .filter(|task| task.proved && !task.reported_unhealthy)
-        .count();
-    let others = own()
-        .filter(|task| is_present(task))
-        .filter(|task| task.revision != revision || !task.is_wanted())
-        .count();
-    let wanted = own()
-        .filter(|task| task.revision == revision && task.is_wanted())
-        .count();
-    let desired = service.desired as usize;
-    let busy: Vec<String> = own()
-        .filter(|task| is_present(task))
-        .map(|task| task.revision.clone())
-        .collect();
-    let launching = service
-        .launching()
-        .map(|deployment| deployment.revision.clone());
-    service.deployments.retain(|deployment| {
-        deployment.revision == revision
-            || busy.contains(&deployment.revision)
-            || launching.as_ref() == Some(&deployment.revision)
-            // A failed deployment stays in sight until its rollback is through.
-            || (deployment.state == RolloutState::Failed && rollout == RolloutState::InProgress)
-    });
-    if healthy == desired && wanted == desired && others == 0 && service.may_complete(now) {
-        service.become_steady(now);
-    } else {
-        service.steady = None;
-        service.succeed_early(healthy as u32, others as u32, now);
-    }
 }
 
 /// Forgets what AWS would no longer tell.

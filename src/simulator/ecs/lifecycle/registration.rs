@@ -28,7 +28,7 @@ pub(super) fn register(world: &mut World, service: &mut Service, task: &Task, no
             Err(refusal) => service.say(
                 now,
                 &format!(
-                    "was unable to register targets in (target-group {target_group_arn}): {}",
+                    "failed to register targets in (target-group {target_group_arn}) with (error {})",
                     refusal.message
                 ),
             ),

@@ -12,7 +12,7 @@ use super::super::tags::{Tag, Tags};
 use super::super::task::{ContainerState, Interface, Process, Stage, Task, Times};
 use super::super::task_definition::{Blueprint, TaskDefinition};
 use super::super::{State, lifecycle};
-use super::listed;
+use super::stop::listed;
 use crate::simulator::address::{FIRST_TASK_HOST, LAST_TASK_HOST};
 use crate::simulator::call::Millis;
 use crate::simulator::iam;
