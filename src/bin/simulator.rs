@@ -39,6 +39,10 @@ Example, with a build of the API standing for its image:
   AWS_ENDPOINT_URL=http://127.0.0.1:4566 aws ecs list-clusters
   curl http://127.0.0.1:4566/_simulator/tasks     (also: calls, journal, balancer, ready; DELETE calls or journal starts anew)
 
+Load, as the body of PUT /_simulator/load, which becomes metrics, alarms and scaling; what is left out is 0:
+  {\"cluster\": \"hokusai-development\", \"service\": \"contracts\", \"requests_per_second\": 40, \"seconds_per_request\": 0.1,
+   \"error_share\": 0.01, \"cpu_seconds_per_request\": 0.02, \"memory_mib_per_task\": 300}
+
 Faults, as in --faults and as the body of PUT /_simulator/faults:
   faults:
     - { on: \"ecs.CreateService\", fault: lost-reply }            the first such call

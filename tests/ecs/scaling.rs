@@ -115,6 +115,154 @@ fn one_policy_scales_out_and_all_must_agree_to_scale_in() {
     assert_eq!(stage.desired(), 2);
 }
 
+/// Two tasks of a quarter vCPU and 512 MiB: 20 requests a second are a quarter vCPU of a half.
+#[test]
+fn a_load_becomes_the_metrics_aws_documents() {
+    let mut stage = Stage::new();
+    stage.load(Load {
+        error_share: 0.25,
+        ..requests(20.0)
+    });
+    stage.run_minutes(1);
+    let (from, to) = ((stage.now - 60_000) / 1_000, stage.now / 1_000);
+    let group = stage.surroundings.target_group.clone();
+    let group = ("TargetGroup", &group[group.find("targetgroup/").unwrap()..]);
+    let balancer = ("LoadBalancer", "app/hokusai-development/50dc6c495c0c9188");
+    let service = [
+        ("ClusterName", "hokusai-development"),
+        ("ServiceName", "contracts"),
+    ];
+    for (namespace, name, dimensions, statistic, expected) in [
+        ("AWS/ECS", "CPUUtilization", &service[..], "Average", 50.0),
+        ("AWS/ECS", "CPUUtilization", &service, "SampleCount", 2.0),
+        ("AWS/ECS", "MemoryUtilization", &service, "Maximum", 25.0),
+        (
+            "AWS/ApplicationELB",
+            "RequestCount",
+            &[balancer],
+            "Sum",
+            1200.0,
+        ),
+        (
+            "AWS/ApplicationELB",
+            "RequestCount",
+            &[balancer, group],
+            "Sum",
+            1200.0,
+        ),
+        (
+            "AWS/ApplicationELB",
+            "RequestCountPerTarget",
+            &[group],
+            "Sum",
+            600.0,
+        ),
+        (
+            "AWS/ApplicationELB",
+            "RequestCountPerTarget",
+            &[balancer, group],
+            "Sum",
+            600.0,
+        ),
+        (
+            "AWS/ApplicationELB",
+            "TargetResponseTime",
+            &[balancer],
+            "Average",
+            0.1,
+        ),
+        (
+            "AWS/ApplicationELB",
+            "HTTPCode_Target_5XX_Count",
+            &[balancer],
+            "Sum",
+            300.0,
+        ),
+        (
+            "AWS/ApplicationELB",
+            "HealthyHostCount",
+            &[balancer, group],
+            "Minimum",
+            2.0,
+        ),
+        (
+            "AWS/ApplicationELB",
+            "UnHealthyHostCount",
+            &[balancer, group],
+            "Maximum",
+            0.0,
+        ),
+    ] {
+        let dimensions = dimensions
+            .iter()
+            .map(|(name, value)| json!({ "Name": name, "Value": value }));
+        let found = stage.ask("monitoring", "GetMetricStatistics", json!({
+            "Namespace": namespace, "MetricName": name, "Dimensions": dimensions.collect::<Vec<_>>(), "Period": 60,
+            "Statistics": [statistic], "StartTime": from, "EndTime": to,
+        }));
+        let value = found["Datapoints"][0][statistic].as_f64();
+        let close = value.is_some_and(|value| (value - expected).abs() < 1e-9);
+        assert!(close, "{name} {statistic}: {value:?}, not {expected}");
+    }
+    // Idle, the load balancer counts nothing and the service is at nothing.
+    stage.load(Load::default());
+    stage.run_minutes(1);
+    let input = json!({
+        "Namespace": "AWS/ApplicationELB", "MetricName": "RequestCount", "Period": 60, "Statistics": ["Sum"],
+        "Dimensions": [{ "Name": balancer.0, "Value": balancer.1 }], "StartTime": to, "EndTime": to + 60,
+    });
+    assert_eq!(
+        stage.ask("monitoring", "GetMetricStatistics", input)["Datapoints"],
+        json!([])
+    );
+}
+
+#[test]
+fn requests_per_target_are_tracked_by_the_target_groups_own_metric() {
+    let mut stage = between(2, 10);
+    let group = stage.surroundings.target_group.clone();
+    let group = &group[group.find("targetgroup/").unwrap()..];
+    let label = format!("app/hokusai-development/50dc6c495c0c9188/{group}");
+    let metric =
+        json!({ "PredefinedMetricType": "ALBRequestCountPerTarget", "ResourceLabel": label });
+    stage.track(
+        "requests",
+        "",
+        300.0,
+        json!({ "PredefinedMetricSpecification": metric }),
+    );
+    // 1,200 a minute are four times 300.
+    stage.load(requests(20.0));
+    stage.run_minutes(10);
+    assert_eq!(stage.desired(), 4);
+    let reasons = stage.ask(
+        "monitoring",
+        "DescribeAlarms",
+        json!({ "StateValue": "OK" }),
+    );
+    let high = reasons["MetricAlarms"][0]["StateReason"].as_str().unwrap();
+    assert!(high.contains("[300.0 ("), "{high}");
+}
+
+/// Memory is at 25 of 30, which is ready to scale in and yet needs all four tasks: 4 * 25 / 30 are more than 3.
+#[test]
+fn the_policy_that_needs_most_decides_how_far_to_scale_in() {
+    let mut stage = between(2, 10);
+    stage.track("cpu", "ECSServiceAverageCPUUtilization", 50.0, json!({}));
+    stage.track(
+        "memory",
+        "ECSServiceAverageMemoryUtilization",
+        30.0,
+        json!({}),
+    );
+    let update =
+        json!({ "cluster": "hokusai-development", "service": "contracts", "desiredCount": 4 });
+    stage.ask("ecs", "UpdateService", update);
+    stage.load(requests(0.0));
+    stage.run_minutes(25);
+    assert_eq!(stage.desired(), 4);
+}
+
 #[test]
 fn scale_in_can_be_disabled() {
     let mut stage = between(1, 10);

@@ -559,6 +559,13 @@ async fn a_target_that_dies_in_a_request_gives_502_and_in_a_body_a_broken_body()
     assert_eq!(bench.get("/die").await.0, StatusCode::BAD_GATEWAY);
     let response = bench.send(get(HOST, "/die-in-body")).await;
     assert_eq!(response.status(), StatusCode::OK);
+    // For metrics only what a target answered counts, and it counts once.
+    let counted = || {
+        let traffic = bench.simulator.with(|world, _| elbv2::take_traffic(world));
+        (traffic[0].requests, traffic[0].errors)
+    };
+    assert_eq!(counted(), (1.0, 0.0));
+    assert_eq!(counted(), (0.0, 0.0));
     assert!(
         response.into_body().collect().await.is_err(),
         "half a body must not look whole"

@@ -21,6 +21,7 @@ mod iam;
 mod journal;
 mod lag;
 mod limits;
+mod load;
 mod logs;
 mod model;
 mod program;

@@ -62,7 +62,6 @@ fn scale(world: &mut World, resource: &str, triggers: &[Trigger], now: Millis) {
             .iter()
             .filter(|trigger| trigger.policy == policy.arn)
         {
-            // Reckoned from the count before a scaling out, less than there is now is no scaling in.
             let Some(wanted) = policy.wanted(base, trigger) else {
                 continue;
             };
@@ -94,7 +93,9 @@ fn scale(world: &mut World, resource: &str, triggers: &[Trigger], now: Millis) {
         }
         return;
     }
+    // Of several capacities the largest: a policy that can do with the count there is keeps it.
     if let Some(proposal) = inward
+        && same.is_none()
         && !wants_out
     {
         if cooling.is_none() && !target.suspended.dynamic_in && all_ready(world, target) {

@@ -48,7 +48,8 @@ impl Policy {
 }
 
 impl Tracking {
-    /// The capacity at which the metric would be at its target, rounded up: availability before cost.
+    /// The capacity at which the metric would be at its target, rounded up: availability before cost. AWS publishes no formula;
+    /// it promises to come near the target, and to scale in "more gradually", which here is its alarm's fifteen minutes.
     fn wanted(&self, base: u32, value: f64, out: bool) -> Wanted {
         let count = rounded((f64::from(base) * value / self.target).ceil());
         let cooldown = if out {
