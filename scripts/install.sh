@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs what the demo and the tests need beside cargo, npm and python3: redis-server, curl, jq and openssl, the node tools
-# of tests/contracts (anvil, solc), boto3 and the AWS CLI in target/tools/python. `install.sh lint` installs only the
-# linters, `install.sh moto` only moto, `install.sh sbom` what the SBOM is written with, `install.sh packages NAME...` Debian
-# packages. May be run at any time; says nothing when there is nothing to do. Touches nothing outside this directory except by
-# apt-get, and that only for what is missing.
+# of tests/contracts (anvil, solc), boto3 and the AWS CLI in target/tools/python, ecs-deploy in target/tools/deploy.
+# `install.sh lint` installs only the linters, `install.sh moto` only moto, `install.sh sbom` what the SBOM is written with,
+# `install.sh packages NAME...` Debian packages. May be run at any time; says nothing when there is nothing to do. Touches
+# nothing outside this directory except by apt-get, and that only for what is missing.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -62,3 +62,4 @@ if ! { [ -d tests/contracts/node_modules ] && up_to_date $node_stamp; }; then
 fi
 
 python_packages python scripts/requirements.txt
+python_packages deploy scripts/requirements-deploy.txt

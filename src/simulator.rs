@@ -7,6 +7,7 @@
 //! HTTP ─wire→ Call ─front→ service ─→ Value | Refusal ─wire→ HTTP        (no await while a lock is held)
 //! clock ─signals::step→ metrics, alarms, counts
 //! clock ─ecs::step, elbv2::step→ effects ─live→ processes, probes ─→ back into the World
+//!                                       └─play→ virtual tasks ────┘
 //! ```
 //!
 //! A service module owns its state and its operations. What one service does to another goes through
@@ -29,12 +30,14 @@ pub mod elbv2;
 pub mod fault;
 mod front;
 pub mod iam;
+pub mod image;
 pub mod journal;
 mod lag;
 pub mod live;
 pub mod load;
 pub mod logs;
 mod page;
+pub mod play;
 pub mod process;
 pub mod route53;
 pub mod secretsmanager;
@@ -78,14 +81,21 @@ pub struct Simulator {
 struct Inner {
     region: String,
     started: Millis,
+    /// What its clients took for the time then.
+    clients_started: Millis,
     clock: Instant,
     speed: u64,
+    /// The time, as long as somebody holds the clock; [`FREE`] otherwise.
+    held: AtomicU64,
     world: Mutex<World>,
     /// Locked before the world by whoever needs both.
     front: Mutex<Front>,
     requests: AtomicU64,
     changed: Notify,
 }
+
+/// Nobody holds the clock: no time is this late.
+const FREE: Millis = Millis::MAX;
 
 impl Simulator {
     /// A simulation of `world` whose clock shows `now` and runs on with tokio's, so that a paused clock pauses it.
@@ -96,11 +106,18 @@ impl Simulator {
     /// The same with a clock that is `speed` times as fast as tokio's: what AWS waits for takes less time. Processes and
     /// connections know nothing of it.
     pub fn at_speed(world: World, now: Millis, speed: u64) -> Self {
+        Simulator::apart(world, now, speed, now)
+    }
+
+    /// The same for clients whose clocks show another time than the simulation's, `clients_now`, and sign by it.
+    pub fn apart(world: World, now: Millis, speed: u64, clients_now: Millis) -> Self {
         let inner = Inner {
             region: world.region.clone(),
             started: now,
+            clients_started: clients_now,
             clock: Instant::now(),
             speed,
+            held: AtomicU64::new(FREE),
             world: Mutex::new(world),
             front: Mutex::default(),
             requests: AtomicU64::new(0),
@@ -113,13 +130,31 @@ impl Simulator {
 
     /// The time in the simulation.
     pub fn now(&self) -> Millis {
+        match self.inner.held.load(Ordering::Relaxed) {
+            FREE => self.due(),
+            held => held,
+        }
+    }
+
+    /// The time there would be if nobody held the clock.
+    fn due(&self) -> Millis {
         let elapsed = self.elapsed().saturating_mul(self.inner.speed);
         self.inner.started.saturating_add(elapsed)
     }
 
     /// The time of its clients, whose signatures show it: it goes at its own speed.
     fn client_now(&self) -> Millis {
-        self.inner.started.saturating_add(self.elapsed())
+        self.inner.clients_started.saturating_add(self.elapsed())
+    }
+
+    /// From now on it is `now` until told otherwise.
+    fn hold(&self, now: Millis) {
+        self.inner.held.store(now, Ordering::Relaxed);
+    }
+
+    /// How much faster than tokio's the clock is.
+    fn speed(&self) -> u64 {
+        self.inner.speed
     }
 
     fn elapsed(&self) -> Millis {

@@ -10,16 +10,17 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use contracts::shutdown;
 use contracts::simulator::address::{ClaimError, Subnet};
 use contracts::simulator::balancer::{self, Balancer};
-use contracts::simulator::{Simulator, account, fault, live, serve};
+use contracts::simulator::{Simulator, account, ecs, fault, image, live, play, serve};
 use contracts::telemetry::chain;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-/// A simulated AWS on this machine: its APIs on one loopback port, a load balancer on another, tasks as processes.
+/// A simulated AWS on this machine: its APIs on one loopback port, a load balancer on another, tasks as processes or virtual.
 ///
 /// Any AWS client can use it: point AWS_ENDPOINT_URL (or --endpoint-url) at it, region us-east-1, and a key of
 /// the account file, such as AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo. Nothing is kept: it starts from the account file each time, and takes its tasks with it when it ends.
@@ -52,6 +53,13 @@ Faults, as in --faults and as the body of PUT /_simulator/faults:
   Kinds: throttle, internal-error, unavailable, timeout, timeout-after, disconnect, lost-reply, stale-read (with seconds),
   foreign-write-before and foreign-write-after (with call: { service, operation, input }). `after` and `lost` had their effect.
 
+Images, as in --images and as the body of PUT /_simulator/images; the pull is every task's, the rest a virtual task's:
+  images:
+    - { image: hokusai/contracts, pull_seconds: 20, start_seconds: 2 }          all of a repository
+    - { image: \"hokusai/contracts:0.2.0\", crash: { after_seconds: 3, code: 1 } }  one tag; `times: 2` in crash: the first two
+  Keys: pull_seconds, unpullable (the reason), start_seconds, lines (a list), crash, ignores_sigterm, unhealthy,
+  leaks_mib_per_second. Virtual tasks are run, checked and probed, but have no socket: requests to them get 502.
+
 Lifecycle hooks: no function runs here; PUT /_simulator/hooks says what each answers, call by call (SUCCEEDED when it says nothing):
   {\"arn:aws:lambda:us-east-1:123456789012:function:gate\": [\"IN_PROGRESS\", \"FAILED\"]}
 
@@ -67,9 +75,16 @@ struct Line {
     /// Where ready.json and the load balancer's ca.pem are written; made when absent
     #[arg(long, value_name = "DIR")]
     state: PathBuf,
-    /// How many simulated seconds one second is, for runs of which only the order of things matters
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10))]
+    /// How many simulated seconds one second is, for runs of which only the order of things matters; up to 10 with
+    /// processes. With virtual tasks the clock then starts thirty days ago: clients are told of nothing still to come
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     speed: u64,
+    /// What tasks are: processes of this machine, or played by --images
+    #[arg(long, value_enum, default_value_t = Tasks::Processes)]
+    tasks: Tasks,
+    /// How images behave (YAML)
+    #[arg(long = "images", value_name = "FILE")]
+    behaviour: Option<PathBuf>,
     /// The program that runs as the image of an ECR repository; may be given several times
     #[arg(long = "image", value_name = "REPOSITORY=COMMAND", value_parser = image)]
     images: Vec<(String, PathBuf)>,
@@ -90,6 +105,31 @@ enum Switch {
     Off,
 }
 
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum Tasks {
+    Processes,
+    Virtual,
+}
+
+/// The fastest clock that processes are made for.
+const PROCESS_SPEED_MAX: u64 = 10;
+/// Clients leave out what by their own clock is still to come (ecs-deploy: events). At the highest speed it takes three
+/// quarters of an hour until there is such again.
+const BEHIND_MILLIS: u64 = 30 * 86_400_000;
+
+/// What clap cannot see of a command line.
+fn conflict(line: &Line) -> Option<&'static str> {
+    match line.tasks {
+        Tasks::Processes if line.speed > PROCESS_SPEED_MAX => {
+            Some("a --speed above 10 is for --tasks virtual")
+        }
+        Tasks::Virtual if !line.images.is_empty() => {
+            Some("--image is for --tasks processes; virtual tasks are described by --images")
+        }
+        Tasks::Processes | Tasks::Virtual => None,
+    }
+}
+
 fn image(text: &str) -> Result<(String, PathBuf), String> {
     let (repository, command) = text.split_once('=').ok_or("expected REPOSITORY=COMMAND")?;
     let command = Path::new(command)
@@ -106,6 +146,8 @@ enum Failure {
     Refused(PathBuf, #[source] account::Error),
     #[error("{} is refused", .0.display())]
     Faults(PathBuf, #[source] fault::Error),
+    #[error("{} is refused", .0.display())]
+    Images(PathBuf, #[source] image::Error),
     #[error("failed to listen on {0}")]
     Listen(SocketAddr, #[source] io::Error),
     #[error("failed to write to {}", .0.display())]
@@ -123,6 +165,11 @@ enum Failure {
 #[tokio::main]
 async fn main() -> ExitCode {
     let line = Line::parse();
+    if let Some(conflict) = conflict(&line) {
+        Line::command()
+            .error(ErrorKind::ArgumentConflict, conflict)
+            .exit();
+    }
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("contracts=info,simulator=info"));
     tracing_subscriber::fmt()
@@ -146,6 +193,8 @@ async fn simulate(line: Line) -> Result<(), Failure> {
         account: account_file,
         state,
         speed,
+        tasks,
+        behaviour,
         images,
         limits,
         lag,
@@ -157,13 +206,23 @@ async fn simulate(line: Line) -> Result<(), Failure> {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_millis();
-    let now = u64::try_from(now).unwrap_or(u64::MAX);
-    let simulator = Simulator::at_speed(account.into_world(fastrand::u64(..), now), now, speed);
+    let real = u64::try_from(now).unwrap_or(u64::MAX);
+    let now = match tasks {
+        Tasks::Virtual if speed > 1 => real.saturating_sub(BEHIND_MILLIS),
+        Tasks::Virtual | Tasks::Processes => real,
+    };
+    let world = account.into_world(fastrand::u64(..), now);
+    let simulator = Simulator::apart(world, now, speed, real);
     simulator.set_limits(limits == Switch::On);
     simulator.set_lag(Duration::from_millis(lag));
     if let Some(file) = faults {
         let faults = fault::parse(&read(&file).await?);
         simulator.set_faults(faults.map_err(|source| Failure::Faults(file, source))?);
+    }
+    if let Some(file) = behaviour {
+        let images = image::parse(&read(&file).await?);
+        let images = images.map_err(|source| Failure::Images(file, source))?;
+        simulator.with(|world, _| world.images = images);
     }
 
     let state_failure = |source| Failure::State(state.clone(), source);
@@ -198,9 +257,23 @@ async fn simulate(line: Line) -> Result<(), Failure> {
         network: subnet.host(0),
     };
     let run_tasks = async {
-        let ended = live::run(simulator.clone(), options, until_stopped()).await;
+        let ended = match tasks {
+            Tasks::Processes => live::run(simulator.clone(), options, until_stopped()).await,
+            Tasks::Virtual => {
+                // Nobody listens there, but it is an address of this machine and no other's.
+                simulator.with(|world, _| ecs::use_network(world, subnet.host(0)));
+                play::run(simulator.clone(), until_stopped()).await;
+                Ok(())
+            }
+        };
         trigger.shut_down();
         ended
+    };
+    let run_balancer = async {
+        match tasks {
+            Tasks::Processes => balancer.run(until_stopped()).await,
+            Tasks::Virtual => balancer.serve(until_stopped()).await,
+        }
     };
     let run_until_signal = async {
         let ended = announce_and_wait(&ready, &announcement.to_string(), until_stopped()).await;
@@ -211,7 +284,7 @@ async fn simulate(line: Line) -> Result<(), Failure> {
         run_tasks,
         run_until_signal,
         serve::serve(listener, simulator.clone(), until_stopped()),
-        balancer.run(until_stopped()),
+        run_balancer,
     );
     remove(&ready)?;
     tasks?;

@@ -144,7 +144,8 @@ impl Balancer {
         );
     }
 
-    async fn serve(self, shutdown: impl Future<Output = ()>) {
+    /// The same without probes, where `play` answers them.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();

@@ -42,8 +42,8 @@ use std::net::Ipv4Addr;
 use serde_json::Value;
 
 pub use effect::{
-    Effect, Environment, ProcessId, Signal, Start, exited, health_checked, logged, start_failed,
-    started,
+    Effect, Environment, ProcessId, Signal, Start, exited, health_checked, logged,
+    ran_out_of_memory, start_failed, started,
 };
 pub use lifecycle::{DEPROVISIONING_MILLIS, PROVISIONING_MILLIS, PULLING_MILLIS, STARTING_MILLIS};
 pub use measured::{Measured, measured};

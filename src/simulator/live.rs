@@ -22,6 +22,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Simulator;
 use super::ecs::{self, Effect, Environment, ProcessId, Signal, Start};
+use super::image;
 use super::process::{Command, Signals, Spawner, SpawnerError, succeeds};
 use super::signals;
 
@@ -168,10 +169,11 @@ impl Machine {
             process: id,
             address,
             image,
+            memory_mib: _,
             arguments,
             environment: Environment(environment),
         } = start;
-        let repository = repository(&image);
+        let repository = image::repository(&image);
         let program = self.images.get(repository).ok_or_else(|| {
             format!("CannotStartContainerError: no command stands for the image {repository}: start the simulator with --image {repository}=COMMAND")
         })?;
@@ -277,19 +279,6 @@ impl Machine {
     }
 }
 
-/// `hokusai/contracts` of `932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts:0.1.0`.
-fn repository(image: &str) -> &str {
-    let path = image.split('@').next().unwrap_or(image);
-    let path = match path.split_once('/') {
-        Some((registry, path)) if registry.contains(['.', ':']) => path,
-        _ => path,
-    };
-    match path.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => name,
-        _ => path,
-    }
-}
-
 /// Arguments after the program's own name, which a definition may give or leave out.
 fn without_program(mut arguments: Vec<String>, program: &Path) -> Vec<String> {
     if arguments
@@ -310,25 +299,6 @@ fn is_executable(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_image_reference_names_its_repository() {
-        for (image, want) in [
-            (
-                "932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts:0.1.0",
-                "hokusai/contracts",
-            ),
-            (
-                "932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts@sha256:00ff",
-                "hokusai/contracts",
-            ),
-            ("localhost:5000/contracts:a@sha256:00ff", "contracts"),
-            ("hokusai/contracts", "hokusai/contracts"),
-            ("contracts:1", "contracts"),
-        ] {
-            assert_eq!(repository(image), want, "{image}");
-        }
-    }
 
     #[test]
     fn a_command_may_name_its_program_or_not() {

@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use super::fault::{self, Loss};
-use super::{Simulator, ecs, elbv2, load, page, sns, wire};
+use super::{Simulator, ecs, elbv2, image, load, page, sns, wire};
 use crate::telemetry::chain;
 
 /// An SDK client keeps about ten connections; a full demo has fewer than ten clients.
@@ -166,6 +166,13 @@ fn administer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
             }
             Err(error) => return refuse(StatusCode::BAD_REQUEST, &chain(&error)),
         },
+        ("PUT", "images") => match image::parse(&String::from_utf8_lossy(body)) {
+            Ok(images) => {
+                simulator.with(|world, _| world.images = images);
+                json!({})
+            }
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, &chain(&error)),
+        },
         ("PUT", "hooks") => match simulator.with(|world, _| ecs::script_hooks(world, body)) {
             Ok(()) => json!({}),
             Err(error) => return refuse(StatusCode::BAD_REQUEST, &chain(&error)),
@@ -173,7 +180,7 @@ fn administer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
         _ => {
             let error = format!(
                 "no {method} /_simulator/{path}; there are GET (a page), state, defaults, ready, calls, journal, tasks, balancer, \
-                 messages, DELETE calls, journal and PUT faults, hooks, load"
+                 messages, DELETE calls, journal and PUT faults, hooks, images, load"
             );
             return refuse(StatusCode::NOT_FOUND, &error);
         }

@@ -4,7 +4,7 @@
 //! the same times give the same identifiers. A service's state is changed by its own module only.
 
 use super::{
-    account, acm, autoscaling, cloudwatch, ecr, ecs, elbv2, iam, load, logs, route53,
+    account, acm, autoscaling, cloudwatch, ecr, ecs, elbv2, iam, image, load, logs, route53,
     secretsmanager, servicediscovery, sns, ssm, sts,
 };
 
@@ -28,6 +28,8 @@ pub struct World {
     pub cloudwatch: cloudwatch::State,
     /// Image repositories.
     pub ecr: ecr::State,
+    /// How images behave; given, and changed by whoever plays AWS.
+    pub images: image::State,
     /// Roles and their policies.
     pub iam: iam::State,
     /// What services are busy with.
@@ -64,6 +66,7 @@ impl World {
             autoscaling: autoscaling::State::default(),
             cloudwatch: cloudwatch::State::default(),
             ecr: ecr::State::default(),
+            images: image::State::default(),
             iam: iam::State::default(),
             load: load::State::default(),
             logs: logs::State::default(),

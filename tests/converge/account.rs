@@ -1,22 +1,19 @@
 //! One simulated account with virtual tasks, and the reconciler pointed at it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use contracts::reconciler::aws::Aws;
 use contracts::reconciler::converge::{Outcome, Progress, converge};
 use contracts::reconciler::manifest::Manifest;
 use contracts::reconciler::spec::Spec;
-use contracts::simulator::ecs::{self, Effect, Signal};
-use contracts::simulator::elbv2::{self, Outcome as Probed};
-use contracts::simulator::{Call, Simulator, account, client, signals};
+use contracts::simulator::{Call, Simulator, account, client, play};
 use serde_json::{Value, json};
 
 const DEVELOPMENT: &str = include_str!("../../manifests/development.yaml");
 const ACCOUNT: &str = include_str!("../fixtures/account.yaml");
 /// 2026-01-01T00:00:00Z; any fixed time will do.
 const START: u64 = 1_767_225_600_000;
-const TICK: Duration = Duration::from_millis(100);
 
 /// The simulation, running; it ends with the test's runtime.
 pub struct Account {
@@ -41,7 +38,7 @@ impl Account {
     pub async fn without_secrets() -> Account {
         let world = account::parse(ACCOUNT).unwrap().into_world(1, START);
         let simulator = Simulator::new(world, START);
-        tokio::spawn(run_tasks(simulator.clone()));
+        tokio::spawn(play::run(simulator.clone(), std::future::pending()));
         let spec =
             Spec::believe(&Manifest::parse("development.yaml", DEVELOPMENT).unwrap()).unwrap();
         let config = client::config(&simulator);
@@ -98,51 +95,5 @@ impl Account {
             .into_iter()
             .filter(|(_, calls)| calls.mutating);
         calls.map(|(name, calls)| (name, calls.calls)).collect()
-    }
-}
-
-/// Plays the processes and the network: what is started listens at once, what is asked for its health is well, what is
-/// told to stop does.
-async fn run_tasks(simulator: Simulator) {
-    let mut listening = BTreeSet::new();
-    let mut addresses = BTreeMap::new();
-    let mut pid = 100;
-    loop {
-        for effect in simulator.step(|world, now| {
-            signals::step(world, now);
-            ecs::step(world, now)
-        }) {
-            simulator.with(|world, now| match effect {
-                Effect::Start(start) => {
-                    pid += 1;
-                    ecs::started(world, &start.process, pid);
-                    listening.insert(start.address);
-                    addresses.insert(start.process, start.address);
-                }
-                Effect::Signal { process, signal } => {
-                    addresses
-                        .remove(&process)
-                        .map(|address| listening.remove(&address));
-                    let code = match signal {
-                        Signal::Terminate => 0,
-                        Signal::Kill => 137,
-                    };
-                    ecs::exited(world, &process, code);
-                }
-                Effect::CheckHealth { process, .. } => {
-                    ecs::health_checked(world, &process, true, now)
-                }
-            });
-        }
-        for probe in simulator.with(elbv2::step) {
-            let well = listening.contains(&probe.address) && probe.path == "/health";
-            let outcome = if well {
-                Probed::Status(200)
-            } else {
-                Probed::Unreachable
-            };
-            simulator.with(|world, now| elbv2::probed(world, &probe, outcome, now));
-        }
-        tokio::time::sleep(TICK).await;
     }
 }

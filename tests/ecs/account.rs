@@ -2,7 +2,7 @@
 
 use contracts::simulator::call::{Answer, Call, Millis};
 use contracts::simulator::{
-    World, account, autoscaling, cloudwatch, ec2, ecs, elbv2, iam, logs, secretsmanager,
+    World, account, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, logs, secretsmanager,
     servicediscovery, ssm,
 };
 use serde_json::{Value, json};
@@ -16,9 +16,33 @@ pub const LISTENER: &str = "arn:aws:elasticloadbalancing:us-east-1:932100697590:
 
 /// The bare account.
 pub fn bare() -> World {
+    of_seed(1)
+}
+
+/// The same with ids from another seed.
+pub fn of_seed(seed: u64) -> World {
     account::parse(include_str!("../fixtures/account.yaml"))
         .unwrap()
-        .into_world(1, 0)
+        .into_world(seed, 0)
+}
+
+/// An image of the product by its tag.
+pub fn image(tag: &str) -> String {
+    format!("932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts:{tag}")
+}
+
+/// Puts an image of that tag into the registry.
+pub fn push(world: &mut World, tag: &str) {
+    let digest = |content: &str| json!({ "mediaType": content, "digest": format!("sha256:{}", "0".repeat(64)), "size": 1 });
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": digest("application/vnd.oci.image.config.v1+json"), "layers": [],
+        "annotations": { "org.opencontainers.image.version": tag },
+    });
+    let input = json!({
+        "repositoryName": "hokusai/contracts", "imageTag": tag, "imageManifest": manifest.to_string(),
+    });
+    ask(world, 0, "ecr", "PutImage", input).unwrap();
 }
 
 /// Any service's answer to one call.
@@ -50,6 +74,7 @@ pub fn ask(
         "servicediscovery" => servicediscovery::answer(world, &call),
         "application-autoscaling" => autoscaling::answer(world, &call),
         "monitoring" => cloudwatch::answer(world, &call),
+        "ecr" => ecr::answer(world, &call),
         other => panic!("no service {other}"),
     }
 }

@@ -1,35 +1,32 @@
-//! A machine on a virtual clock: it carries out effects as scripted and writes down what happens.
+//! A machine on a virtual clock: virtual tasks with images by script, and what happens to them written down.
 //!
-//! Stands where `live` stands. Everything else is the simulator's own: scheduler, target health, iam, ssm, logs.
+//! Everything is the simulator's own, stepped here; this only calls it and looks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use contracts::simulator::call::Millis;
-use contracts::simulator::ecs::{self, Effect, ProcessId, Signal, Start};
-use contracts::simulator::{World, elbv2, signals};
+use contracts::simulator::ecs::{self, Effect, ProcessId};
+use contracts::simulator::play::Player;
+use contracts::simulator::{World, elbv2, image};
 use serde_json::{Value, json};
 
 use crate::account::{self, CLUSTER, Surroundings, ask};
 
 const TICK_MILLIS: Millis = 100;
-
-/// How the processes of one command behave, told by the first argument of the definition's command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Script {
-    /// Serves from the start; ends at once on SIGTERM.
-    Serves,
-    /// Ends by itself with code 1 soon after the start.
-    Crashes,
-    /// Serves, and ignores SIGTERM.
-    Stubborn,
-    /// Runs, but answers its health checks with 503.
-    Sick,
-}
-
-struct Process {
-    script: Script,
-    ends_at: Option<(Millis, i32)>,
-}
+/// The images there are beside the one that serves, each by its tag.
+const IMAGES: &str = "
+images:
+  - { image: 'hokusai/contracts:crash', crash: { after_seconds: 0.4 } }
+  - { image: 'hokusai/contracts:stubborn', ignores_sigterm: true }
+  - { image: 'hokusai/contracts:sick', unhealthy: true }
+  - { image: 'hokusai/contracts:slow', pull_seconds: 12, start_seconds: 3, lines: [listening] }
+  - { image: 'hokusai/contracts:shaky', pull_seconds: 2, crash: { after_seconds: 1, code: 3, times: 2 } }
+  - { image: 'hokusai/contracts:leaky', pull_seconds: 5, leaks_mib_per_second: 20 }
+  - image: hokusai/contracts:unpullable
+    pull_seconds: 4
+    unpullable: >-
+      ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: failed to do request: i/o timeout
+";
 
 /// A second target group and the rules that choose between the two.
 pub struct Shift {
@@ -42,9 +39,7 @@ pub struct Machine {
     pub world: World,
     pub surroundings: Surroundings,
     pub now: Millis,
-    processes: BTreeMap<ProcessId, Process>,
-    /// Addresses that answer 503 though their script serves.
-    sick: BTreeSet<String>,
+    player: Player,
     /// What traffic is shifted between, where it is.
     pub shift: Option<Shift>,
     /// Whether to leave states out of the timeline: they cost a description of everything at every tick.
@@ -53,6 +48,8 @@ pub struct Machine {
     names: Names,
     shown: BTreeMap<String, String>,
     lines: Vec<String>,
+    /// The same with every id as it is.
+    log: String,
 }
 
 /// Short names for ids in the order they appear, so that a timeline reads.
@@ -91,20 +88,37 @@ impl Names {
 
 impl Machine {
     pub fn new() -> Machine {
-        let mut world = account::bare();
+        Machine::of_seed(1)
+    }
+
+    /// One whose ids follow from another seed.
+    pub fn of_seed(seed: u64) -> Machine {
+        let mut world = account::of_seed(seed);
+        world.images = image::parse(IMAGES).unwrap();
+        for tag in [
+            "crash",
+            "stubborn",
+            "sick",
+            "slow",
+            "shaky",
+            "leaky",
+            "unpullable",
+        ] {
+            account::push(&mut world, tag);
+        }
         let surroundings = account::furnish(&mut world);
         Machine {
             world,
             surroundings,
             now: 0,
-            processes: BTreeMap::new(),
-            sick: BTreeSet::new(),
+            player: Player::default(),
             shift: None,
             brief: false,
             events_seen: 0,
             names: Names::default(),
             shown: BTreeMap::new(),
             lines: Vec::new(),
+            log: String::new(),
         }
     }
 
@@ -172,7 +186,7 @@ impl Machine {
             container: "contracts-api".into(),
         };
         self.say(format!("> kill -9 {task}"));
-        self.processes.get_mut(&id).unwrap().ends_at = Some((self.now, 137));
+        self.player.kill(&id, self.now);
     }
 
     /// From now on a task answers its health checks with 503.
@@ -183,7 +197,7 @@ impl Machine {
             .iter()
             .find(|(_, name)| name == task)
             .unwrap();
-        self.sick.insert(id.clone());
+        self.player.sicken(id);
         self.lines.push(format!(
             "{:>7.1}  > {task} answers 503",
             self.now as f64 / 1_000.0
@@ -192,18 +206,12 @@ impl Machine {
 
     /// Names of tasks whose process runs.
     pub fn task_names(&self) -> Vec<String> {
-        let ids = self.processes.keys().map(|process| &process.task);
-        ids.filter_map(|id| {
-            Some(
-                self.names
-                    .by_id
-                    .iter()
-                    .find(|(known, _)| known == id)?
-                    .1
-                    .clone(),
-            )
-        })
-        .collect()
+        let report = ecs::tasks_report(&self.world);
+        let tasks = report["tasks"].as_array().unwrap().iter();
+        let running = tasks.filter(|task| !task["pid"].is_null());
+        running
+            .map(|task| self.names.shorten(task["id"].as_str().unwrap()))
+            .collect()
     }
 
     pub fn run_seconds(&mut self, seconds: u64) {
@@ -241,28 +249,19 @@ impl Machine {
         text
     }
 
+    /// From now on these images behave so, and no others specially.
+    pub fn script(&mut self, images: &str) {
+        self.say(format!("> {images}"));
+        self.world.images = image::parse(images).unwrap();
+    }
+
+    /// Everything said, with ids: what two runs must agree on.
+    pub fn log(&self) -> &str {
+        &self.log
+    }
+
     pub fn tick(&mut self) {
-        let now = self.now;
-        let ended: Vec<(ProcessId, i32)> = self
-            .processes
-            .iter()
-            .filter_map(|(id, process)| {
-                process
-                    .ends_at
-                    .filter(|(at, _)| *at <= now)
-                    .map(|(_, code)| (id.clone(), code))
-            })
-            .collect();
-        for (id, code) in ended {
-            self.processes.remove(&id);
-            ecs::exited(&mut self.world, &id, code);
-        }
-        for probe in elbv2::step(&mut self.world, now) {
-            let outcome = self.probe(&probe.address.to_string());
-            elbv2::probed(&mut self.world, &probe, outcome, now);
-        }
-        signals::step(&mut self.world, now);
-        let effects = ecs::step(&mut self.world, now);
+        let effects = self.player.step(&mut self.world, self.now);
         self.name_new();
         let events = ecs::events(&self.world, CLUSTER, "contracts");
         for (_, message) in events.iter().skip(self.events_seen) {
@@ -270,72 +269,17 @@ impl Machine {
         }
         self.events_seen = events.len();
         for effect in effects {
-            self.carry_out(effect);
+            match effect {
+                Effect::Start(start) => self.say(format!(
+                    "  start {} at {} with {:?}",
+                    start.process, start.address, start.environment
+                )),
+                Effect::Signal { process, signal } => self.say(format!("  {signal:?} {process}")),
+                Effect::CheckHealth { .. } => {}
+            }
         }
         if !self.brief {
             self.show_states();
-        }
-    }
-
-    fn probe(&self, address: &str) -> elbv2::Outcome {
-        let report = ecs::tasks_report(&self.world);
-        let task = report["tasks"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .rev()
-            .find(|task| task["address"] == address);
-        let id = task
-            .and_then(|task| task["id"].as_str())
-            .unwrap_or_default();
-        let process = self
-            .processes
-            .iter()
-            .find(|(process, _)| process.task == id);
-        match process {
-            None => elbv2::Outcome::Unreachable,
-            Some((_, process)) if process.script == Script::Sick || self.sick.contains(id) => {
-                elbv2::Outcome::Status(503)
-            }
-            Some(_) => elbv2::Outcome::Status(200),
-        }
-    }
-
-    fn carry_out(&mut self, effect: Effect) {
-        match effect {
-            Effect::Start(start) => {
-                self.say(format!(
-                    "  start {} at {} with {:?}",
-                    start.process, start.address, start.environment
-                ));
-                let Start {
-                    process, arguments, ..
-                } = start;
-                let script = match arguments.first().map(String::as_str) {
-                    Some("crash") => Script::Crashes,
-                    Some("stubborn") => Script::Stubborn,
-                    Some("sick") => Script::Sick,
-                    _ => Script::Serves,
-                };
-                let ends_at = (script == Script::Crashes).then_some((self.now + 400, 1));
-                ecs::started(&mut self.world, &process, 4_242);
-                self.processes.insert(process, Process { script, ends_at });
-            }
-            Effect::Signal { process, signal } => {
-                self.say(format!("  {signal:?} {process}"));
-                let Some(running) = self.processes.get_mut(&process) else {
-                    return;
-                };
-                match signal {
-                    Signal::Terminate if running.script == Script::Stubborn => {}
-                    Signal::Terminate => running.ends_at = Some((self.now + 100, 0)),
-                    Signal::Kill => running.ends_at = Some((self.now, 137)),
-                }
-            }
-            Effect::CheckHealth { process, .. } => {
-                let sick = self.sick.contains(&process.task);
-                ecs::health_checked(&mut self.world, &process, !sick, self.now);
-            }
         }
     }
 
@@ -396,12 +340,15 @@ impl Machine {
                     ask(&mut self.world, now, "ecs", "DescribeTasks", input).unwrap()["tasks"][0]
                         .clone();
                 let container = &task["containers"][0];
-                let state = format!(
+                let mut state = format!(
                     "STOPPED {} exit {}: {}",
                     text(&task["stopCode"]),
                     container["exitCode"],
                     text(&task["stoppedReason"])
                 );
+                if let Some(reason) = container["reason"].as_str() {
+                    state.push_str(&format!(" ({reason})"));
+                }
                 states.push((
                     text(&task["taskArn"])
                         .rsplit('/')
@@ -496,6 +443,7 @@ impl Machine {
     }
 
     fn say(&mut self, line: String) {
+        self.log.push_str(&format!("{} {line}\n", self.now));
         let line = self.shorten(&line);
         self.lines
             .push(format!("{:>7.1}  {line}", self.now as f64 / 1_000.0));

@@ -52,6 +52,22 @@ fn a_service_reads_back_with_the_defaults_of_aws() {
 }
 
 #[test]
+fn an_empty_role_is_none() {
+    let mut world = account::bare();
+    let mut input = account::task_definition(json!({ "secrets": [], "logConfiguration": null }));
+    account::merge(
+        &mut input,
+        json!({ "taskRoleArn": "", "executionRoleArn": "", "requiresCompatibilities": [] }),
+    );
+    let made = ecs(&mut world, "RegisterTaskDefinition", input).unwrap();
+    let made = &made["taskDefinition"];
+    assert_eq!(
+        (made.get("taskRoleArn"), made.get("executionRoleArn")),
+        (None, None)
+    );
+}
+
+#[test]
 fn missing_services_are_failures_and_not_errors() {
     let mut world = account::bare();
     let input = json!({ "cluster": CLUSTER, "services": ["nobody"] });

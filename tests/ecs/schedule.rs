@@ -134,8 +134,8 @@ fn disturb(machine: &mut Machine, random: &mut fastrand::Rng) {
     let victim = || names.last().cloned();
     match random.u32(0..9) {
         0 | 1 => {
-            let script = *random.choice(&["serve", "serve", "crash", "sick"]).unwrap();
-            machine.register(json!({ "command": [script] }));
+            let tag = *random.choice(&["0.1.0", "0.1.0", "crash", "sick"]).unwrap();
+            machine.register(json!({ "image": account::image(tag) }));
             machine.update(json!({ "taskDefinition": "contracts" }));
         }
         2 => machine.update(json!({ "forceNewDeployment": true })),
@@ -259,7 +259,7 @@ fn play(seed: u64) {
     }
     // Left in peace with a good image, it becomes steady, and every target is a task's.
     set_alarm(&mut machine, "OK");
-    machine.register(json!({ "command": ["serve"] }));
+    machine.register(json!({}));
     let quiet = json!({ "lifecycleHooks": [], "alarms": { "enable": false, "rollback": false } });
     machine.update(json!({ "taskDefinition": "contracts", "deploymentConfiguration": quiet }));
     machine.run_until_steady();

@@ -32,7 +32,11 @@ pub fn check_text(name: &str, got: &str) {
 
 /// A service of two tasks, steady.
 pub fn steady() -> Machine {
-    let mut machine = Machine::new();
+    steady_of_seed(1)
+}
+
+fn steady_of_seed(seed: u64) -> Machine {
+    let mut machine = Machine::of_seed(seed);
     machine.register(json!({}));
     machine.create(json!({}));
     machine.run_until_steady();
@@ -56,7 +60,7 @@ fn an_update_starts_the_new_tasks_before_it_drains_the_old() {
 #[test]
 fn a_crashing_image_trips_the_breaker_and_rolls_back() {
     let mut machine = steady();
-    machine.register(json!({ "command": ["crash"] }));
+    machine.register(json!({ "image": account::image("crash") }));
     machine.update(json!({ "taskDefinition": "contracts:2" }));
     machine.run_until_steady();
     check("crash-rolls-back", &machine);
@@ -72,7 +76,7 @@ fn a_crashing_image_trips_the_breaker_and_rolls_back() {
 #[test]
 fn a_first_rollout_that_fails_has_nothing_to_return_to() {
     let mut machine = Machine::new();
-    machine.register(json!({ "command": ["crash"] }));
+    machine.register(json!({ "image": account::image("crash") }));
     machine.create(json!({}));
     machine.run_seconds(60);
     check("first-rollout-fails", &machine);
@@ -81,7 +85,7 @@ fn a_first_rollout_that_fails_has_nothing_to_return_to() {
 #[test]
 fn tasks_that_never_pass_their_health_check_are_replaced_until_the_breaker_trips() {
     let mut machine = steady();
-    machine.register(json!({ "command": ["sick"] }));
+    machine.register(json!({ "image": account::image("sick") }));
     machine.update(json!({ "taskDefinition": "contracts:2" }));
     machine.run_until_steady();
     check("sick-rolls-back", &machine);
@@ -135,7 +139,7 @@ fn a_missing_secret_is_said_and_tried_again_less_and_less_often() {
 #[test]
 fn a_process_that_ignores_sigterm_is_killed_after_its_stop_timeout() {
     let mut machine = Machine::new();
-    machine.register(json!({ "command": ["stubborn"], "stopTimeout": 7 }));
+    machine.register(json!({ "image": account::image("stubborn"), "stopTimeout": 7 }));
     machine.create(json!({ "desiredCount": 1 }));
     machine.run_until_steady();
     machine.update(json!({ "desiredCount": 0 }));
@@ -172,7 +176,7 @@ fn a_deleted_service_drains_and_its_name_is_free_again() {
 #[test]
 fn a_stopped_rollout_returns_to_where_it_came_from() {
     let mut machine = steady();
-    machine.register(json!({ "command": ["sick"] }));
+    machine.register(json!({ "image": account::image("sick") }));
     machine.update(json!({ "taskDefinition": "contracts:2" }));
     machine.run_seconds(3);
     let list = json!({ "cluster": CLUSTER, "service": "contracts", "status": ["IN_PROGRESS"] });
@@ -208,6 +212,84 @@ fn without_room_above_the_desired_count_old_tasks_go_first() {
     machine.update(json!({ "forceNewDeployment": true }));
     machine.run_until_steady();
     check("update-without-room", &machine);
+}
+
+/// An update of a steady service of the good image to another.
+fn updated(mut machine: Machine, tag: &str) -> Machine {
+    machine.register(json!({ "image": account::image(tag) }));
+    machine.update(json!({ "taskDefinition": "contracts:2" }));
+    machine.run_until_steady();
+    machine
+}
+
+#[test]
+fn an_image_takes_its_time_to_pull_and_to_start() {
+    let mut machine = updated(steady(), "slow");
+    check("slow-image", &machine);
+    let running = json!({ "cluster": CLUSTER, "serviceName": "contracts" });
+    let running = machine.ecs("ListTasks", running)["taskArns"].clone();
+    let tasks = json!({ "cluster": CLUSTER, "tasks": running });
+    let task = machine.ecs("DescribeTasks", tasks)["tasks"][0].clone();
+    let at = |name: &str| task[name]["$timestamp"].as_u64().unwrap();
+    let seconds = |from, to| (at(to) - at(from)) / 1_000;
+    assert_eq!(
+        (
+            seconds("pullStartedAt", "pullStoppedAt"),
+            seconds("pullStoppedAt", "startedAt")
+        ),
+        (12, 3)
+    );
+    let stream = text_after(task["taskArn"].as_str().unwrap());
+    let events = json!({ "logGroupName": "/ecs/contracts", "logStreamName": format!("api/contracts-api/{stream}") });
+    let events = ask(
+        &mut machine.world,
+        machine.now,
+        "logs",
+        "GetLogEvents",
+        events,
+    )
+    .unwrap();
+    assert_eq!(events["events"][0]["message"], "listening");
+}
+
+fn text_after(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap()
+}
+
+#[test]
+fn an_image_that_crashes_twice_comes_up_at_last() {
+    check("shaky-image", &updated(steady(), "shaky"));
+}
+
+#[test]
+fn an_image_that_cannot_be_pulled_rolls_back() {
+    check("unpullable-image", &updated(steady(), "unpullable"));
+}
+
+#[test]
+fn an_image_that_leaks_is_killed_again_and_again() {
+    let mut machine = updated(steady(), "leaky");
+    machine.run_seconds(90);
+    check("leaky-image", &machine);
+}
+
+#[test]
+fn an_image_that_turns_bad_takes_its_running_tasks_along() {
+    let mut machine = steady();
+    machine.script("images: [{ image: hokusai/contracts, unhealthy: true }]");
+    machine.run_seconds(20);
+    machine.script("images: []");
+    machine.run_until_steady();
+    check("image-turns-bad", &machine);
+}
+
+#[test]
+fn a_run_is_its_seeds() {
+    let run = |seed| updated(steady_of_seed(seed), "crash");
+    let (first, second, other) = (run(1), run(1), run(2));
+    assert!(first.log().len() > 2_000, "{}", first.log());
+    assert_eq!(first.log(), second.log());
+    assert_ne!(first.log(), other.log());
 }
 
 #[test]

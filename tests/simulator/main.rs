@@ -30,6 +30,7 @@ mod sign;
 mod signature;
 mod ssm;
 mod sts;
+mod tools;
 mod wire;
 
 use std::time::{SystemTime, UNIX_EPOCH};

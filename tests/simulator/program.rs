@@ -34,7 +34,7 @@ async fn ended(child: Child) -> Output {
         .unwrap()
 }
 
-async fn ready(file: &Path) -> Value {
+pub async fn ready(file: &Path) -> Value {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         if let Ok(ready) = serde_json::from_str(&std::fs::read_to_string(file).unwrap_or_default())
@@ -104,6 +104,24 @@ async fn a_bad_account_file_is_named_with_its_place() {
     let output = ended(program("/absent.yaml", directory.path()).spawn().unwrap()).await;
     assert!(String::from_utf8_lossy(&output.stderr).contains("failed to read /absent.yaml"));
     assert!(!directory.path().join("ready.json").exists());
+}
+
+#[tokio::test]
+async fn what_is_for_the_other_kind_of_tasks_is_a_usage_error() {
+    let directory = tempfile::tempdir().unwrap();
+    for (arguments, want) in [
+        (
+            ["--speed", "11"],
+            "a --speed above 10 is for --tasks virtual",
+        ),
+        (["--tasks", "virtual"], "--image is for --tasks processes"),
+    ] {
+        let mut command = program(ACCOUNT, directory.path());
+        let output = ended(command.args(arguments).spawn().unwrap()).await;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(want), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 
 use super::effect::{Environment, ProcessId, Start};
+use super::lifecycle::PULLING_MILLIS;
 use super::task::Task;
 use super::task_definition::Container;
+use crate::simulator::call::Millis;
 use crate::simulator::world::World;
-use crate::simulator::{ecr, iam, logs, secretsmanager, ssm};
+use crate::simulator::{ecr, iam, image, logs, secretsmanager, ssm};
 
 /// The variable by which a task learns its own address: every task shares the host's network here, so one that listened
 /// on all addresses would take its neighbours' ports.
@@ -40,11 +42,24 @@ pub(super) fn prepare(world: &World, task: &Task) -> Result<Vec<Start>, String> 
             },
             address: task.address,
             image: container.image.clone(),
+            memory_mib: task.blueprint.size.map(|size| size.memory_mib),
             arguments: [&container.entry_point[..], &container.command[..]].concat(),
             environment: Environment(environment),
         });
     }
     Ok(starts)
+}
+
+/// How long fetching a task's images takes: they are fetched side by side.
+pub(super) fn pull_millis(world: &World, task: &Task) -> Millis {
+    let containers = task.blueprint.containers.iter();
+    let pulls = containers.map(|container| {
+        let script = image::script(world, &container.image);
+        script
+            .and_then(|script| script.pull_millis)
+            .unwrap_or(PULLING_MILLIS)
+    });
+    pulls.max().unwrap_or(PULLING_MILLIS)
 }
 
 struct Agent<'a> {
@@ -61,6 +76,10 @@ impl Agent<'_> {
                      failed: unable to retrieve ecr registry auth: service call has been retried 1 time(s): {denied}"
                 )
             })?;
+        }
+        let script = image::script(self.world, image);
+        if let Some(reason) = script.and_then(|script| script.unpullable.as_ref()) {
+            return Err(format!("CannotPullContainerError: {reason}"));
         }
         if ecr::image_exists(self.world, image) {
             return Ok(());

@@ -62,6 +62,8 @@ pub struct Start {
     pub address: Ipv4Addr,
     /// The image as the definition names it.
     pub image: String,
+    /// What the task may have of memory.
+    pub memory_mib: Option<u32>,
     /// The definition's entry point and command, one after the other; empty means the image's own.
     pub arguments: Vec<String>,
     /// All it gets: the definition's variables, its secrets' values, `BIND_ADDRESS`.
@@ -104,6 +106,14 @@ pub fn start_failed(world: &mut World, process: &ProcessId, reason: String) {
 pub fn exited(world: &mut World, process: &ProcessId, code: i32) {
     if let Some(container) = container(world, process) {
         container.process = Process::Exited(code);
+    }
+}
+
+/// A process was killed because its task's memory was used up.
+pub fn ran_out_of_memory(world: &mut World, process: &ProcessId) {
+    if let Some(container) = container(world, process) {
+        container.process = Process::Exited(137);
+        container.reason = Some("OutOfMemoryError: Container killed due to memory usage".into());
     }
 }
 

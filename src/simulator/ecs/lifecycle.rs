@@ -22,7 +22,7 @@ use crate::simulator::world::World;
 /// Making a network interface takes AWS ten seconds or more. Simulated time is real, so this is only long enough for
 /// PROVISIONING to be seen.
 pub const PROVISIONING_MILLIS: Millis = 300;
-/// Fetching image and secrets; as above, for PENDING.
+/// Fetching image and secrets; as above, for PENDING. An image's script may say more.
 pub const PULLING_MILLIS: Millis = 500;
 /// Taking the network interface away; as above, for DEPROVISIONING.
 pub const DEPROVISIONING_MILLIS: Millis = 200;
@@ -56,7 +56,7 @@ pub(super) fn advance(
             task.times.connected = Some(now);
             task.times.pull_started = Some(now);
             task.stage = Stage::Pulling {
-                until: now + PULLING_MILLIS,
+                until: now + agent::pull_millis(world, task),
             };
         }
         Stage::Pulling { until } if until <= now => match agent::prepare(world, task) {

@@ -129,6 +129,9 @@ pub(super) fn register(world: &mut World, call: &Call) -> Answer {
     if !is_identifier(&family) {
         return Err(client("Family contains invalid characters."));
     }
+    // ecs-deploy sends an empty role for none, and deploys on AWS with it.
+    let given = |role: Option<String>| role.filter(|role| !role.is_empty());
+    let (task_role_arn, execution_role_arn) = (given(task_role_arn), given(execution_role_arn));
     if let Some(other) = requires_compatibilities
         .iter()
         .find(|name| !matches!(name.as_str(), "FARGATE" | "EC2"))
