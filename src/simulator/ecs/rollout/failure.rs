@@ -71,8 +71,7 @@ impl Service {
     }
 
     /// Ends the rollout when one of its alarms is in ALARM, from the first running task to the end of the bake time.
-    /// "If at least one of the alarms is in ALARM when the deployment starts, Amazon ECS will not monitor alarms for the
-    /// duration of that deployment" (deployment-alarm-failure.html).
+    /// The setting "is ignored if associated alarms are already in alarm state" when it begins (aws/copilot-cli#4512).
     pub(in super::super) fn trip_alarms(&mut self, world: &World, counts: &Counts, now: Millis) {
         let rollback = self.configuration.alarms.rollback;
         let Some(last) = self.history.last_mut() else {

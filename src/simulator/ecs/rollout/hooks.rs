@@ -14,7 +14,7 @@ use crate::simulator::iam;
 use crate::simulator::world::World;
 
 /// How soon a function that answered IN_PROGRESS is called again ("By default this is a 30 second interval",
-/// lambda-lifecycle-hooks.html).
+/// deployment-lifecycle-hooks.html).
 const AGAIN_MILLIS: Millis = 30_000;
 
 /// What a function answers.
