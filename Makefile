@@ -45,7 +45,7 @@ page-test: install build ## the simulator's live page in headless Chromium; scre
 	@command -v chromium >/dev/null || scripts/install.sh packages chromium
 	@scripts/page_test.py
 
-bench: ## how fast simulated time goes, in release (its first build takes some minutes)
+bench: ## how fast simulated time goes, in release (its first build takes seven minutes of CPU)
 	cargo bench --locked --bench simulated_time
 
 demo: install build ## the whole thing on this machine: an empty account, a converged one, a token on chain, drift healed (KEEP=1 leaves it running)
