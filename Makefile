@@ -37,7 +37,7 @@ test: install ## everything that is fast, the demo among it
 	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest@0.9.143
 	cargo nextest run --locked
 
-bench: ## how fast simulated time goes, in release (its first build takes some minutes)
+bench: ## how fast simulated time goes, in release (its first build takes seven minutes of CPU)
 	cargo bench --locked --bench simulated_time
 
 demo: install build ## the whole thing on this machine: an empty account, a converged one, a token on chain, drift healed (KEEP=1 leaves it running)
