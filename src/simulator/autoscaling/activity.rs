@@ -31,12 +31,12 @@ enum What {
     Nothing(NotScaled),
 }
 
-/// Why a trigger scaled nothing.
+/// Why a trigger scaled nothing: the count is already there.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum NotScaled {
-    AtMaximum(u32),
-    AtMinimum(u32),
-    AtDesired(u32),
+    Maximum(u32),
+    Minimum(u32),
+    Desired(u32),
 }
 
 /// Notes that a service's desired count was set.
@@ -156,11 +156,11 @@ fn shown(activity: &Activity) -> Value {
     if let What::Nothing(reason) = what {
         entry["EndTime"] = Value::Null;
         entry["NotScaledReasons"] = json!([match reason {
-            NotScaled::AtMaximum(count) =>
+            NotScaled::Maximum(count) =>
                 json!({ "Code": "AlreadyAtMaxCapacity", "MaxCapacity": count }),
-            NotScaled::AtMinimum(count) =>
+            NotScaled::Minimum(count) =>
                 json!({ "Code": "AlreadyAtMinCapacity", "MinCapacity": count }),
-            NotScaled::AtDesired(count) =>
+            NotScaled::Desired(count) =>
                 json!({ "Code": "AlreadyAtDesiredCapacity", "CurrentCapacity": count }),
         }]);
     }

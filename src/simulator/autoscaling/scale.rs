@@ -106,9 +106,9 @@ fn scale(world: &mut World, resource: &str, triggers: &[Trigger], now: Millis) {
     // A policy that waits for its cooldown has not decided anything.
     if let Some(proposal) = same.filter(|_| cooling.is_none()) {
         let reason = match current {
-            _ if wants_out && current >= target.maximum => NotScaled::AtMaximum(target.maximum),
-            _ if !wants_out && current <= target.minimum => NotScaled::AtMinimum(target.minimum),
-            _ => NotScaled::AtDesired(current),
+            _ if wants_out && current >= target.maximum => NotScaled::Maximum(target.maximum),
+            _ if !wants_out && current <= target.minimum => NotScaled::Minimum(target.minimum),
+            _ => NotScaled::Desired(current),
         };
         activity::note_not_scaled(world, resource, reason, proposal.cause, now);
     }

@@ -119,7 +119,7 @@ impl Stepping {
     /// no less than the least magnitude.
     fn share(&self, change: f64) -> f64 {
         let rounded = match change {
-            change if change == 0.0 => 0.0,
+            0.0 => 0.0,
             change if change.abs() < 1.0 => change.signum(),
             change => change.trunc(),
         };
