@@ -15,13 +15,13 @@ WORKDIR /build
 ENV RUSTFLAGS="--remap-path-prefix=/usr/local/cargo=/cargo --remap-path-prefix=/usr/local/rustup=/rustup" \
     CARGO_INCREMENTAL=0
 # Dependencies first: this layer, most of the time a build takes, stays as long as these files do. The empty programs make
-# cargo build exactly what the real ones will need.
+# cargo build exactly what the real ones will need; a target that Cargo.toml names must be there for it to be read.
 COPY Cargo.toml Cargo.lock ./
 COPY patches patches
 # `ca` is a further CA bundle for machines behind a TLS-inspecting proxy: given to cargo for the download, in no layer.
 RUN --mount=type=secret,id=ca,target=/run/secrets/ca --mount=type=cache,target=/usr/local/cargo/registry \
     if [ -s /run/secrets/ca ]; then export CARGO_HTTP_CAINFO=/run/secrets/ca; fi \
-    && mkdir -p src/bin && touch src/lib.rs \
+    && mkdir -p src/bin benches && touch src/lib.rs benches/simulated_time.rs \
     && for program in contracts-api reconciler simulator; do echo 'fn main() {}' >"src/bin/$program.rs"; done \
     && cargo build --locked --release --bin contracts-api --bin reconciler
 COPY src src

@@ -9,6 +9,7 @@
 )]
 
 mod commands;
+mod dockerfile;
 mod facts;
 mod references;
 
