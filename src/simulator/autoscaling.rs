@@ -12,7 +12,7 @@ mod target;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::call::{Answer, Call, Millis, Refusal};
 use super::tag;
@@ -166,6 +166,17 @@ fn check_dimension(call: &Call) -> Result<(), Refusal> {
 }
 
 /// The `MaxResults` member: 1 to 50, which is also the default.
+/// One page of `entries`, as the output's `member`.
+fn listing(
+    call: &Call,
+    member: &str,
+    entries: impl IntoIterator<Item = (String, Value)>,
+) -> Answer {
+    let token = call.optional_text("NextToken")?;
+    let page = Call::page(entries, token, size(call)?, "InvalidNextTokenException")?;
+    Ok(json!({ (member): page.items, "NextToken": page.next }))
+}
+
 fn size(call: &Call) -> Result<usize, Refusal> {
     let size = call.optional_integer("MaxResults")?.unwrap_or(50);
     let size = usize::try_from(size)

@@ -290,13 +290,18 @@ fn describe_log_groups(world: &World, call: &Call) -> Answer {
         });
         (name.clone(), entry)
     });
-    let page = Call::page(
-        entries,
-        call.optional_text("nextToken")?,
-        limit(call, 50)?,
-        INVALID,
-    )?;
-    Ok(json!({ "logGroups": page.items, "nextToken": page.next }))
+    listing(call, "logGroups", entries)
+}
+
+/// One page of `entries`, 50 at most, as the output's `member`.
+fn listing(
+    call: &Call,
+    member: &str,
+    entries: impl IntoIterator<Item = (String, Value)>,
+) -> Answer {
+    let token = call.optional_text("nextToken")?;
+    let page = Call::page(entries, token, limit(call, 50)?, INVALID)?;
+    Ok(json!({ (member): page.items, "nextToken": page.next }))
 }
 
 /// The `limit` member: 1 to `max`, which is also the default.

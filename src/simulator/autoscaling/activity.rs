@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::call::{Answer, Call, Millis, timestamp};
 use super::super::world::World;
-use super::{DIMENSION, check_dimension_of_resource, size};
+use super::{DIMENSION, check_dimension_of_resource, listing};
 
 /// Kept at most. AWS keeps those of the last six weeks.
 const ACTIVITIES_MAX: usize = 1_000;
@@ -105,13 +105,7 @@ pub(super) fn describe(world: &World, call: &Call) -> Answer {
     let entries = wanted
         .enumerate()
         .map(|(number, activity)| (format!("{number:06}"), shown(activity)));
-    let page = Call::page(
-        entries,
-        call.optional_text("NextToken")?,
-        size(call)?,
-        "InvalidNextTokenException",
-    )?;
-    Ok(json!({ "ScalingActivities": page.items, "NextToken": page.next }))
+    listing(call, "ScalingActivities", entries)
 }
 
 fn shown(activity: &Activity) -> Value {

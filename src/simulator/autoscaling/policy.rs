@@ -17,8 +17,8 @@ use super::super::call::{Answer, Call, Millis, Refusal, timestamp};
 use super::super::cloudwatch;
 use super::super::world::World;
 use super::{
-    DIMENSION, VALIDATION, check_dimension_of_resource, check_names, invalid, limit,
-    named_resource, no_target, size,
+    DIMENSION, VALIDATION, check_dimension_of_resource, check_names, invalid, limit, listing,
+    named_resource, no_target,
 };
 
 #[derive(Debug)]
@@ -177,13 +177,7 @@ pub(super) fn describe_scaling_policies(world: &World, call: &Call) -> Answer {
         });
     // Keys sort as the nested maps do only if they are sorted as written.
     let entries: BTreeMap<String, Value> = entries.collect();
-    let page = Call::page(
-        entries,
-        call.optional_text("NextToken")?,
-        size(call)?,
-        "InvalidNextTokenException",
-    )?;
-    Ok(json!({ "ScalingPolicies": page.items, "NextToken": page.next }))
+    listing(call, "ScalingPolicies", entries)
 }
 
 pub(super) fn delete_scaling_policy(world: &mut World, call: &Call) -> Answer {

@@ -8,7 +8,7 @@ use super::super::call::{Answer, Call, Millis, Refusal, instant, timestamp};
 use super::super::world::World;
 use super::{
     DIMENSION, VALIDATION, activity, capacity, check_bounds, check_dimension_of_resource,
-    check_names, invalid, limit, named_resource, no_target, scale, schedule, size,
+    check_names, invalid, limit, listing, named_resource, no_target, scale, schedule,
 };
 
 #[derive(Debug)]
@@ -171,13 +171,7 @@ pub(super) fn describe(world: &World, call: &Call) -> Answer {
         .filter(|(_, name, _)| names.is_empty() || names.contains(name))
         .map(|(id, name, action)| (format!("{id} {name}"), shown(id, name, action)))
         .collect();
-    let page = Call::page(
-        entries,
-        call.optional_text("NextToken")?,
-        size(call)?,
-        "InvalidNextTokenException",
-    )?;
-    Ok(json!({ "ScheduledActions": page.items, "NextToken": page.next }))
+    listing(call, "ScheduledActions", entries)
 }
 
 pub(super) fn delete(world: &mut World, call: &Call) -> Answer {

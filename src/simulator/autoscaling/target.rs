@@ -16,7 +16,7 @@ use super::scale::{self, Cooling};
 use super::scheduled_action::ScheduledAction;
 use super::{
     DIMENSION, VALIDATION, capacity, check_bounds, check_dimension, check_names, check_namespace,
-    in_place, invalid, limit, named_resource, size,
+    in_place, invalid, limit, listing, named_resource,
 };
 
 #[derive(Debug)]
@@ -165,13 +165,7 @@ pub(super) fn describe(world: &World, call: &Call) -> Answer {
         });
         (resource.clone(), entry)
     });
-    let page = Call::page(
-        entries,
-        call.optional_text("NextToken")?,
-        size(call)?,
-        "InvalidNextTokenException",
-    )?;
-    Ok(json!({ "ScalableTargets": page.items, "NextToken": page.next }))
+    listing(call, "ScalableTargets", entries)
 }
 
 /// Whatever role a caller sets, this one reads back: <https://github.com/pulumi/pulumi-aws/issues/718>.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::pattern::Pattern;
-use super::{INVALID, MISSING, group, invalid, limit};
+use super::{INVALID, MISSING, group, invalid, listing};
 use crate::simulator::call::{Answer, Call, Millis, Refusal};
 use crate::simulator::cloudwatch::{self, Metric};
 use crate::simulator::world::World;
@@ -283,13 +283,7 @@ pub(super) fn describe(world: &World, call: &Call) -> Answer {
         .map(|(group, name, filter)| (format!("{name}\n{group}"), filter.shown(name, group)))
         .collect();
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let page = Call::page(
-        entries,
-        call.optional_text("nextToken")?,
-        limit(call, 50)?,
-        INVALID,
-    )?;
-    Ok(json!({ "metricFilters": page.items, "nextToken": page.next }))
+    listing(call, "metricFilters", entries)
 }
 
 pub(super) fn delete(world: &mut World, call: &Call) -> Answer {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{INVALID, group, group_name, invalid, limit, no_stream};
+use super::{INVALID, group, group_name, invalid, listing, no_stream};
 use crate::simulator::call::{Answer, Call, Refusal};
 use crate::simulator::world::World;
 
@@ -85,11 +85,5 @@ pub(super) fn describe_log_streams(world: &mut World, call: &Call) -> Answer {
             .map(|((_, entry), at)| (format!("{at:08}"), entry))
             .collect();
     }
-    let page = Call::page(
-        entries,
-        call.optional_text("nextToken")?,
-        limit(call, 50)?,
-        INVALID,
-    )?;
-    Ok(json!({ "logStreams": page.items, "nextToken": page.next }))
+    listing(call, "logStreams", entries)
 }

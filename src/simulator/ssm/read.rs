@@ -51,6 +51,13 @@ fn one(world: &World, wanted: &str, decrypt: bool) -> Result<Value, Refusal> {
     Ok(shown)
 }
 
+/// One page of `entries`, `max` at most.
+fn page(call: &Call, max: usize, entries: impl IntoIterator<Item = (String, Value)>) -> Answer {
+    let token = call.optional_text("NextToken")?;
+    let page = Call::page(entries, token, size(call, max)?, "InvalidNextToken")?;
+    Ok(json!({ "Parameters": page.items, "NextToken": page.next }))
+}
+
 /// Every version still kept, the oldest first, with its labels.
 pub(super) fn get_parameter_history(world: &World, call: &Call) -> Answer {
     let name = name_of(call.required("Name", VALIDATION)?);
@@ -62,13 +69,7 @@ pub(super) fn get_parameter_history(world: &World, call: &Call) -> Answer {
         shown["Labels"] = json!(version.labels);
         (format!("{:020}", version.number), shown)
     });
-    let page = Call::page(
-        entries,
-        call.optional_text("NextToken")?,
-        size(call, 50)?,
-        "InvalidNextToken",
-    )?;
-    Ok(json!({ "Parameters": page.items, "NextToken": page.next }))
+    page(call, 50, entries)
 }
 
 /// Ten a page at most, also by default.
@@ -105,13 +106,7 @@ pub(super) fn get_parameters_by_path(world: &World, call: &Call) -> Answer {
                 parameter.shown(world, name, version?, decrypt),
             ))
         });
-    let page = Call::page(
-        entries,
-        call.optional_text("NextToken")?,
-        size(call, 10)?,
-        "InvalidNextToken",
-    )?;
-    Ok(json!({ "Parameters": page.items, "NextToken": page.next }))
+    page(call, 10, entries)
 }
 
 pub(super) fn describe_parameters(world: &World, call: &Call) -> Answer {
@@ -125,13 +120,7 @@ pub(super) fn describe_parameters(world: &World, call: &Call) -> Answer {
             .all(|filter| filter.passes(name, parameter, newest));
         passes.then(|| (name.clone(), shown))
     });
-    let page = Call::page(
-        entries,
-        call.optional_text("NextToken")?,
-        size(call, 50)?,
-        "InvalidNextToken",
-    )?;
-    Ok(json!({ "Parameters": page.items, "NextToken": page.next }))
+    page(call, 50, entries)
 }
 
 /// Whether `name` lies below `path`, at any depth or directly.
