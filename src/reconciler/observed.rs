@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::resource::{
     Alarm, DiscoveryService, ListenerRule, LogGroup, Role, ScalableTarget, ScalingPolicy, Service,
@@ -13,7 +13,7 @@ use super::resource::{
 };
 
 /// A resource that is there: its value, its ARN today, and whose it is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Found<T> {
     /// AWS's own name for it.
     pub arn: String,
@@ -24,7 +24,7 @@ pub struct Found<T> {
 }
 
 /// Everything one pass saw.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Observed {
     /// The account the credentials belong to.
     pub account: String,
@@ -63,7 +63,7 @@ pub struct Observed {
 }
 
 /// The referenced load balancer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoadBalancer {
     /// Its ARN.
     pub arn: String,
@@ -74,7 +74,7 @@ pub struct LoadBalancer {
 }
 
 /// An ECS service and what it is doing.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Running {
     /// The service itself.
     #[serde(flatten)]
@@ -96,7 +96,7 @@ pub struct Running {
 }
 
 /// How the newest rollout stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Rollout {
     /// Tasks are being replaced.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The tag that says whose a resource is; its value is the manifest's `metadata.name`. Nothing without it is changed
@@ -14,7 +14,7 @@ use serde_json::Value;
 pub const OWNER_TAG: &str = "hokus.ai/unit";
 
 /// Everything one manifest stands for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Resources {
     /// Where the container's output goes.
     pub log_group: LogGroup,
@@ -41,7 +41,7 @@ pub struct Resources {
 }
 
 /// A CloudWatch Logs group.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogGroup {
     /// Such as `/ecs/hokusai-contracts`.
     pub name: String,
@@ -50,7 +50,7 @@ pub struct LogGroup {
 }
 
 /// An IAM role with everything that grants it anything.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Role {
     /// Unique in the account.
     pub name: String,
@@ -63,7 +63,7 @@ pub struct Role {
 }
 
 /// A target group for tasks with addresses of their own (`ip` targets over HTTP).
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetGroup {
     /// At most 32 characters, unique in the region.
     pub name: String,
@@ -80,7 +80,7 @@ pub struct TargetGroup {
 }
 
 /// A target group's HTTP health check.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HealthCheck {
     /// What is asked for.
     pub path: String,
@@ -97,7 +97,7 @@ pub struct HealthCheck {
 }
 
 /// A rule on the HTTPS listener.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ListenerRule {
     /// Host names, sorted.
     pub hosts: BTreeSet<String>,
@@ -110,7 +110,7 @@ pub struct ListenerRule {
 }
 
 /// A reference from one resource to another that should be this unit's own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Join {
     /// This unit's, whatever its ARN is today.
     #[serde(rename = "this unit's")]
@@ -124,7 +124,7 @@ pub enum Join {
 }
 
 /// A Cloud Map service under a private namespace.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DiscoveryService {
     /// The first label of the DNS name.
     pub name: String,
@@ -137,7 +137,7 @@ pub struct DiscoveryService {
 }
 
 /// A task definition's content: what one registered revision says.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskDefinition {
     /// Revisions count up within a family.
     pub family: String,
@@ -158,7 +158,7 @@ pub struct TaskDefinition {
 }
 
 /// The container of a task definition.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Container {
     /// The name the service's load balancer block refers to.
     pub name: String,
@@ -191,7 +191,7 @@ pub struct Container {
 }
 
 /// An ECS service, without what autoscaling owns.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Service {
     /// Unique in its cluster.
     pub name: String,
@@ -222,7 +222,7 @@ pub struct Service {
 }
 
 /// The bounds of a service's task count.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScalableTarget {
     /// Never fewer tasks.
     pub min: i32,
@@ -233,7 +233,7 @@ pub struct ScalableTarget {
 }
 
 /// A target-tracking policy.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScalingPolicy {
     /// `ECSServiceAverageCPUUtilization` or `ECSServiceAverageMemoryUtilization`; empty when the policy is of another kind.
     pub metric: String,
@@ -248,7 +248,7 @@ pub struct ScalingPolicy {
 }
 
 /// A CloudWatch metric alarm.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
     /// Shown to whom it wakes.
     pub description: String,
@@ -279,7 +279,7 @@ pub struct Alarm {
 }
 
 /// The value of an alarm's dimension.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Dimension {
     /// The ending of this unit's target group's ARN, from `targetgroup/` on.
     #[serde(rename = "this unit's target group")]

@@ -11,9 +11,9 @@ use contracts::reconciler::spec::Spec;
 /// The manifest the product is deployed from.
 pub const DEVELOPMENT: &str = include_str!("../../manifests/development.yaml");
 
-pub const TARGET_GROUP: &str = "arn:aws:elasticloadbalancing:us-east-1:932100697590:targetgroup/hokusai-contracts-3001/0123456789abcdef";
+const TARGET_GROUP: &str = "arn:aws:elasticloadbalancing:us-east-1:932100697590:targetgroup/hokusai-contracts-3001/0123456789abcdef";
 const BALANCER: &str = "arn:aws:elasticloadbalancing:us-east-1:932100697590:loadbalancer/app/hokusai-development/fedcba9876543210";
-pub const REVISION: &str =
+const REVISION: &str =
     "arn:aws:ecs:us-east-1:932100697590:task-definition/hokusai-contracts-task:7";
 
 /// The development manifest, believed.
