@@ -1,0 +1,97 @@
+//! `reconciler`: argv → verb → exit code. One file per verb; `manifest.rs` is what those that read a manifest share.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line program prints"
+)]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod manifest;
+mod plan;
+mod reconcile;
+mod validate;
+
+const FAILED: u8 = 1;
+const CHANGES_PENDING: u8 = 2;
+const ROLLED_BACK: u8 = 3;
+/// `EX_USAGE` of sysexits.h: the command line or the manifest.
+const USAGE: u8 = 64;
+
+/// Keeps AWS equal to one YAML manifest: image, task, target group, listener rule, autoscaling, alarms, logs, roles.
+///
+/// Start with `validate`, which reads only the file; `plan` reads AWS and says what `reconcile` would do; `reconcile`
+/// does it and waits until every task is healthy. All three may be run at any time, as often as you like.
+#[derive(Parser)]
+#[command(
+    name = "reconciler",
+    version,
+    after_help = "Credentials are found as the AWS CLI finds them (AWS_PROFILE, AWS_ACCESS_KEY_ID, a role).
+The region and the account are the manifest's; credentials of another account are refused.
+
+Exit codes:
+  0   fine, or nothing to do
+  1   failed: the reason is the last thing printed
+  2   changes are pending (plan --exit-code)
+  3   ECS rolled the change back; the revision before runs
+  64  the command line or the manifest is wrong"
+)]
+struct Line {
+    /// Talk to this address instead of AWS, such as a simulator's
+    #[arg(long, global = true, env = "AWS_ENDPOINT_URL", value_name = "URL")]
+    endpoint_url: Option<String>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Check a manifest, all mistakes at once; touches no network
+    Validate(manifest::Named),
+    /// Show what would change in AWS and what that waits for; changes nothing
+    Plan(plan::Args),
+    /// Make AWS equal to the manifest and wait until the service is stable
+    Reconcile(reconcile::Args),
+}
+
+fn main() -> ExitCode {
+    let line = match Line::try_parse() {
+        Ok(line) => line,
+        Err(error) => {
+            // Help and version come this way too, and are no error.
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the async runtime did not start: {error}");
+            return ExitCode::from(FAILED);
+        }
+    };
+    runtime.block_on(run(line))
+}
+
+async fn run(Line { endpoint_url, verb }: Line) -> ExitCode {
+    let endpoint_url = endpoint_url.as_deref();
+    let code = match verb {
+        Verb::Validate(args) => validate::run(&args),
+        Verb::Plan(args) => plan::run(&args, endpoint_url).await,
+        Verb::Reconcile(args) => reconcile::run(&args, endpoint_url).await,
+    };
+    // Either way the reason has been printed.
+    match code {
+        Ok(code) | Err(code) => code,
+    }
+}

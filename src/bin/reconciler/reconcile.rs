@@ -1,0 +1,145 @@
+//! `reconciler reconcile`: AWS made equal to the manifest, told as it happens.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use contracts::reconciler::aws::Aws;
+use contracts::reconciler::converge::{Outcome, Progress, converge};
+use contracts::reconciler::plan::{Plan, Waiting};
+use serde_json::json;
+
+use crate::manifest::{Named, Output};
+use crate::{FAILED, ROLLED_BACK};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    named: Named,
+    /// Give up after this long, such as 90s or 15m
+    #[arg(long, default_value = "15m", value_parser = duration, value_name = "TIME")]
+    timeout: Duration,
+}
+
+pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, ExitCode> {
+    let Args { named, timeout } = args;
+    let spec = named.believe()?;
+    let aws = Aws::connect(&spec.region, endpoint_url).await;
+    let outcome = converge(&aws, &spec, *timeout, printer(named.output)).await;
+    Ok(finish(&outcome, named.output, *timeout))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let usage = || format!("{text:?} is not a time: write 90s, 15m or 1h");
+    let (number, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .ok_or_else(usage)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(usage()),
+    };
+    let number: u64 = number.parse().map_err(|_| usage())?;
+    number
+        .checked_mul(seconds)
+        .filter(|total| (1..=86_400).contains(total))
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("{text:?} is not between 1s and 24h"))
+}
+
+/// Prints events as they come; what only waits is said again only when it has changed.
+fn printer(output: Output) -> impl FnMut(&Progress<'_>) {
+    let mut said = String::new();
+    move |progress| match output {
+        Output::Json => println!("{}", json!(progress)),
+        Output::Text => match progress {
+            Progress::Planned { pass, plan } => {
+                let steps = plan.steps.len();
+                if steps > 0 {
+                    println!(
+                        "pass {pass}: {steps} {}",
+                        if steps == 1 { "step" } else { "steps" }
+                    );
+                }
+                let standing = standing(plan);
+                if standing != said {
+                    print!("{standing}");
+                }
+                said = standing;
+            }
+            Progress::Applied { step, error: None } => print!("{step}"),
+            Progress::Applied {
+                step,
+                error: Some(error),
+            } => println!("{step}      failed: {error}"),
+            Progress::Unreadable {
+                error,
+                retry_seconds,
+            } => println!("AWS could not be read ({error}); trying again in {retry_seconds} s"),
+        },
+    }
+}
+
+/// What a plan waits for and what is in its way, a line each. While there are steps, what only needs their outcome
+/// goes without saying.
+fn standing(plan: &Plan) -> String {
+    let said =
+        |waiting: &&Waiting| plan.steps.is_empty() || !matches!(waiting, Waiting::Needs { .. });
+    let waiting = plan
+        .waiting
+        .iter()
+        .filter(said)
+        .map(|waiting| format!("  … {waiting}\n"));
+    let blocked = plan
+        .blocked
+        .iter()
+        .map(|blocked| format!("  ! {blocked}\n"));
+    waiting.chain(blocked).collect()
+}
+
+fn finish(outcome: &Outcome, output: Output, timeout: Duration) -> ExitCode {
+    if output == Output::Json {
+        println!("{}", json!(outcome));
+    }
+    let (code, reason) = match outcome {
+        Outcome::Settled => (0, String::new()),
+        Outcome::RolledBack { reason } => (ROLLED_BACK, format!("rolled back: {reason}\n")),
+        Outcome::Blocked { plan } => (
+            FAILED,
+            format!("gave up: what is left needs a person\n{}", standing(plan)),
+        ),
+        Outcome::NotConverging { plan, errors } => (
+            FAILED,
+            format!(
+                "gave up: the same steps came back again and again\n{}{plan}",
+                lines(errors)
+            ),
+        ),
+        Outcome::DeadlinePassed { plan, errors } => {
+            let left = plan.as_ref().map(ToString::to_string).unwrap_or_default();
+            (
+                FAILED,
+                format!(
+                    "gave up after {} s; left to do:\n{}{left}",
+                    timeout.as_secs(),
+                    lines(errors)
+                ),
+            )
+        }
+        Outcome::Unreadable { error } => (FAILED, format!("AWS could not be read: {error}\n")),
+    };
+    if output == Output::Text {
+        match outcome {
+            Outcome::Settled => println!("stable: AWS equals the manifest"),
+            _ => eprint!("{reason}"),
+        }
+    }
+    ExitCode::from(code)
+}
+
+fn lines(errors: &[String]) -> String {
+    errors
+        .iter()
+        .map(|error| format!("  ! {error}\n"))
+        .collect()
+}
