@@ -10,9 +10,10 @@ use std::fmt;
 
 use saphyr::{LoadableYamlNode, MarkedYaml, YamlData};
 use serde::Serialize;
-use serde_yaml::Value;
+use serde_yaml::{Mapping, Value};
 
 pub mod fields;
+pub mod schema;
 pub mod value;
 
 use fields::join;
@@ -137,6 +138,15 @@ impl Manifest {
             root,
             places,
         })
+    }
+
+    /// A manifest that says nothing.
+    pub fn empty() -> Manifest {
+        Manifest {
+            file: String::new(),
+            root: Value::Mapping(Mapping::new()),
+            places: BTreeMap::new(),
+        }
     }
 
     /// The file as it was named.

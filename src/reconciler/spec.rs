@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::manifest::fields::Reading;
+use super::manifest::schema::Field;
 use super::manifest::{Manifest, Problem};
 
 mod parse;
@@ -171,6 +172,14 @@ impl Spec {
             Some(spec) if problems.is_empty() => Ok(spec),
             _ => Err(problems),
         }
+    }
+
+    /// Every field a manifest may have, in the order of their reading: asked of the reading itself, so that there is no other list.
+    pub fn fields() -> Vec<Field> {
+        let nothing = Manifest::empty();
+        let reading = Reading::describing(&nothing);
+        read::unit(&reading);
+        reading.described()
     }
 
     /// `arn:aws:<service>:<region>:<account>:<resource>` in this unit's account.

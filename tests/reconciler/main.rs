@@ -16,4 +16,5 @@ mod layers;
 mod manifests;
 mod plans;
 mod program;
+mod schema;
 mod world;

@@ -38,7 +38,11 @@ fn committed() -> Vec<(String, String)> {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests");
     let paths = std::fs::read_dir(directory)
         .unwrap()
-        .map(|entry| entry.unwrap().path());
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "yaml")
+        });
     let files: Vec<_> = paths
         .map(|path| {
             (

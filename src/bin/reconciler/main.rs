@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 mod manifest;
 mod plan;
 mod reconcile;
+mod schema;
 mod validate;
 
 const FAILED: u8 = 1;
@@ -55,6 +56,8 @@ enum Verb {
     Plan(plan::Args),
     /// Make AWS equal to the manifest and wait until the service is stable
     Reconcile(reconcile::Args),
+    /// Print the manifest's JSON Schema, for editors; manifests/schema.json is a copy
+    Schema(schema::Args),
 }
 
 fn main() -> ExitCode {
@@ -88,6 +91,7 @@ async fn run(Line { endpoint_url, verb }: Line) -> ExitCode {
     let code = match verb {
         Verb::Validate(args) => validate::run(&args),
         Verb::Plan(args) => plan::run(&args, endpoint_url).await,
+        Verb::Schema(args) => schema::run(&args),
         Verb::Reconcile(args) => reconcile::run(&args, endpoint_url).await,
     };
     // Either way the reason has been printed.

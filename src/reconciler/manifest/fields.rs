@@ -1,20 +1,25 @@
 //! Typed access to a manifest's fields that collects every problem instead of stopping at the first.
 //!
 //! Takes a [`Manifest`], hands out one mapping's fields after the other by name, and knows afterwards which keys nobody asked
-//! for. What the fields mean is the caller's.
+//! for. Asked to, it also keeps what was asked of it: that is the only list of the manifest's fields there is. What the
+//! fields mean is the caller's.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
 use serde_yaml::{Mapping, Value};
 
-use super::value::{Wrong, kind, wrong};
+use super::schema::{Field, Presence};
+use super::value::{Type, Wrong, kind, wrong};
 use super::{Manifest, Place, Problem};
 
 /// One reading of a manifest: hands out fields and keeps every problem found on the way.
 pub struct Reading<'m> {
     manifest: &'m Manifest,
     problems: RefCell<Vec<Problem>>,
+    /// What was asked for, in that order; `None` when nobody wants to know.
+    described: Option<RefCell<Vec<Field>>>,
 }
 
 impl<'m> Reading<'m> {
@@ -23,7 +28,27 @@ impl<'m> Reading<'m> {
         Reading {
             manifest,
             problems: RefCell::default(),
+            described: None,
         }
+    }
+
+    /// A reading of nothing, for the sake of what is asked of it.
+    pub fn describing(nothing: &'m Manifest) -> Self {
+        Reading {
+            described: Some(RefCell::default()),
+            ..Reading::of(nothing)
+        }
+    }
+
+    fn describe(&self, field: impl FnOnce() -> Field) {
+        if let Some(described) = &self.described {
+            described.borrow_mut().push(field());
+        }
+    }
+
+    /// What was asked for, in that order; empty unless this reading was [`describing`](Reading::describing).
+    pub fn described(self) -> Vec<Field> {
+        self.described.map(RefCell::into_inner).unwrap_or_default()
     }
 
     /// The top-level fields.
@@ -75,46 +100,77 @@ impl<'r> Fields<'r> {
         self.mapping?.get(name)
     }
 
+    fn describe<T: 'static>(&self, name: &str, presence: Presence, of: &Type<T>) {
+        self.reading.describe(|| Field {
+            path: join(&self.path, name),
+            presence,
+            schema: of.schema().clone(),
+        });
+    }
+
     /// A field that must be there. `None` once its absence or fault is kept as a problem.
-    pub fn required<T>(
-        &self,
-        name: &'static str,
-        parse: impl Fn(&Value) -> Result<T, Wrong>,
-    ) -> Option<T> {
-        if self.value(name).is_none() {
+    pub fn required<T: 'static>(&self, name: &'static str, of: Type<T>) -> Option<T> {
+        self.describe(name, Presence::Required, &of);
+        let Some(value) = self.value(name) else {
             self.absent(name);
-        }
-        self.optional(name, parse)
+            return None;
+        };
+        self.read(name, value, &of)
     }
 
-    /// A field with a default.
-    pub fn or<T>(
+    /// A field with a default, which is what the manifest would say to mean the same.
+    pub fn or<T: 'static>(
         &self,
         name: &'static str,
-        default: T,
-        parse: impl Fn(&Value) -> Result<T, Wrong>,
+        default: impl Into<Value>,
+        of: Type<T>,
     ) -> Option<T> {
-        if self.value(name).is_none() {
-            Some(default)
-        } else {
-            self.optional(name, parse)
+        let default = default.into();
+        self.describe(name, Presence::Default(default.clone()), &of);
+        self.read(name, self.value(name).unwrap_or(&default), &of)
+    }
+
+    /// A field that may be left out and then says nothing: `Some(None)`.
+    pub fn optional<T: 'static>(&self, name: &'static str, of: Type<T>) -> Option<Option<T>> {
+        self.describe(name, Presence::Optional, &of);
+        match self.value(name) {
+            None => Some(None),
+            Some(value) => self.read(name, value, &of).map(Some),
         }
     }
 
-    fn optional<T>(
-        &self,
-        name: &'static str,
-        parse: impl Fn(&Value) -> Result<T, Wrong>,
-    ) -> Option<T> {
-        parse(self.value(name)?)
+    fn read<T: 'static>(&self, name: &str, value: &Value, of: &Type<T>) -> Option<T> {
+        of.read(value)
             .map_err(|wrong| self.reading.refuse(&join(&self.path, name), wrong))
             .ok()
     }
 
     /// A mapping of further fields; one that is absent reads as empty, so that each of its fields is missed by name.
-    pub fn mapping(&self, name: &'static str) -> Fields<'r> {
-        let path = join(&self.path, name);
-        let value = self.value(name);
+    pub fn mapping(&self, name: &'static str, meaning: &str) -> Fields<'r> {
+        self.describe_mapping(name, Presence::Parts, meaning);
+        self.below(name)
+    }
+
+    /// A mapping of further fields that may be left out as a whole.
+    pub fn section(&self, name: &'static str, meaning: &str) -> Option<Fields<'r>> {
+        self.describe_mapping(name, Presence::Optional, meaning);
+        let present = self.value(name).is_some() || self.reading.described.is_some();
+        present.then(|| self.below(name))
+    }
+
+    fn describe_mapping(&self, name: &str, presence: Presence, meaning: &str) {
+        self.reading.describe(|| Field {
+            path: join(&self.path, name),
+            presence,
+            schema: json!({ "type": "object", "description": meaning }),
+        });
+    }
+
+    fn below(&self, name: &'static str) -> Fields<'r> {
+        self.mapping_at(join(&self.path, name), self.value(name))
+    }
+
+    fn mapping_at(&self, path: String, value: Option<&'r Value>) -> Fields<'r> {
         if let Some(value) = value.filter(|value| !value.is_mapping()) {
             self.reading.refuse(
                 &path,
@@ -127,41 +183,115 @@ impl<'r> Fields<'r> {
         self.reading.fields(path, value.and_then(Value::as_mapping))
     }
 
-    /// A mapping from names of the writer's choice to values of one type.
-    pub fn entries<T>(
+    /// A mapping from names of the writer's choice to values of one type, whose meaning is the mapping's.
+    pub fn entries<T: 'static>(
         &self,
         name: &'static str,
-        parse_name: impl Fn(&str) -> Result<(), Wrong>,
-        parse: impl Fn(&Value) -> Result<T, Wrong>,
+        names: Type<String>,
+        of: Type<T>,
     ) -> BTreeMap<String, T> {
-        let fields = self.mapping(name);
+        self.reading.describe(|| Field {
+            path: join(&self.path, name),
+            presence: Presence::Optional,
+            schema: of.schema_within(json!({
+                "type": "object",
+                "propertyNames": names.schema(),
+                "additionalProperties": of.schema(),
+            })),
+        });
+        let fields = self.below(name);
         let mut entries = BTreeMap::new();
         for (key, value) in fields.mapping.into_iter().flatten() {
-            let Some(key) = key.as_str() else {
+            let Some(text) = key.as_str() else {
                 self.reading.refuse(
                     &fields.path,
                     wrong(format!("has {} as a name", kind(key)), "quote it"),
                 );
                 continue;
             };
-            let path = join(&fields.path, key);
-            let parsed = parse_name(key).and_then(|()| parse(value));
-            match parsed {
-                Ok(value) => drop(entries.insert(key.to_owned(), value)),
-                Err(wrong) => self.reading.refuse(&path, wrong),
+            match names.read(key).and_then(|_| of.read(value)) {
+                Ok(value) => drop(entries.insert(text.to_owned(), value)),
+                Err(wrong) => self.reading.refuse(&join(&fields.path, text), wrong),
             }
         }
         entries
     }
 
-    /// A list of values of one type, none twice; each faulty item is a problem of its own.
-    pub fn list<T: Ord>(
+    /// A list of `min` to `max` values of one type, none twice; each faulty item is a problem of its own. The type's meaning is
+    /// the list's. Without a `min` the list may be left out and is empty.
+    pub fn list<T: Ord + 'static>(
         &self,
         name: &'static str,
-        parse: impl Fn(&Value) -> Result<T, Wrong>,
+        (min, max): (usize, usize),
+        of: Type<T>,
     ) -> Option<BTreeSet<T>> {
+        self.reading.describe(|| Field {
+            path: join(&self.path, name),
+            presence: Presence::of_list(min),
+            schema: of.schema_within(json!({
+                "type": "array",
+                "items": of.schema(),
+                "minItems": min,
+                "maxItems": max,
+                "uniqueItems": true,
+            })),
+        });
+        let path = join(&self.path, name);
+        let mut list = BTreeSet::new();
+        for (index, item) in self.items(name, min, max)?.iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            match of.read(item) {
+                Ok(item) => {
+                    if !list.insert(item) {
+                        self.reading.refuse(
+                            &path,
+                            wrong("stands twice in the list", "remove one of them"),
+                        );
+                    }
+                }
+                Err(wrong) => self.reading.refuse(&path, wrong),
+            }
+        }
+        Some(list)
+    }
+
+    /// A list of `min` to `max` mappings, each read by `each` to its end. Without a `min` the list may be left out.
+    pub fn each<T>(
+        &self,
+        name: &'static str,
+        (min, max): (usize, usize),
+        meaning: &str,
+        each: impl Fn(Fields<'r>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let path = join(&self.path, name);
+        self.reading.describe(|| Field {
+            path: path.clone(),
+            presence: Presence::of_list(min),
+            schema: json!({
+                "type": "array",
+                "description": meaning,
+                "items": { "type": "object" },
+                "minItems": min,
+                "maxItems": max,
+            }),
+        });
+        if self.reading.described.is_some() {
+            each(self.mapping_at(format!("{path}[]"), None));
+        }
+        let items = self.items(name, min, max)?.iter().enumerate();
+        let all: Vec<Option<T>> = items
+            .map(|(index, item)| each(self.mapping_at(format!("{path}[{index}]"), Some(item))))
+            .collect();
+        all.into_iter().collect()
+    }
+
+    /// A list's items; a wrong count is a problem, and the items are looked at all the same.
+    fn items(&self, name: &'static str, min: usize, max: usize) -> Option<&'r [Value]> {
         let path = join(&self.path, name);
         let Some(value) = self.value(name) else {
+            if min == 0 {
+                return Some(&[]);
+            }
             self.absent(name);
             return None;
         };
@@ -175,22 +305,16 @@ impl<'r> Fields<'r> {
             );
             return None;
         };
-        let mut list = BTreeSet::new();
-        for (index, item) in items.iter().enumerate() {
-            let path = format!("{path}[{index}]");
-            match parse(item) {
-                Ok(item) => {
-                    if !list.insert(item) {
-                        self.reading.refuse(
-                            &path,
-                            wrong("stands twice in the list", "remove one of them"),
-                        );
-                    }
-                }
-                Err(wrong) => self.reading.refuse(&path, wrong),
-            }
+        if !(min..=max).contains(&items.len()) {
+            self.reading.refuse(
+                &path,
+                wrong(
+                    format!("has {} items", items.len()),
+                    format!("name {min} to {max}"),
+                ),
+            );
         }
-        Some(list)
+        Some(items)
     }
 
     fn absent(&self, name: &'static str) {

@@ -2,8 +2,26 @@
 //!
 //! Takes a [`Reading`], gives the [`Spec`] unless something is wrong; the problems stay in the reading. Every section is
 //! read to its end whatever was wrong before, and a contradiction is looked for wherever both of its sides are known.
+//!
+//! This is also the only description of the manifest's fields: the JSON Schema, `explain` and the docs are made by a run of this code
+//! over nothing ([`Spec::fields`]). So each call below says all there is to say about its field:
+//!
+//! ```text
+//! fields.required("name", parse::name(32, "-").meaning("The load balancer's name.").example("hokusai-development"))
+//! fields.or("min", 2, whole(1, 5000).meaning("The fewest tasks."))     the default as the manifest would write it
+//! fields.optional("topic", parse::arn().meaning("…"))                   Some(None) when it is left out
+//! fields.list("subnets", (2, 16), parse::id("subnet-").meaning("…"))    (0, n) may be left out
+//! fields.entries("environment", parse::variable(), text().meaning("…"))
+//! fields.mapping("scaling", "How many tasks, and when.")                always there; its fields have defaults or are missed
+//! fields.section("slo", "…").map(|fields| …)                            None when it is left out
+//! fields.each("schedules", (0, 10), "…", |fields| …)                    a list of mappings
+//! ```
+//!
+//! A type is made in `parse` or `manifest::value` (`whole`, `text`, `pattern`, `choice`, `flag`, `one_of`, or `Type::new(schema, read)`), bounds
+//! and all. Ask for every field whatever the others hold, and look at contradictions after: a field that is asked for only sometimes is
+//! not described. Then `BLESS=1 cargo nextest run --test reconciler` rewrites manifests/schema.json.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::parse;
 use super::{Alarms, Health, Image, LoadBalancer, Logs, Network, Scaling, Spec, Task};
@@ -13,29 +31,89 @@ use crate::reconciler::manifest::value::{positive, text, whole, wrong};
 /// The whole manifest.
 pub fn unit(reading: &Reading<'_>) -> Option<Spec> {
     let root = reading.root();
-    let version = root.required("apiVersion", parse::exactly("hokus.ai/v1"));
-    let kind = root.required("kind", parse::exactly("Service"));
-    let metadata = root.mapping("metadata");
-    let name = metadata.required("name", parse::name(64, "-"));
+    let version = root.required(
+        "apiVersion",
+        parse::exactly("hokus.ai/v1").meaning("The version of this format."),
+    );
+    let kind = root.required(
+        "kind",
+        parse::exactly("Service")
+            .meaning("What the manifest describes: one service and all that is around it."),
+    );
+    let metadata = root.mapping("metadata", "What the unit is called.");
+    let name = metadata.required(
+        "name",
+        parse::name(64, "-")
+            .meaning(
+                "The unit: names the ECS service, and is the owner tag on all that belongs to it. \
+Another name is another unit.",
+            )
+            .example("hokusai-contracts-development"),
+    );
     metadata.end();
-    let fields = root.mapping("spec");
+    let fields = root.mapping("spec", "What the unit shall be.");
     root.end();
 
-    let account = fields.required("account", parse::account);
-    let region = fields.required("region", parse::region);
-    let cluster = fields.required("cluster", parse::name(255, "-_"));
-    let image = fields.required("image", parse::image);
+    let account = fields.required(
+        "account",
+        parse::account()
+            .meaning("The AWS account the unit lives in; credentials of another are refused.")
+            .example("932100697590"),
+    );
+    let region = fields.required(
+        "region",
+        parse::region()
+            .meaning("The AWS region the unit lives in.")
+            .example("us-east-1"),
+    );
+    let cluster = fields.required(
+        "cluster",
+        parse::name(255, "-_")
+            .meaning("The ECS cluster, referenced and never made.")
+            .example("hokusai-development"),
+    );
+    let image = fields.required(
+        "image",
+        parse::image()
+            .meaning("What runs: an image in this account's ECR, by version or digest.")
+            .example("932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts:0.1.0"),
+    );
     let port = fields
-        .or("port", 3001, whole(1, 65535))
+        .or(
+            "port",
+            3001,
+            whole(1, 65535).meaning(
+                "What the program listens on: PORT in its environment, the container's port and \
+the target group's.",
+            ),
+        )
         .and_then(|port| u16::try_from(port).ok());
-    let network = network(fields.mapping("network"), reading);
-    let task = task(fields.mapping("task"), reading);
-    let health = health(fields.mapping("health"), reading);
-    let load_balancer = load_balancer(fields.mapping("loadBalancer"));
-    let discovery = fields.required("discovery", parse::dns_name);
-    let scaling = scaling(fields.mapping("scaling"), reading);
-    let logs = logs(fields.mapping("logs"));
-    let alarms = alarms(fields.mapping("alarms"));
+    let network = network(fields.mapping("network", "Where the tasks have their addresses."));
+    let task = task(fields.mapping("task", "What one task is."), reading);
+    let health = health(
+        fields.mapping(
+            "health",
+            "How the load balancer and ECS ask a task how it is.",
+        ),
+        reading,
+    );
+    let load_balancer =
+        load_balancer(fields.mapping("loadBalancer", "How requests reach the tasks."));
+    let discovery = fields.required(
+        "discovery",
+        parse::dns_name()
+            .meaning(
+                "The private DNS name: a Cloud Map service and the namespace it is in, which is \
+referenced and never made.",
+            )
+            .example("contracts.hokusai-development.local"),
+    );
+    let scaling = scaling(
+        fields.mapping("scaling", "How many tasks, and why more."),
+        reading,
+    );
+    let logs = logs(fields.mapping("logs", "Where the tasks' output goes."));
+    let alarms = alarms(fields.mapping("alarms", "What wakes a person."));
     fields.end();
 
     if let (Some(image), Some(account), Some(region)) = (&image, &account, &region) {
@@ -82,54 +160,84 @@ fn image_is_local(image: &Image, account: &str, region: &str, reading: &Reading<
     }
 }
 
-fn network(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Network> {
-    let subnets = fields.list("subnets", parse::id("subnet-"));
-    let security_groups = fields.list("securityGroups", parse::id("sg-"));
-    fields.end();
+fn network(fields: Fields<'_>) -> Option<Network> {
     // awsvpc takes at most 16 subnets and 5 security groups (API_AwsVpcConfiguration).
-    count(reading, "spec.network.subnets", &subnets, 2, 16);
-    count(
-        reading,
-        "spec.network.securityGroups",
-        &security_groups,
-        1,
-        5,
+    let subnets = fields.list(
+        "subnets",
+        (2, 16),
+        parse::id("subnet-")
+            .meaning("Subnets of the tasks, at least two so that one zone may fail.")
+            .example("subnet-0a1b2c3d4e5f60718"),
     );
+    let security_groups = fields.list(
+        "securityGroups",
+        (1, 5),
+        parse::id("sg-")
+            .meaning("Security groups of the tasks.")
+            .example("sg-0c3d4e5f607182930"),
+    );
+    fields.end();
     Some(Network {
         subnets: subnets?,
         security_groups: security_groups?,
     })
 }
 
-fn count(
-    reading: &Reading<'_>,
-    field: &str,
-    list: &Option<BTreeSet<String>>,
-    min: usize,
-    max: usize,
-) {
-    if let Some(list) = list
-        && !(min..=max).contains(&list.len())
-    {
-        reading.refuse(
-            field,
-            wrong(
-                format!("has {} items", list.len()),
-                format!("name {min} to {max}"),
-            ),
-        );
-    }
-}
-
 fn task(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Task> {
-    let family = fields.required("family", parse::name(255, "-_"));
-    let container = fields.required("container", parse::name(255, "-_"));
-    let cpu = fields.or("cpu", 512, whole(256, 16384));
-    let memory = fields.or("memory", 1024, whole(512, 122_880));
-    let execution_role = fields.required("executionRole", parse::name(64, "+=,.@-_"));
-    let task_role = fields.required("taskRole", parse::name(64, "+=,.@-_"));
-    let environment = fields.entries("environment", parse::variable, text);
-    let secrets = fields.entries("secrets", parse::variable, parse::parameter);
+    let family = fields.required(
+        "family",
+        parse::name(255, "-_")
+            .meaning("The task definition's family.")
+            .example("hokusai-contracts-task"),
+    );
+    let container = fields.required(
+        "container",
+        parse::name(255, "-_")
+            .meaning("The container's name.")
+            .example("contract-deployer"),
+    );
+    let cpu = fields.or(
+        "cpu",
+        512,
+        whole(256, 16384).meaning(
+            "CPU units of one task; 1024 is one vCPU. Fargate offers 256, 512, 1024, 2048, \
+4096, 8192 and 16384.",
+        ),
+    );
+    let memory = fields.or(
+        "memory",
+        1024,
+        whole(512, 122_880).meaning("MiB of one task; one that Fargate offers for this cpu."),
+    );
+    let execution_role = fields.required(
+        "executionRole",
+        parse::name(64, "+=,.@-_")
+            .meaning("The role ECS uses to pull the image, read the secrets and write the logs.")
+            .example("hokusai-contracts-execution-role"),
+    );
+    let task_role = fields.required(
+        "taskRole",
+        parse::name(64, "+=,.@-_")
+            .meaning("The role of the program itself; not the execution role.")
+            .example("hokusai-contracts-task-role"),
+    );
+    let environment = fields.entries(
+        "environment",
+        parse::variable(),
+        text()
+            .meaning("Plain settings: variable and value. PORT is set from spec.port.")
+            .example("info"),
+    );
+    let secrets = fields.entries(
+        "secrets",
+        parse::variable(),
+        parse::parameter()
+            .meaning(
+                "Secret settings: variable and SSM parameter. The values stay there and are never \
+                 read.",
+            )
+            .example("/hokusai/development/contracts/redis_url"),
+    );
     fields.end();
     if let (Some(cpu), Some(memory)) = (cpu, memory) {
         size(cpu, memory, reading);
@@ -228,16 +336,36 @@ fn size(cpu: u32, memory: u32, reading: &Reading<'_>) {
 }
 
 fn health(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Health> {
-    let path = fields.or("path", "/health".to_owned(), parse::url_path);
+    let path = fields.or(
+        "path",
+        "/health",
+        parse::url_path().meaning(
+            "What the target group asks for over HTTP; answers while the process lives, \
+whatever it depends on.",
+        ),
+    );
     let command = fields.or(
         "command",
-        vec!["contracts-api".to_owned(), "healthcheck".to_owned()],
-        parse::command,
+        vec!["contracts-api", "healthcheck"],
+        parse::command()
+            .meaning("What ECS runs inside the container; it is healthy while this exits with 0."),
     );
     // AWS's own default of 30 s × 5 takes 150 s to notice; 5 s × 2 is its advice for fast starters.
-    let interval = fields.or("intervalSeconds", 5, whole(5, 300));
-    let timeout = fields.or("timeoutSeconds", 3, whole(2, 120));
-    let grace_period = fields.or("gracePeriodSeconds", 60, whole(0, 3600));
+    let interval = fields.or(
+        "intervalSeconds",
+        5,
+        whole(5, 300).meaning("Seconds between two probes."),
+    );
+    let timeout = fields.or(
+        "timeoutSeconds",
+        3,
+        whole(2, 120).meaning("Seconds an answer may take; less than the interval."),
+    );
+    let grace_period = fields.or(
+        "gracePeriodSeconds",
+        60,
+        whole(0, 3600).meaning("Seconds a starting task is forgiven failed probes."),
+    );
     fields.end();
     if let (Some(interval), Some(timeout)) = (interval, timeout)
         && timeout >= interval
@@ -258,11 +386,40 @@ fn health(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Health> {
 }
 
 fn load_balancer(fields: Fields<'_>) -> Option<LoadBalancer> {
-    let name = fields.required("name", parse::name(32, "-"));
-    let host = fields.required("host", parse::host);
-    let priority = fields.required("priority", whole(1, 50000));
-    let target_group = fields.required("targetGroup", parse::name(32, "-"));
-    let delay = fields.or("deregistrationDelaySeconds", 30, whole(0, 3600));
+    let name = fields.required(
+        "name",
+        parse::name(32, "-")
+            .meaning(
+                "The load balancer, referenced and never made; its HTTPS listener on 443 is used.",
+            )
+            .example("hokusai-development"),
+    );
+    let host = fields.required(
+        "host",
+        parse::host()
+            .meaning("The host name whose requests are routed to the tasks.")
+            .example("contracts.hokus.ai"),
+    );
+    let priority = fields.required(
+        "priority",
+        whole(1, 50000)
+            .meaning("The listener rule's priority; the lowest that fits a request wins.")
+            .example(100),
+    );
+    let target_group = fields.required(
+        "targetGroup",
+        parse::name(32, "-")
+            .meaning(
+                "The target group's name. Its port cannot be changed, so a new port needs a new \
+                 name.",
+            )
+            .example("hokusai-contracts-3001"),
+    );
+    let delay = fields.or(
+        "deregistrationDelaySeconds",
+        30,
+        whole(0, 3600).meaning("Seconds a leaving task has to finish its requests."),
+    );
     fields.end();
     Some(LoadBalancer {
         name: name?,
@@ -274,10 +431,22 @@ fn load_balancer(fields: Fields<'_>) -> Option<LoadBalancer> {
 }
 
 fn scaling(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Scaling> {
-    let min = fields.or("min", 2, whole(1, 5000));
-    let max = fields.or("max", 10, whole(1, 5000));
-    let cpu_percent = fields.or("cpuPercent", 60, whole(1, 100));
-    let memory_percent = fields.or("memoryPercent", 70, whole(1, 100));
+    let min = fields.or("min", 2, whole(1, 5000).meaning("The fewest tasks."));
+    let max = fields.or(
+        "max",
+        10,
+        whole(1, 5000).meaning("The most tasks; not below min."),
+    );
+    let cpu_percent = fields.or(
+        "cpuPercent",
+        60,
+        whole(1, 100).meaning("The average CPU that is held by adding and removing tasks."),
+    );
+    let memory_percent = fields.or(
+        "memoryPercent",
+        70,
+        whole(1, 100).meaning("The average memory that is held by adding and removing tasks."),
+    );
     fields.end();
     if let (Some(min), Some(max)) = (min, max)
         && min > max
@@ -299,8 +468,17 @@ fn scaling(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Scaling> {
 }
 
 fn logs(fields: Fields<'_>) -> Option<Logs> {
-    let group = fields.required("group", parse::name(512, "-_/.#"));
-    let retention_days = fields.or("retentionDays", 30, parse::retention);
+    let group = fields.required(
+        "group",
+        parse::name(512, "-_/.#")
+            .meaning("The log group.")
+            .example("/ecs/hokusai-contracts"),
+    );
+    let retention_days = fields.or(
+        "retentionDays",
+        30,
+        parse::retention().meaning("Days after which a line of the log is deleted."),
+    );
     fields.end();
     Some(Logs {
         group: group?,
@@ -309,10 +487,27 @@ fn logs(fields: Fields<'_>) -> Option<Logs> {
 }
 
 fn alarms(fields: Fields<'_>) -> Option<Alarms> {
-    let errors = fields.or("errors", 10, whole(1, 1_000_000));
-    let latency = fields.or("latencyP99Seconds", 2.0, positive);
-    let cpu_percent = fields.or("cpuPercent", 70, whole(1, 100));
-    let memory_percent = fields.or("memoryPercent", 80, whole(1, 100));
+    let errors = fields.or(
+        "errors",
+        10,
+        whole(1, 1_000_000)
+            .meaning("Answers of 5xx from the tasks in five minutes that raise an alarm."),
+    );
+    let latency = fields.or(
+        "latencyP99Seconds",
+        2,
+        positive().meaning("Seconds within which 99 of 100 requests must be answered."),
+    );
+    let cpu_percent = fields.or(
+        "cpuPercent",
+        70,
+        whole(1, 100).meaning("Average CPU above which an alarm is raised."),
+    );
+    let memory_percent = fields.or(
+        "memoryPercent",
+        80,
+        whole(1, 100).meaning("Average memory above which an alarm is raised."),
+    );
     fields.end();
     Some(Alarms {
         errors: errors?,
