@@ -164,6 +164,7 @@ fn end(plan: &Plan) -> Option<Outcome> {
         Blocked::RolloutFailed { .. }
         | Blocked::Foreign { .. }
         | Blocked::Missing { .. }
+        | Blocked::Broken { .. }
         | Blocked::Immutable { .. }
         | Blocked::WrongAccount { .. } => None,
     });

@@ -51,6 +51,7 @@ pub async fn observe(
         namespace,
         discovery,
     } = names;
+    let similar_parameters = ssm::similar(aws, &missing_secrets).await?;
 
     let own = ecs::Own {
         target_group: target_group.as_ref().map(|found| found.arn.as_str()),
@@ -89,6 +90,7 @@ pub async fn observe(
         load_balancer,
         namespace,
         missing_secrets,
+        similar_parameters,
         log_group,
         execution_role,
         task_role,

@@ -36,6 +36,8 @@ pub struct Observed {
     pub namespace: Option<String>,
     /// Referenced SSM parameters that are not there.
     pub missing_secrets: BTreeSet<String>,
+    /// Of those, the parameters elsewhere that have the same last name.
+    pub similar_parameters: BTreeMap<String, BTreeSet<String>>,
     /// By name.
     pub log_group: Option<Found<LogGroup>>,
     /// By name.

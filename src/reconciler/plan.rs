@@ -4,8 +4,11 @@
 //! and the next pass plans it. The order is: create and widen, then the one ECS call, then narrow and delete.
 //! Nothing is planned against what does not carry the unit's owner tag.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
+use super::graph::{self, Finding, Remedy};
 use super::observed::{Found, Observed};
 use super::resource::Resources;
 use super::spec::Spec;
@@ -93,6 +96,12 @@ pub enum Blocked {
         /// What is not there.
         subject: Subject,
     },
+    /// A reference within the unit, or out of it, that only a person can mend.
+    Broken {
+        /// Which, why, and what is held back.
+        #[serde(flatten)]
+        finding: Finding,
+    },
     /// Differs in a field AWS cannot change.
     Immutable {
         /// What differs.
@@ -134,6 +143,8 @@ struct Planning<'a> {
     spec: &'a Spec,
     desired: &'a Resources,
     observed: &'a Observed,
+    /// What a broken reference holds back: no step is planned for these.
+    held: BTreeSet<Subject>,
     plan: Plan,
 }
 
@@ -149,6 +160,7 @@ pub fn plan(spec: &Spec, desired: &Resources, observed: &Observed) -> Plan {
         spec,
         desired,
         observed,
+        held: BTreeSet::new(),
         plan,
     };
     if observed.account != spec.account {
@@ -159,6 +171,7 @@ pub fn plan(spec: &Spec, desired: &Resources, observed: &Observed) -> Plan {
         return planning.plan;
     }
     planning.references();
+    planning.graph();
     let mut needs = Vec::new();
     needs.extend(planning.log_group());
     needs.extend(planning.role(&desired.execution_role, observed.execution_role.as_ref()));
@@ -179,6 +192,9 @@ type Unsettled = Option<Subject>;
 
 impl Planning<'_> {
     fn step(&mut self, subject: &Subject, call: Call, changes: Vec<Change>) {
+        if self.held.contains(subject) {
+            return;
+        }
         self.plan.steps.push(Step {
             subject: subject.clone(),
             call,
@@ -240,14 +256,18 @@ impl Planning<'_> {
             .into_iter()
             .filter(|(there, ..)| !there)
             .map(|(_, kind, name)| Subject::new(kind, name));
-        let secrets = observed
-            .missing_secrets
-            .iter()
-            .map(|name| Subject::new(Kind::Parameter, name));
-        self.plan.blocked.extend(
-            missing
-                .chain(secrets)
-                .map(|subject| Blocked::Missing { subject }),
-        );
+        self.plan
+            .blocked
+            .extend(missing.map(|subject| Blocked::Missing { subject }));
+    }
+
+    /// Broken references: what the plan mends needs no word here, what it cannot is said, and nothing is built on it.
+    fn graph(&mut self) {
+        for finding in graph::check(self.spec, self.desired, self.observed) {
+            if let Remedy::Person { fix: _, blocks } = &finding.remedy {
+                self.held.extend(blocks.iter().cloned());
+                self.plan.blocked.push(Blocked::Broken { finding });
+            }
+        }
     }
 }

@@ -45,6 +45,7 @@ pub fn empty(spec: &Spec) -> Observed {
         }),
         namespace: Some("ns-1".to_owned()),
         missing_secrets: BTreeSet::new(),
+        similar_parameters: BTreeMap::new(),
         log_group: None,
         execution_role: None,
         task_role: None,

@@ -15,6 +15,7 @@ mod plan;
 mod reconcile;
 mod schema;
 mod validate;
+mod verify;
 
 const FAILED: u8 = 1;
 const CHANGES_PENDING: u8 = 2;
@@ -52,6 +53,8 @@ struct Line {
 enum Verb {
     /// Check a manifest, all mistakes at once; touches no network
     Validate(manifest::Named),
+    /// Check that every reference holds, from the listener rule to the secret; reads AWS, changes nothing
+    Verify(manifest::Named),
     /// Show what would change in AWS and what that waits for; changes nothing
     Plan(plan::Args),
     /// Make AWS equal to the manifest and wait until the service is stable
@@ -90,6 +93,7 @@ async fn run(Line { endpoint_url, verb }: Line) -> ExitCode {
     let endpoint_url = endpoint_url.as_deref();
     let code = match verb {
         Verb::Validate(args) => validate::run(&args),
+        Verb::Verify(args) => verify::run(&args, endpoint_url).await,
         Verb::Plan(args) => plan::run(&args, endpoint_url).await,
         Verb::Schema(args) => schema::run(&args),
         Verb::Reconcile(args) => reconcile::run(&args, endpoint_url).await,

@@ -1,6 +1,6 @@
 //! SSM Parameter Store: whether parameters are there. Their values are never read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ssm::types::ParameterStringFilter;
 
@@ -43,4 +43,42 @@ pub async fn missing(
         }
     }
     Ok(missing)
+}
+
+/// For how many parameters others of the same name are looked for: a wrong prefix is wrong for all of them alike.
+const SIMILAR_MAX: usize = 3;
+
+/// For the first few of `missing`, the parameters elsewhere whose path ends in the same name; those without any are left out.
+pub async fn similar(
+    aws: &Clients,
+    missing: &BTreeSet<String>,
+) -> Result<BTreeMap<String, BTreeSet<String>>, AwsError> {
+    let operation = "ssm:DescribeParameters";
+    let mut similar = BTreeMap::new();
+    for name in missing.iter().take(SIMILAR_MAX) {
+        let Some(last) = name.rfind('/').and_then(|slash| name.get(slash..)) else {
+            continue;
+        };
+        // "The Name filter additionally supports the Contains option" (API_ParameterStringFilter).
+        let filter = ParameterStringFilter::builder()
+            .key("Name")
+            .option("Contains")
+            .values(last);
+        let filter = filter
+            .build()
+            .map_err(|_| super::lacking(operation, "filter key"))?;
+        let call = aws.ssm.describe_parameters().parameter_filters(filter);
+        let reply = call.send().await.map_err(failed(operation))?;
+        let found: BTreeSet<String> = reply
+            .parameters
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|parameter| parameter.name)
+            .filter(|found| found.ends_with(last))
+            .collect();
+        if !found.is_empty() {
+            similar.insert(name.clone(), found);
+        }
+    }
+    Ok(similar)
 }

@@ -128,6 +128,7 @@ impl fmt::Display for Blocked {
                 f,
                 "{subject} is not there, and is never made here: create it, or correct the manifest"
             ),
+            Blocked::Broken { finding } => write!(f, "{finding}"),
             Blocked::Immutable { subject, changes } => {
                 let changes: Vec<String> = changes
                     .iter()
