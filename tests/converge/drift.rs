@@ -170,7 +170,7 @@ async fn a_missing_secret_is_named_and_everything_else_is_made() {
     };
     let text = plan.to_string();
     assert!(
-        text.contains("SSM parameter /hokusai/development/contracts/deployer_key is not there"),
+        text.contains("SSM parameter /hokusai/development/contracts/deployer_key: is not there"),
         "{text}"
     );
     assert!(

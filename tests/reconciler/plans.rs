@@ -3,11 +3,13 @@
 //! - `observed.yaml`: `from` names a world of [`world`](crate::world), `but` is what differs from it, as a merge patch (RFC 7396)
 //! - `edits.yaml`, where the manifest is not the development one: text → what stands there instead
 //! - `expected.txt`: the plan as it is printed
+//! - `findings.txt`, where there are any: the broken references, as `verify` prints them
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use contracts::reconciler::desired::desired;
+use contracts::reconciler::graph;
 use contracts::reconciler::manifest::Manifest;
 use contracts::reconciler::observed::Observed;
 use contracts::reconciler::plan::plan;
@@ -107,5 +109,10 @@ fn every_situation_has_the_plan_beside_it() {
         let decided = plan(&spec, &wanted, &observed);
         assert_eq!(decided, plan(&spec, &wanted, &observed), "{name}");
         golden::check(&format!("plans/{name}/expected.txt"), &decided.to_string());
+        let findings = graph::check(&spec, &wanted, &observed);
+        if !findings.is_empty() || folder.join("findings.txt").exists() {
+            let findings: String = findings.iter().map(|each| format!("{each}\n")).collect();
+            golden::check(&format!("plans/{name}/findings.txt"), &findings);
+        }
     }
 }

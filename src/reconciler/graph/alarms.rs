@@ -40,7 +40,9 @@ impl Graph<'_> {
                 // Only what the manifest wants is put right; an alarm of somebody else's may watch what it likes.
                 if self.desired.alarms.contains_key(name) {
                     let alarm = Subject::new(Kind::Alarm, name);
-                    let why = format!("its dimension {dimension} is {value:?}: it watches something else, or nothing");
+                    let why = format!(
+                        "its dimension {dimension} is {value:?}: it watches something else, or nothing"
+                    );
                     self.find(alarm, to, why, Remedy::Reconcile);
                 }
             }

@@ -59,9 +59,17 @@ mod tests {
         let wanted = format!("{prefix}redis_url");
         let elsewhere = wanted.replace("development", "production");
         assert!(may(&role("Deny", "other"), "ssm:GetParameters", &wanted));
-        assert!(!may(&role("Deny", "other"), "ssm:GetParameters", &elsewhere));
+        assert!(!may(
+            &role("Deny", "other"),
+            "ssm:GetParameters",
+            &elsewhere
+        ));
         assert!(!may(&role("Deny", "other"), "ssm:PutParameter", &wanted));
-        assert!(!may(&role("Deny", "*/redis_???"), "ssm:GetParameters", &wanted));
+        assert!(!may(
+            &role("Deny", "*/redis_???"),
+            "ssm:GetParameters",
+            &wanted
+        ));
         assert!(may(&role("Allow", "*"), "ssm:PutParameter", &elsewhere));
     }
 }

@@ -191,12 +191,13 @@ fn obstacle(rule: &Found<ListenerRule>, desired: &ListenerRule) -> Option<Blocke
     }
     // A rule with further conditions takes only some of the host's requests, which may be meant.
     let same_host = other.is_empty()
-        && hosts
-            .iter()
-            .any(|pattern| {
+        && hosts.iter().any(|pattern| {
             // Case does not count in host names.
             let pattern = pattern.to_ascii_lowercase();
-            desired.hosts.iter().any(|host| matches(&pattern, &host.to_ascii_lowercase()))
+            desired
+                .hosts
+                .iter()
+                .any(|host| matches(&pattern, &host.to_ascii_lowercase()))
         });
     (same_host && *priority < desired.priority).then(|| {
         let why = format!("takes the same host's requests first, at priority {priority}: remove it, or write a lower spec.loadBalancer.priority");
