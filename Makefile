@@ -5,7 +5,7 @@ RECONCILER ?= cargo run --quiet --bin reconciler --
 CARGO_TOOLS = cargo install --quiet --locked --debug --root target/tools cargo-deny@0.20.2 cargo-machete@0.9.2
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check lint supply-chain advisories test conformance page-test bench demo image image-test demo-image generate docs-test diagram bless validate plan reconcile
+.PHONY: help install build check lint supply-chain advisories test conformance page-test bench chaos demo image image-test demo-image generate docs-test diagram bless validate plan reconcile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,8 +45,12 @@ page-test: install build ## the simulator's live page in headless Chromium; scre
 	@command -v chromium >/dev/null || scripts/install.sh packages chromium
 	@scripts/page_test.py
 
-bench: ## how fast simulated time goes, in release (its first build takes seven minutes of CPU)
-	cargo bench --locked --bench simulated_time
+bench: install ## how fast simulated time goes, and how fast one key deploys beside a bare sender, optimised (the first build takes minutes)
+	cargo bench --locked --bench simulated_time --bench engine
+
+chaos: install ## every fault against the real program, Redis and chain: a table, a line per fault (CHAOS_ROW=13,27 runs two; minutes)
+	@[ -e /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 ] || scripts/install.sh packages faketime
+	cargo test --quiet --locked --test chaos -- --ignored --exact the_table --nocapture
 
 demo: install build ## the whole thing on this machine: an empty account, a converged one, a token on chain, drift healed (KEEP=1 leaves it running)
 	@scripts/demo.py $(if $(KEEP),--keep)

@@ -27,20 +27,20 @@ pub struct Anvil {
 }
 
 impl Anvil {
+    /// A block each fifth of a second.
     pub async fn start() -> Self {
+        Self::with(&["--block-time", "0.2"]).await
+    }
+
+    /// With these options of anvil, among which `--block-time` must be.
+    pub async fn with(options: &[&str]) -> Self {
         install();
         let binary =
             root().join("tests/contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
         let mut process = Command::new(binary)
-            .args([
-                "--port",
-                "0",
-                "--chain-id",
-                &CHAIN_ID.to_string(),
-                "--block-time",
-                "0.2",
-            ])
+            .args(["--port", "0", "--chain-id", &CHAIN_ID.to_string()])
             .args(["--hardfork", "prague", "--accounts", "4"])
+            .args(options)
             .stdout(Stdio::piped())
             .spawn()
             .expect("anvil runs");

@@ -4,6 +4,7 @@ use super::anvil::{Anvil, CHAIN_ID, DEPLOYER_KEY};
 use super::redis::{PASSWORD, Redis};
 use super::{Killed, client, eventually};
 use reqwest::{Method, Response, StatusCode};
+pub use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -13,6 +14,16 @@ use std::sync::{Arc, Mutex};
 /// The two configured API keys.
 pub const KEY: &str = "frontend-api-key-in-plain-text";
 pub const OTHER_KEY: &str = "backend-api-key-in-plain-text";
+
+/// What must be in no log, error, metric or database.
+pub const SECRETS: [&str; 5] = [
+    // The key without 0x, which some ways of printing leave out.
+    "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
+    PASSWORD,
+    KEY,
+    OTHER_KEY,
+    super::proxy::RPC_KEY,
+];
 
 /// The environment of a process, as ECS would inject it.
 pub type Environment = BTreeMap<String, String>;
@@ -181,8 +192,18 @@ impl Api {
 
     /// SIGTERM, without waiting.
     pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Any signal.
+    pub fn signal(&self, signal: Signal) {
         let pid = rustix::process::Pid::from_child(&self.process.0);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// The process' id.
+    pub fn pid(&self) -> u32 {
+        self.process.0.id()
     }
 
     /// Waits for the end of the process.
@@ -194,6 +215,11 @@ impl Api {
         .await
     }
 
+    /// What it logs, which outlives it.
+    pub fn log(&self) -> Arc<Mutex<Vec<String>>> {
+        self.logs.clone()
+    }
+
     /// Everything it has logged so far.
     pub fn logs(&self) -> String {
         self.logs.lock().unwrap().join("\n")
@@ -202,13 +228,7 @@ impl Api {
     /// Fails if a secret is in the logs.
     pub fn has_logged_no_secret(&self) {
         let logs = self.logs();
-        for secret in [
-            &DEPLOYER_KEY[2..],
-            PASSWORD,
-            KEY,
-            OTHER_KEY,
-            super::proxy::RPC_KEY,
-        ] {
+        for secret in SECRETS {
             assert!(!logs.contains(secret), "{secret} is in the logs:\n{logs}");
         }
     }

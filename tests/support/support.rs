@@ -6,6 +6,7 @@
 
 pub mod anvil;
 pub mod api;
+pub mod link;
 pub mod proxy;
 pub mod redis;
 
