@@ -3,7 +3,7 @@
 
 use crate::audit::{Granted, audit};
 use crate::evidence::{self, Accepted, Answer, Evidence};
-use crate::support::anvil::Anvil;
+use crate::support::anvil::{Anvil, DEPLOYER};
 use crate::support::api::{Api, Environment, KEY, environment, minimal};
 use crate::support::link::Link;
 use crate::support::proxy::{Mode, Proxy};
@@ -130,6 +130,12 @@ impl World {
     pub async fn resume_mining(&self) {
         self.chain.result("evm_mine", json!([])).await;
         self.chain.result("evm_setIntervalMining", json!([1])).await;
+    }
+
+    /// What our account has, as 0x hex.
+    pub async fn set_balance(&self, wei: &str) {
+        let account = json!([DEPLOYER, wei]);
+        self.chain.result("anvil_setBalance", account).await;
     }
 
     /// Different transactions that any endpoint was asked to send.

@@ -2,12 +2,16 @@
 
 use super::{Killed, eventually, free_port};
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncCommands, cmd};
+use ::redis::{AsyncCommands, AsyncConnectionConfig, cmd};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The password in every [`Redis::url`].
 pub const PASSWORD: &str = "redis-password-never-shown";
+
+/// Longer than any pause that a test makes.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One server with one empty database.
 pub struct Redis {
@@ -82,9 +86,13 @@ impl Redis {
     }
 
     pub async fn connection(&self) -> MultiplexedConnection {
-        ::redis::Client::open(self.url())
-            .unwrap()
-            .get_multiplexed_async_connection()
+        // A server that pauses on purpose is waited for.
+        let patient = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let client = ::redis::Client::open(self.url()).unwrap();
+        client
+            .get_multiplexed_async_connection_with_config(&patient)
             .await
             .unwrap()
     }

@@ -14,15 +14,9 @@ use std::time::{Duration, Instant};
 pub async fn funds() -> Concluded {
     let world = World::start().await;
     let _api = world.replica().await;
-    let set = async |wei: &str| {
-        world
-            .chain
-            .result("anvil_setBalance", json!([DEPLOYER, wei]))
-            .await
-    };
     let before = world.client.submit("rich").await;
     world.client.reaches(&before, "deployed", 30).await;
-    set("0x1").await;
+    world.set_balance("0x1").await;
     let ids = world
         .client
         .submit_all((0..3).map(|number| format!("poor-{number}")))
@@ -35,7 +29,7 @@ pub async fn funds() -> Concluded {
         assert_eq!(world.client.look(id).await.unwrap().status, "pending");
     }
     assert_eq!(world.sent().len(), 1, "nothing is sent that cannot be paid");
-    set("0x56bc75e2d63100000").await;
+    world.set_balance("0x56bc75e2d63100000").await;
     world.conclude(Granted::default(), 60).await
 }
 

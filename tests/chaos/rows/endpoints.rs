@@ -83,13 +83,10 @@ pub async fn stale_nonce() -> Concluded {
     let world = World::start().await;
     let _api = world.replica().await;
     deployed(&world, (0..3).map(|number| format!("fresh-{number}"))).await;
-    for node in &world.nodes {
+    for (place, node) in world.nodes.iter().enumerate() {
         node.always("eth_getTransactionCount", Fault::Answer(json!("0x1")));
-        deployed(
-            &world,
-            (0..2).map(|number| format!("stale-{}-{number}", node.url)),
-        )
-        .await;
+        let models = (0..2).map(|number| format!("stale-{place}-{number}"));
+        deployed(&world, models).await;
         node.set(Mode::Pass);
     }
     world.conclude(Granted::default(), 60).await
