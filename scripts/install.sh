@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the demo and the tests need beside cargo, npm and python3: redis-server, curl, jq and openssl, the node tools
-# of tests/contracts (anvil, solc), boto3 and the AWS CLI in target/tools/python, ecs-deploy in target/tools/deploy.
+# of tests/contracts (anvil, solc), boto3 and the AWS CLI in target/tools/python, ecs-deploy in target/tools/deploy,
+# check-jsonschema in target/tools/schema.
 # `install.sh lint` installs only the linters, `install.sh moto` only moto, `install.sh sbom` what the SBOM is written with,
 # `install.sh packages NAME...` Debian packages. May be run at any time; says nothing when there is nothing to do. Touches
 # nothing outside this directory except by apt-get, and that only for what is missing.
@@ -63,3 +64,4 @@ fi
 
 python_packages python scripts/requirements.txt
 python_packages deploy scripts/requirements-deploy.txt
+python_packages schema scripts/requirements-schema.txt

@@ -7,13 +7,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use saphyr::{LoadableYamlNode, MarkedYaml, YamlData};
 use serde::Serialize;
 use serde_yaml::{Mapping, Value};
 
 pub mod fields;
+mod load;
+mod overlay;
 pub mod schema;
+pub mod set;
 pub mod value;
 
 use fields::join;
@@ -22,19 +26,19 @@ use value::kind;
 /// A manifest is a page; what is far larger is some other file.
 const TEXT_BYTES_MAX: usize = 256 * 1024;
 
-/// A line and a column, both counted from 1.
+/// A line and a column, both counted from 1; both 0 for what the command line says, which has neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Place {
-    /// From 1.
+    /// From 1, or 0.
     pub line: usize,
-    /// From 1, in characters.
+    /// From 1, in characters, or 0.
     pub column: usize,
 }
 
 /// One thing wrong with the manifest, where it is, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Problem {
-    /// The file as it was named on the command line.
+    /// The file as it was named on the command line, or the `--set` that says it.
     pub file: String,
     /// Where.
     #[serde(flatten)]
@@ -70,23 +74,26 @@ impl fmt::Display for Problem {
             fix,
         } = self;
         let colon = if field.is_empty() { "" } else { ": " };
-        write!(
-            f,
-            "{file}:{line}:{column}: {field}{colon}{what}\n    fix: {fix}"
-        )
+        if *line > 0 {
+            write!(f, "{file}:{line}:{column}: ")?;
+        } else {
+            write!(f, "{file}: ")?;
+        }
+        write!(f, "{field}{colon}{what}\n    fix: {fix}")
     }
 }
 
-/// A manifest that is at least YAML.
+/// A manifest that is at least YAML, with what overlays and the command line made of it.
 pub struct Manifest {
-    file: String,
+    file: Arc<str>,
     root: Value,
     places: BTreeMap<String, Places>,
 }
 
 /// Where a field's name and its value stand.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Places {
+    file: Arc<str>,
     name: Place,
     value: Place,
 }
@@ -94,7 +101,6 @@ struct Places {
 impl Manifest {
     /// Reads the text; `file` is what problems name.
     pub fn parse(file: &str, text: &str) -> Result<Manifest, Problem> {
-        let start = Place { line: 1, column: 1 };
         let problem = |place, what: String, fix: &str| Problem {
             file: file.to_owned(),
             place,
@@ -107,7 +113,7 @@ impl Manifest {
                 "is {} bytes long; a manifest is at most {TEXT_BYTES_MAX}",
                 text.len()
             );
-            return Err(problem(start, what, "name the manifest's own file"));
+            return Err(problem(START, what, "name the manifest's own file"));
         }
         // First serde_yaml: it alone bounds what aliases may grow to.
         let root: Value = serde_yaml::from_str(text).map_err(|error| {
@@ -117,33 +123,30 @@ impl Manifest {
                     line: at.line(),
                     column: at.column(),
                 },
-                (None, None) => start,
+                (None, None) => START,
             };
             let fix = "mend the YAML; indentation is by spaces, and no key stands twice";
             problem(place, format!("is not YAML: {error}"), fix)
         })?;
         if !root.is_mapping() {
             let what = format!("a manifest is a mapping, this is {}", kind(&root));
-            return Err(problem(start, what, "begin with `apiVersion: hokus.ai/v1`"));
+            return Err(problem(START, what, "begin with `apiVersion: hokus.ai/v1`"));
         }
+        let file: Arc<str> = Arc::from(file);
         let mut places = BTreeMap::new();
         // A text serde_yaml took and saphyr does not keeps its errors at 1:1 rather than losing them.
         if let Ok(documents) = MarkedYaml::load_from_str(text)
             && let Some(document) = documents.first()
         {
-            locate(document, "", &mut places);
+            locate(document, &file, "", &mut places);
         }
-        Ok(Manifest {
-            file: file.to_owned(),
-            root,
-            places,
-        })
+        Ok(Manifest { file, root, places })
     }
 
     /// A manifest that says nothing.
     pub fn empty() -> Manifest {
         Manifest {
-            file: String::new(),
+            file: Arc::from(""),
             root: Value::Mapping(Mapping::new()),
             places: BTreeMap::new(),
         }
@@ -154,22 +157,31 @@ impl Manifest {
         &self.file
     }
 
-    /// Where a field's value stands; the nearest enclosing field's for one that is a default.
-    pub fn place(&self, field: &str) -> Place {
+    /// The file and the place of a field's value; the nearest enclosing field's for one that is a default.
+    pub fn origin(&self, field: &str) -> (&str, Place) {
         self.nearest(field)
-            .map_or(Place { line: 1, column: 1 }, |places| places.value)
+            .map_or((&*self.file, START), |places| (&*places.file, places.value))
     }
 
-    fn nearest(&self, field: &str) -> Option<Places> {
+    /// The same of a field's name.
+    fn origin_of_name(&self, field: &str) -> (&str, Place) {
+        self.nearest(field)
+            .map_or((&*self.file, START), |places| (&*places.file, places.name))
+    }
+
+    fn nearest(&self, field: &str) -> Option<&Places> {
         let mut path = field;
         loop {
             if let Some(places) = self.places.get(path) {
-                return Some(*places);
+                return Some(places);
             }
             path = &path[..path.rfind(['.', '['])?];
         }
     }
 }
+
+/// Where a file begins.
+const START: Place = Place { line: 1, column: 1 };
 
 /// Where a key stands a second time, if that is the error: serde_yaml names the mapping, saphyr the key.
 fn second_key(text: &str, error: &serde_yaml::Error) -> Option<Place> {
@@ -189,7 +201,12 @@ fn place(marker: &saphyr::Marker) -> Place {
 }
 
 /// Notes where every node below `node` stands, under its path from the root.
-fn locate(node: &MarkedYaml<'_>, path: &str, places: &mut BTreeMap<String, Places>) {
+fn locate(
+    node: &MarkedYaml<'_>,
+    file: &Arc<str>,
+    path: &str,
+    places: &mut BTreeMap<String, Places>,
+) {
     let at = |node: &MarkedYaml<'_>| place(&node.span.start);
     match &node.data {
         YamlData::Mapping(entries) => {
@@ -201,11 +218,12 @@ fn locate(node: &MarkedYaml<'_>, path: &str, places: &mut BTreeMap<String, Place
                 places.insert(
                     path.clone(),
                     Places {
+                        file: Arc::clone(file),
                         name: at(name),
                         value: at(value),
                     },
                 );
-                locate(value, &path, places);
+                locate(value, file, &path, places);
             }
         }
         YamlData::Sequence(items) => {
@@ -214,11 +232,12 @@ fn locate(node: &MarkedYaml<'_>, path: &str, places: &mut BTreeMap<String, Place
                 places.insert(
                     path.clone(),
                     Places {
+                        file: Arc::clone(file),
                         name: at(item),
                         value: at(item),
                     },
                 );
-                locate(item, &path, places);
+                locate(item, file, &path, places);
             }
         }
         _ => {}

@@ -14,6 +14,7 @@
 mod golden;
 mod layers;
 mod manifests;
+mod overlays;
 mod plans;
 mod program;
 mod schema;

@@ -1,5 +1,7 @@
 //! Manifests → problems: where they are, what they say, and that they come all at once.
 
+use std::path::PathBuf;
+
 use contracts::api::settings::{Settings, TABLE};
 use contracts::reconciler::desired::desired;
 use contracts::reconciler::manifest::{Manifest, Problem};
@@ -33,33 +35,23 @@ fn with(line: &str, replacement: &str) -> String {
     DEVELOPMENT.replace(line, replacement)
 }
 
-/// Name and text of every manifest the product is deployed from.
-fn committed() -> Vec<(String, String)> {
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests");
-    let paths = std::fs::read_dir(directory)
+/// Every manifest the product is deployed from, with its base where it has one.
+pub fn committed() -> Vec<(String, Spec)> {
+    let paths = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/manifests"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| {
             path.extension()
                 .is_some_and(|extension| extension == "yaml")
         });
-    let files: Vec<_> = paths
-        .map(|path| {
-            (
-                path.display().to_string(),
-                std::fs::read_to_string(&path).unwrap(),
-            )
-        })
-        .collect();
-    assert!(!files.is_empty());
-    files
-}
-
-#[test]
-fn every_committed_manifest_is_believed() {
-    for (file, text) in committed() {
-        assert_eq!(printed(&text), "", "{file}");
-    }
+    let believed = |path: PathBuf| {
+        let manifest = Manifest::load(&path)?;
+        Ok((path.display().to_string(), Spec::believe(&manifest)?))
+    };
+    let specs: Result<Vec<_>, Vec<Problem>> = paths.map(believed).collect();
+    let specs = specs.unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert!(specs.len() > 1);
+    specs
 }
 
 #[test]
@@ -69,9 +61,9 @@ fn five_mistakes_are_five_located_errors_in_one_run() {
     golden::check("manifests/five-mistakes.txt", &printed(text));
 }
 
-#[test]
-fn each_mistake_is_named_where_it_stands() {
-    let rows = [
+/// Mistakes by name.
+pub fn mistakes() -> Vec<(&'static str, String)> {
+    vec![
         ("unknown-key", with("  port: 3001", "  prot: 3001")),
         (
             "field-not-kept-yet",
@@ -151,9 +143,13 @@ fn each_mistake_is_named_where_it_stands() {
         ("not-a-mapping", "- a\n- b\n".to_owned()),
         ("empty", String::new()),
         ("wrong-kind", with("kind: Service", "kind: Deployment")),
-    ];
+    ]
+}
+
+#[test]
+fn each_mistake_is_named_where_it_stands() {
     let mut all = String::new();
-    for (name, text) in rows {
+    for (name, text) in mistakes() {
         let found = printed(&text);
         assert!(!found.is_empty(), "{name} was believed");
         all += &format!("## {name}\n{found}\n");
@@ -200,8 +196,7 @@ fn a_problem_in_json_has_its_file_line_and_column() {
 /// The two programs share no code; what ECS injects and what the API reads must agree all the same.
 #[test]
 fn what_every_manifest_gives_the_container_starts_the_api_where_the_balancer_looks_for_it() {
-    for (file, text) in committed() {
-        let spec = Spec::believe(&Manifest::parse(&file, &text).unwrap()).unwrap();
+    for (file, spec) in committed() {
         let resources = desired(&spec);
         let container = resources.task_definition.container;
         for name in container.environment.keys() {

@@ -3,6 +3,7 @@
 use std::process::{Command, Output};
 
 const DEVELOPMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/development.yaml");
+const PRODUCTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/production.yaml");
 const MISTAKES: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/reconciler/manifests/five-mistakes.yaml"
@@ -28,13 +29,18 @@ fn run(arguments: &[&str]) -> (i32, String, String) {
 fn exit_codes_are_as_the_help_says() {
     // Nothing listens on port 9 of the loopback (discard).
     let nowhere = ["--endpoint-url", "http://127.0.0.1:9", "plan", DEVELOPMENT];
-    let rows: [(&[&str], i32); 9] = [
+    let rows: [(&[&str], i32); 14] = [
         (&["--help"], 0),
         (&["--version"], 0),
         (&[], 64),
         (&["deploy"], 64),
         (&["validate", DEVELOPMENT], 0),
         (&["validate", MISTAKES], 64),
+        (&["validate", DEVELOPMENT, "-f", PRODUCTION], 64),
+        (&["validate", PRODUCTION, "--set", "image.tag=1.0.0"], 0),
+        (&["validate", PRODUCTION, "--set", "image.tag=latest"], 64),
+        (&["render", PRODUCTION], 0),
+        (&["schema", "--overlay"], 0),
         (&["plan", "no/such.yaml"], 64),
         (&["reconcile", DEVELOPMENT, "--timeout", "soon"], 64),
         (&nowhere, 1),

@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 mod manifest;
 mod plan;
 mod reconcile;
+mod render;
 mod schema;
 mod validate;
 mod verify;
@@ -59,6 +60,8 @@ enum Verb {
     Plan(plan::Args),
     /// Make AWS equal to the manifest and wait until the service is stable
     Reconcile(reconcile::Args),
+    /// Print the one manifest that a base, its overlays and --set make
+    Render(manifest::Layers),
     /// Print the manifest's JSON Schema, for editors; manifests/schema.json is a copy
     Schema(schema::Args),
 }
@@ -95,6 +98,7 @@ async fn run(Line { endpoint_url, verb }: Line) -> ExitCode {
         Verb::Validate(args) => validate::run(&args),
         Verb::Verify(args) => verify::run(&args, endpoint_url).await,
         Verb::Plan(args) => plan::run(&args, endpoint_url).await,
+        Verb::Render(args) => render::run(&args),
         Verb::Schema(args) => schema::run(&args),
         Verb::Reconcile(args) => reconcile::run(&args, endpoint_url).await,
     };

@@ -10,11 +10,24 @@ use serde_json::json;
 
 use crate::USAGE;
 
+/// A manifest with what is laid over it.
+#[derive(Args)]
+pub struct Layers {
+    /// The manifest, such as manifests/development.yaml, or an overlay that names its base
+    manifest: PathBuf,
+    /// Lay this file over the manifest: its fields win, its nulls remove; may be given again
+    #[arg(short = 'f', long = "overlay", value_name = "FILE")]
+    overlays: Vec<PathBuf>,
+    /// Set one field, last of all: image.tag=0.2.0, image.digest=sha256:…, scaling.max=20; may be given again
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    sets: Vec<String>,
+}
+
 /// A manifest, and how to speak about it.
 #[derive(Args)]
 pub struct Named {
-    /// The manifest, such as manifests/development.yaml
-    manifest: PathBuf,
+    #[command(flatten)]
+    layers: Layers,
     /// Text for people, or JSON for programs (reconcile: one event a line)
     #[arg(long, value_enum, default_value = "text")]
     pub output: Output,
@@ -27,30 +40,42 @@ pub enum Output {
     Json,
 }
 
-impl Named {
+impl Layers {
     /// The file as it was named.
     pub fn file(&self) -> String {
         self.manifest.display().to_string()
     }
 
-    /// Its spec; or prints what is wrong with it.
-    pub fn believe(&self) -> Result<Spec, ExitCode> {
-        self.read().map_err(|problems| {
-            refuse(&problems, self.output);
-            ExitCode::from(USAGE)
-        })
-    }
-
-    fn read(&self) -> Result<Spec, Vec<Problem>> {
-        let file = self.file();
-        let text = std::fs::read_to_string(&self.manifest)
-            .map_err(|error| vec![Problem::unreadable(&file, &error)])?;
-        let manifest = Manifest::parse(&file, &text).map_err(|problem| vec![problem])?;
-        Spec::believe(&manifest)
+    /// All layers as one manifest.
+    pub fn load(&self) -> Result<Manifest, Vec<Problem>> {
+        let mut manifest = Manifest::load(&self.manifest)?;
+        for overlay in &self.overlays {
+            manifest = manifest.patched(Manifest::read(overlay)?)?;
+        }
+        let fields = Spec::fields();
+        self.sets
+            .iter()
+            .try_fold(manifest, |manifest, set| manifest.set(set, &fields))
     }
 }
 
-fn refuse(problems: &[Problem], output: Output) {
+impl Named {
+    /// The file as it was named.
+    pub fn file(&self) -> String {
+        self.layers.file()
+    }
+
+    /// Its spec; or prints what is wrong with it.
+    pub fn believe(&self) -> Result<Spec, ExitCode> {
+        self.layers
+            .load()
+            .and_then(|manifest| Spec::believe(&manifest))
+            .map_err(|problems| refuse(&problems, self.output))
+    }
+}
+
+/// Prints what is wrong with a manifest.
+pub fn refuse(problems: &[Problem], output: Output) -> ExitCode {
     match output {
         Output::Text => {
             for problem in problems {
@@ -68,4 +93,5 @@ fn refuse(problems: &[Problem], output: Output) {
         }
         Output::Json => println!("{}", json!({ "problems": problems })),
     }
+    ExitCode::from(USAGE)
 }

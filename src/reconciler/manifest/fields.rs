@@ -66,22 +66,26 @@ impl<'m> Reading<'m> {
     }
 
     /// Keeps a problem at a field's value; for contradictions between fields that are each right alone.
-    pub fn refuse(&self, field: &str, Wrong { what, fix }: Wrong) {
-        let problem = Problem {
-            file: self.manifest.file.clone(),
-            place: self.manifest.place(field),
+    pub fn refuse(&self, field: &str, wrong: Wrong) {
+        self.keep(self.manifest.origin(field), field, wrong);
+    }
+
+    fn keep(&self, (file, place): (&str, Place), field: &str, Wrong { what, fix }: Wrong) {
+        self.problems.borrow_mut().push(Problem {
+            file: file.to_owned(),
+            place,
             field: field.to_owned(),
             what,
             fix,
-        };
-        self.problems.borrow_mut().push(problem);
+        });
     }
 
-    /// All problems in the order of the file; one field's first problem hides its later ones.
+    /// All problems in the order of the files; one field's first problem hides its later ones.
     pub fn problems(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();
-        problems.sort_by(|a, b| (a.place, &a.field).cmp(&(b.place, &b.field)));
-        problems.dedup_by(|later, first| later.place == first.place && later.field == first.field);
+        let key = |problem: &Problem| (problem.file.clone(), problem.place, problem.field.clone());
+        problems.sort_by_key(key);
+        problems.dedup_by_key(|problem| key(problem));
         problems
     }
 }
@@ -318,25 +322,16 @@ impl<'r> Fields<'r> {
     }
 
     fn absent(&self, name: &'static str) {
-        let place = self
-            .reading
-            .manifest
-            .nearest(&self.path)
-            .map_or(Place { line: 1, column: 1 }, |places| places.name);
-        self.reading.problems.borrow_mut().push(Problem {
-            file: self.reading.manifest.file.clone(),
-            place,
-            field: join(&self.path, name),
-            what: "is missing".to_owned(),
-            fix: format!(
-                "add `{name}:` under {}",
-                if self.path.is_empty() {
-                    "the top level"
-                } else {
-                    &self.path
-                }
-            ),
-        });
+        let field = join(&self.path, name);
+        let under = if self.path.is_empty() {
+            "the top level"
+        } else {
+            &self.path
+        };
+        // Where an overlay removed it, or else where its mapping begins.
+        let origin = self.reading.manifest.origin_of_name(&field);
+        let wrong = wrong("is missing", format!("add `{name}:` under {under}"));
+        self.reading.keep(origin, &field, wrong);
     }
 
     /// Ends the reading of this mapping: any key nobody asked for is refused by name, with the nearest known one.
@@ -359,18 +354,9 @@ impl<'r> Fields<'r> {
                     asked.iter().copied().collect::<Vec<_>>().join(", ")
                 ),
             };
-            let place = self
-                .reading
-                .manifest
-                .nearest(&path)
-                .map_or(Place { line: 1, column: 1 }, |places| places.name);
-            self.reading.problems.borrow_mut().push(Problem {
-                file: self.reading.manifest.file.clone(),
-                place,
-                field: path,
-                what: "is not a field this reconciler keeps".to_owned(),
-                fix,
-            });
+            let origin = self.reading.manifest.origin_of_name(&path);
+            let wrong = wrong("is not a field this reconciler keeps", fix);
+            self.reading.keep(origin, &path, wrong);
         }
     }
 }

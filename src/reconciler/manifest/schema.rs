@@ -6,6 +6,8 @@
 use serde_json::{Map, Value as Json, json};
 use serde_yaml::Value;
 
+use super::overlay::BASE;
+
 /// One field as its reading described it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
@@ -83,7 +85,15 @@ pub fn schema(fields: &[Field], whole: Whole) -> Json {
                 }
             }
         }
-        Whole::Overlay => relax(&mut root),
+        Whole::Overlay => {
+            relax(&mut root);
+            root["properties"][BASE] = json!({
+                "type": "string",
+                "title": title(BASE),
+                "description": "The manifest this overlay changes, from its own directory.",
+                "examples": ["development.yaml"],
+            });
+        }
     }
     root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     root
