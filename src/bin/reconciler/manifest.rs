@@ -50,7 +50,7 @@ impl Layers {
     pub fn load(&self) -> Result<Manifest, Vec<Problem>> {
         let mut manifest = Manifest::load(&self.manifest)?;
         for overlay in &self.overlays {
-            manifest = manifest.patched(Manifest::read(overlay)?)?;
+            manifest = manifest.patched(Manifest::load_overlay(overlay)?)?;
         }
         let fields = Spec::fields();
         self.sets

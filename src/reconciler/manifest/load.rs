@@ -8,8 +8,14 @@ use super::{Manifest, Problem, START};
 const LAYERS_MAX: usize = 4;
 
 impl Manifest {
-    /// Reads one file, for what it says alone.
-    pub fn read(path: &Path) -> Result<Manifest, Vec<Problem>> {
+    /// Reads an overlay by itself, to be laid over another base than it names.
+    pub fn load_overlay(path: &Path) -> Result<Manifest, Vec<Problem>> {
+        let mut overlay = Manifest::read(path)?;
+        overlay.take_base().map_err(|problem| vec![problem])?;
+        Ok(overlay)
+    }
+
+    fn read(path: &Path) -> Result<Manifest, Vec<Problem>> {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| vec![Problem::unreadable(&file, &error)])?;
