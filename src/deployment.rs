@@ -17,6 +17,7 @@
 
 pub mod chain;
 pub mod economics;
+pub mod fees;
 pub mod request;
 pub mod signer;
 pub mod store;

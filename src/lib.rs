@@ -34,7 +34,7 @@
 //! | [`api`] | routes, keys, limits, health, settings |
 //! | [`deployment`] | the record, its state machine, the store, the chain, the worker that joins them |
 //! | [`simulator`] | wires, signatures, limits, faults and lag, one module per AWS service, the scheduler, the balancer |
-//! | [`telemetry`], [`shutdown`], [`backoff`], [`secret`] | leaves that any of them may use |
+//! | [`telemetry`], [`shutdown`], [`backoff`], [`secret`], [`aws_json`] | leaves that any of them may use |
 //!
 //! # Invariants
 //!
@@ -56,6 +56,7 @@
 //! the signer's nonces, and the number that makes a former holder's writes fail.
 
 pub mod api;
+pub mod aws_json;
 pub mod backoff;
 pub mod deployment;
 pub mod reconciler;

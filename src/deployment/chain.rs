@@ -10,8 +10,9 @@ pub mod rpc;
 
 pub use ethers::types::{Address, H256, U256};
 
+use super::fees::{self, FeeFacts, FeeHistory};
 use super::request::ModelId;
-use super::transaction::{FeeFacts, Refusal, classify};
+use super::transaction::{Refusal, classify};
 use ethers::types::U64;
 use rpc::{Rpc, RpcError};
 use serde::Deserialize;
@@ -210,40 +211,56 @@ impl Chain {
     /// # Errors
     /// [`RpcError`].
     pub async fn fee_facts(&self) -> Result<FeeFacts, RpcError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct History {
-            base_fee_per_gas: Vec<U256>,
-            #[serde(default)]
-            reward: Vec<Vec<U256>>,
-        }
-        let method = "eth_feeHistory";
-        let History {
-            base_fee_per_gas,
-            reward,
-        } = self
+        let history: FeeHistory = match self
             .rpc
-            .request(method, json!(["0x5", "latest", [50]]))
-            .await?;
-        // One more than was asked for: the last is the next block's.
-        let base_fee_wei = base_fee_per_gas
-            .last()
-            .copied()
-            .ok_or(RpcError::Malformed { method })?;
-        let tip_wei = match self
-            .rpc
-            .request::<U256>("eth_maxPriorityFeePerGas", json!([]))
+            .request("eth_feeHistory", json!(["0xa", "latest", [50]]))
             .await
         {
-            Ok(tip) => tip,
-            // Not every node has the method: the largest median tip of the last blocks serves.
-            Err(RpcError::Refused { .. }) => reward.into_iter().flatten().max().unwrap_or_default(),
+            Ok(history) => history,
+            // A chain before London may not have the method.
+            Err(RpcError::Refused { .. }) => return self.legacy_price().await,
             Err(error) => return Err(error),
         };
-        Ok(FeeFacts {
+        // A chain before London may have it, with zeros; so has a chain whose base fee is zero.
+        let base_fee_wei = history.base_fee_per_gas.last().copied().unwrap_or_default();
+        if base_fee_wei.is_zero() && !self.has_base_fee().await? {
+            return self.legacy_price().await;
+        }
+        let paid = history.gas_used_ratio.iter().any(|ratio| *ratio > 0.0);
+        let suggested_wei = if paid {
+            None
+        } else {
+            match self
+                .rpc
+                .request("eth_maxPriorityFeePerGas", json!([]))
+                .await
+            {
+                Ok(tip_wei) => Some(tip_wei),
+                // Not every node has the method.
+                Err(RpcError::Refused { .. }) => None,
+                Err(error) => return Err(error),
+            }
+        };
+        Ok(FeeFacts::Dynamic {
             base_fee_wei,
-            tip_wei,
+            tip_wei: fees::usual_tip(&history, suggested_wei),
         })
+    }
+
+    async fn legacy_price(&self) -> Result<FeeFacts, RpcError> {
+        let price_wei = self.rpc.request("eth_gasPrice", json!([])).await?;
+        Ok(FeeFacts::Legacy { price_wei })
+    }
+
+    async fn has_base_fee(&self) -> Result<bool, RpcError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Head {
+            base_fee_per_gas: Option<U256>,
+        }
+        let method = "eth_getBlockByNumber";
+        let head: Head = self.rpc.request(method, json!(["latest", false])).await?;
+        Ok(head.base_fee_per_gas.is_some())
     }
 
     /// How many transactions of ours the node knows, those waiting included: the next nonce as it sees it.

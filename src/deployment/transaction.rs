@@ -1,39 +1,14 @@
-//! The decisions about one transaction: what it may cost, what a node's refusal means, what a receipt proves.
+//! The decisions about one transaction: how much gas it may use, what a node's refusal means, what a receipt proves.
 //!
 //! Takes facts read from the chain, gives values. Pure: it asks nobody and has no clock.
 
 use super::chain::{Address, H256, Header, Receipt, U256, abi};
+use super::fees::Fees;
 use super::request::ModelId;
 use super::{Block, Event, Failure, State, Token};
 
 /// A transaction's gas limit since EIP-7825 (Fusaka): 2^24. More is refused by every node.
 const GAS_MAX: u64 = 1 << 24;
-
-/// What gas costs now, in wei per gas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FeeFacts {
-    /// The next block's base fee.
-    pub base_fee_wei: U256,
-    /// What is usually paid on top.
-    pub tip_wei: U256,
-}
-
-/// What we offer, in wei per gas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fees {
-    /// `maxFeePerGas`.
-    pub fee_cap_wei: U256,
-    /// `maxPriorityFeePerGas`.
-    pub tip_wei: U256,
-}
-
-/// Gas costs more than `MAX_GAS_PRICE_GWEI` allows: nothing is signed until it falls.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("gas costs {price_wei} wei and the cap is {cap_wei} wei")]
-pub struct FeeAboveCap {
-    price_wei: U256,
-    cap_wei: U256,
-}
 
 /// A transaction without a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,22 +44,6 @@ pub enum Refusal {
     Reverts,
     /// No node will ever take it as it is.
     Invalid,
-}
-
-/// Fees that last while the base fee doubles (about six full blocks), never above the cap.
-///
-/// # Errors
-/// [`FeeAboveCap`] when even the next block would cost more.
-pub fn fees(facts: FeeFacts, cap_wei: U256) -> Result<Fees, FeeAboveCap> {
-    let price_wei = facts.base_fee_wei.saturating_add(facts.tip_wei);
-    if price_wei > cap_wei {
-        return Err(FeeAboveCap { price_wei, cap_wei });
-    }
-    let fee_cap_wei = price_wei.saturating_add(facts.base_fee_wei).min(cap_wei);
-    Ok(Fees {
-        fee_cap_wei,
-        tip_wei: facts.tip_wei,
-    })
 }
 
 /// The estimate and a fifth more: storage that is cold by then costs more than in the estimate.
@@ -244,47 +203,6 @@ mod tests {
     use super::*;
     use crate::deployment::SignedTransaction;
     use crate::deployment::chain::Log;
-
-    fn gwei(amount: u64) -> U256 {
-        U256::from(amount) * U256::exp10(9)
-    }
-
-    #[test]
-    fn fees_leave_room_for_a_doubled_base_fee_and_stop_at_the_cap() {
-        let facts = |base, tip| FeeFacts {
-            base_fee_wei: gwei(base),
-            tip_wei: gwei(tip),
-        };
-        assert_eq!(
-            fees(facts(10, 2), gwei(500)),
-            Ok(Fees {
-                fee_cap_wei: gwei(22),
-                tip_wei: gwei(2)
-            })
-        );
-        assert_eq!(
-            fees(facts(300, 2), gwei(500)),
-            Ok(Fees {
-                fee_cap_wei: gwei(500),
-                tip_wei: gwei(2)
-            })
-        );
-        assert_eq!(
-            fees(facts(498, 2), gwei(500)).map(|fees| fees.fee_cap_wei),
-            Ok(gwei(500))
-        );
-        assert!(fees(facts(499, 2), gwei(500)).is_err());
-        assert!(
-            fees(
-                FeeFacts {
-                    base_fee_wei: U256::MAX,
-                    tip_wei: U256::MAX
-                },
-                gwei(500)
-            )
-            .is_err()
-        );
-    }
 
     #[test]
     fn gas_is_a_fifth_above_the_estimate_and_never_above_the_protocols_limit() {

@@ -2,8 +2,9 @@
 
 use super::{Memory, QUEUED_SECONDS_MAX, TurnError, UNMINED_MAX, Worker, now_ms};
 use crate::deployment::chain::{self, Estimate, U256, rpc::RpcError};
+use crate::deployment::fees::{self, Fees};
 use crate::deployment::store::Stored;
-use crate::deployment::transaction::{self, Fees, Ours, Unsigned, block_of};
+use crate::deployment::transaction::{self, Ours, Unsigned, block_of};
 use crate::deployment::{Address, Deployment, Event, Failure, State};
 use crate::shutdown::Shutdown;
 use crate::telemetry::chain as print_chain;
@@ -45,7 +46,7 @@ impl Worker {
         if in_doubt || queued.is_empty() || unmined.len() >= UNMINED_MAX || shutdown.requested() {
             return Ok(());
         }
-        let fees = match transaction::fees(self.chain.fee_facts().await?, self.policy.fee_cap_wei) {
+        let fees = match fees::offer(self.chain.fee_facts().await?, self.policy.fee_cap_wei) {
             Ok(fees) => fees,
             Err(above) => {
                 tracing::warn!(error = %above, "deployments wait for gas to become cheaper");
@@ -83,15 +84,18 @@ impl Worker {
                 }
                 Prepared::Send { gas_limit, data } => {
                     let (chain_id, to) = (self.policy.chain_id, self.chain.manager());
-                    let signed = self.signer.sign(Unsigned {
-                        chain_id,
-                        nonce,
-                        to,
-                        value_wei,
-                        gas_limit,
-                        fees,
-                        data,
-                    })?;
+                    let signed = self
+                        .signer
+                        .sign(Unsigned {
+                            chain_id,
+                            nonce,
+                            to,
+                            value_wei,
+                            gas_limit,
+                            fees,
+                            data,
+                        })
+                        .await?;
                     funds = funds.saturating_sub(signed.cost_wei_max);
                     nonce += 1;
                     let job = self.save(memory, job, Event::Signed(signed)).await?;
@@ -139,7 +143,7 @@ impl Worker {
             Err(error) => return Err(error.into()),
         };
         let cost_wei_max = gas_limit
-            .saturating_mul(fees.fee_cap_wei)
+            .saturating_mul(fees.per_gas_wei_max())
             .saturating_add(value_wei);
         if cost_wei_max > funds {
             return Ok(Prepared::Unaffordable);
