@@ -23,6 +23,7 @@ pub mod settings;
 use crate::deployment::chain::Chain;
 use crate::deployment::chain::rpc::Rpc;
 use crate::deployment::economics::Economics;
+use crate::deployment::signer::Signer;
 use crate::deployment::store::Store;
 use crate::deployment::store::connection::{Connection, Unavailable};
 use crate::deployment::worker::Worker;
@@ -54,6 +55,7 @@ pub struct App {
     network: String,
     chain_id: u64,
     chain: Arc<Chain>,
+    signer: Signer,
     connection: Connection,
     store: Store,
     wake: Arc<Notify>,
@@ -140,6 +142,7 @@ fn assemble(settings: Settings, git_sha: String) -> Result<(App, Worker), StartE
         network,
         chain_id: policy.chain_id,
         chain: chain.clone(),
+        signer: deployer.clone(),
         connection,
         store: store.clone(),
         wake: wake.clone(),

@@ -8,12 +8,14 @@
 use super::App;
 use super::reply::{self, Response};
 use crate::backoff;
+use crate::deployment::chain::rpc::{self, Rank, RpcError};
 use crate::deployment::chain::{ProofError, U256};
 use crate::deployment::store::Depth;
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 use http::StatusCode;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -62,7 +64,7 @@ struct Report {
 /// One component: what it said and how long it took, or why not, in public words.
 #[derive(Debug, Clone)]
 struct Finding<T> {
-    outcome: Result<T, &'static str>,
+    outcome: Result<T, Cow<'static, str>>,
     milliseconds: u64,
 }
 
@@ -114,14 +116,16 @@ impl Health {
 /// Proves, again and again until it succeeds, that the process can serve. The reason of each failure is logged, not shown.
 pub async fn prove(app: &App, mut shutdown: Shutdown) {
     for failures in 0.. {
-        let reason = match tokio::join!(app.connection.ping(), app.chain.prove()) {
-            (Ok(()), Ok(head)) => {
+        let proofs = tokio::join!(app.connection.ping(), app.chain.prove(), app.signer.prove());
+        let reason = match proofs {
+            (Ok(()), Ok(head), Ok(())) => {
                 app.health.serve();
                 tracing::info!(head, network = app.network, "this process can serve");
                 return;
             }
-            (Err(error), _) => telemetry::chain(&error),
-            (Ok(()), Err(error)) => telemetry::chain(&error),
+            (Err(error), _, _) => telemetry::chain(&error),
+            (Ok(()), Err(error), _) => telemetry::chain(&error),
+            (Ok(()), Ok(_), Err(error)) => telemetry::chain(&error),
         };
         tracing::warn!(reason, "not ready to serve yet");
         let pause = backoff::delay(failures, PROOF_PAUSE, PROOF_PAUSE_MAX, fastrand::f64());
@@ -152,7 +156,7 @@ pub async fn ready(app: Arc<App>) -> Response {
     } = report(&app).await;
     let proved = app.health.phase() == Phase::Serving;
     let ready = proved && redis.outcome.is_ok() && rpc.outcome.is_ok() && contracts.outcome.is_ok();
-    let check = |outcome: Result<(), &str>| match outcome {
+    let check = |outcome: Result<(), Cow<'static, str>>| match outcome {
         Ok(()) => json!({ "ok": true }),
         Err(error) => json!({ "ok": false, "error": error }),
     };
@@ -182,7 +186,7 @@ pub async fn detailed(app: Arc<App>) -> Response {
         funds,
     } = report(&app).await;
     let crowded = |depth: &Depth| depth.queued > QUEUED_MAX || depth.parked > 0;
-    let queue = redis.outcome.map_or(
+    let queue = redis.outcome.as_ref().map_or(
         Value::Null,
         |Depth {
              queued,
@@ -229,6 +233,7 @@ pub async fn detailed(app: Arc<App>) -> Response {
         blockchain["network"] = json!(app.network);
         blockchain["chainId"] = json!(app.chain_id);
         blockchain["blockNumber"] = json!(rpc.outcome.ok());
+        blockchain["endpoints"] = app.chain.endpoints().iter().map(endpoint).collect();
     }
     let any = |wanted: &str| states.iter().any(|(_, state, _)| *state == wanted);
     let overall = match app.health.phase() {
@@ -250,6 +255,30 @@ pub async fn detailed(app: Arc<App>) -> Response {
         },
         &body,
     )
+}
+
+/// One RPC endpoint by its number in `RPC_URL`: how it stands and how often it was called since the start.
+fn endpoint(report: &rpc::Report) -> Value {
+    let rpc::Report {
+        number,
+        rank,
+        head,
+        counts,
+    } = report;
+    let state = match rank {
+        Rank::Healthy => "healthy",
+        Rank::Lagging => "lagging",
+        Rank::Due | Rank::Open => "broken",
+    };
+    let sum = |part: fn(&rpc::Count) -> u64| counts.values().map(part).sum::<u64>();
+    json!({
+        "endpoint": number,
+        "state": state,
+        "blockNumber": head,
+        "calls": sum(|count| count.calls),
+        "faults": sum(|count| count.faults),
+        "callsByMethod": counts.iter().map(|(method, count)| ((*method).to_string(), json!(count.calls))).collect::<serde_json::Map<_, _>>(),
+    })
 }
 
 /// `GET /`: which service this is.
@@ -282,32 +311,18 @@ async fn report(app: &App) -> Report {
         return report.clone();
     }
     let (redis, rpc, contracts, funds) = tokio::join!(
-        ask(async { app.store.depth().await.map_err(|_| "Redis does not answer") }),
         ask(async {
-            app.chain
-                .head()
-                .await
-                .map_err(|_| "no RPC endpoint answers for the configured chain")
+            let depth = app.store.depth().await;
+            depth.map_err(|_| "Redis does not answer".into())
         }),
+        ask(async { app.chain.head().await.map_err(away) }),
         ask(async {
-            app.chain
-                .prove()
-                .await
-                .map(|_| ())
-                .map_err(|error| match error {
-                    ProofError::Rpc(_) => "no RPC endpoint answers for the configured chain",
-                    ProofError::NoCode { setting: _ } | ProofError::NotTokenManager => {
-                        "the contracts are not at the configured addresses"
-                    }
-                })
+            let proof = app.chain.prove().await;
+            proof.map(|_| ()).map_err(|error| error.public().into())
         }),
         ask(async {
             let enough = |balance| balance >= U256::from(FUNDS_WEI_MIN);
-            app.chain
-                .balance()
-                .await
-                .map(enough)
-                .map_err(|_| "no RPC endpoint answers for the configured chain")
+            app.chain.balance().await.map(enough).map_err(away)
         }),
     );
     let report = Report {
@@ -320,11 +335,16 @@ async fn report(app: &App) -> Report {
     report
 }
 
-async fn ask<T>(question: impl Future<Output = Result<T, &'static str>>) -> Finding<T> {
+/// What an error of the nodes says to the public.
+fn away(error: RpcError) -> Cow<'static, str> {
+    ProofError::Rpc(error).public().into()
+}
+
+async fn ask<T>(question: impl Future<Output = Result<T, Cow<'static, str>>>) -> Finding<T> {
     let started = Instant::now();
     let outcome = tokio::time::timeout(PROBE_TIMEOUT, question)
         .await
-        .unwrap_or(Err("no answer in time"));
+        .unwrap_or(Err("no answer in time".into()));
     Finding {
         outcome,
         milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),

@@ -11,13 +11,17 @@ pub mod table;
 use super::auth::ApiKeys;
 use super::rate_limit::{Bucket, Limits};
 use crate::deployment::chain::{Address, U256};
-use crate::deployment::economics::{Economics, Vesting, is_calculable};
+use crate::deployment::economics::{
+    Bps, Economics, INFRASTRUCTURE_ACCRUAL, ORACLE_PRICE_MAX, TOKENS_PER_DELTA_ONE, TokenWei,
+    Vesting,
+};
 use crate::deployment::signer::Signer;
 use crate::deployment::worker::Policy;
 use crate::secret::Secret;
 use crate::telemetry::LEVELS;
 use read::Reader;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 pub use table::{Absent, Setting, TABLE};
 use tracing::level_filters::LevelFilter;
 
@@ -209,19 +213,13 @@ impl Reader<'_> {
         let investor_wei = self.required("INVESTOR_ALLOCATION", read::amount);
         let supply_wei_max = self.optional("INITIAL_SUPPLY_MAX", read::tokens);
         let tokens_per_delta_one_wei = self.required("TOKENS_PER_DELTA_ONE", |text| {
-            // The contract multiplies what is at most 10^7 by 10^18; only wei is meant here, so those are refused.
-            let bounds = U256::exp10(20)..=U256::exp10(25);
-            read::amount(text)
-                .ok()
-                .filter(|wei| bounds.contains(wei))
+            let amount = read::amount(text).ok();
+            amount
+                .filter(|amount| TOKENS_PER_DELTA_ONE.contains(amount))
                 .ok_or_else(|| "must be wei, from 1e20 to 1e25".into())
         });
-        let accrual = self.number("INFRASTRUCTURE_ACCRUAL_BPS", 1000, 10_000);
-        let oracle = self.number(
-            "INITIAL_ORACLE_PRICE_PER_THOUSAND_USD",
-            0,
-            1_000_000_000_000,
-        );
+        let accrual = self.bps("INFRASTRUCTURE_ACCRUAL_BPS", INFRASTRUCTURE_ACCRUAL);
+        let oracle = self.number("INITIAL_ORACLE_PRICE_PER_THOUSAND_USD", 0, ORACLE_PRICE_MAX);
         let license_hash = self.required("LICENSE_HASH", read::hash);
         let license_uri = self.required("LICENSE_URI", |text| read::printable(text, 2048));
         let governor = self
@@ -230,23 +228,27 @@ impl Reader<'_> {
         let vesting = self.vesting();
 
         let (supplier_wei, investor_wei) = (supplier_wei?, investor_wei?);
+        let Some(sum) = TokenWei::new(supplier_wei.get() + investor_wei.get()) else {
+            self.refuse(
+                "INVESTOR_ALLOCATION",
+                "must not exceed 2^127 wei together with MODEL_SUPPLIER_ALLOCATION",
+            );
+            return None;
+        };
         let economics = Economics {
             supplier_wei,
             investor_wei,
-            supply_wei_max: supply_wei_max.unwrap_or(supplier_wei + investor_wei),
+            supply_wei_max: supply_wei_max.unwrap_or(sum),
             tokens_per_delta_one_wei: tokens_per_delta_one_wei?,
-            infrastructure_accrual_bps: u16::try_from(accrual?).ok()?,
+            infrastructure_accrual_bps: accrual?,
             oracle_price_per_thousand_usd: oracle?.into(),
             license_hash: license_hash?,
             license_uri: license_uri?,
             governor: governor?,
             vesting: vesting?,
         };
-        if !is_calculable(economics.supply_wei_max)
-            || economics
-                .allocations(Some(economics.supply_wei_max))
-                .is_err()
-        {
+        let largest = economics.allocations(Some(economics.supply_wei_max));
+        if largest.is_err() {
             self.refuse(
                 "INITIAL_SUPPLY_MAX",
                 "must be large enough to be divided into the two allocations",
@@ -255,12 +257,18 @@ impl Reader<'_> {
         Some(economics)
     }
 
+    fn bps(&mut self, name: &'static str, bounds: RangeInclusive<Bps>) -> Option<Bps> {
+        let (min, max) = (bounds.start().get(), bounds.end().get());
+        let number = self.number(name, min.into(), max.into())?;
+        Bps::new(u16::try_from(number).ok()?)
+    }
+
     fn vesting(&mut self) -> Option<Vesting> {
         let enabled = self.one_of("VESTING_ENABLED", &["true", "false"]);
-        let immediate_bps = self.number("VESTING_IMMEDIATE_UNLOCK_BPS", 0, 10_000);
+        let immediate_bps = self.bps("VESTING_IMMEDIATE_UNLOCK_BPS", Bps::ZERO..=Bps::WHOLE);
         let duration = self.number("VESTING_DURATION_SECONDS", 1, u64::from(u32::MAX));
         let cliff_seconds = self.number("VESTING_CLIFF_SECONDS", 0, u64::from(u32::MAX))?;
-        let (immediate_bps, duration_seconds) = (u16::try_from(immediate_bps?).ok()?, duration?);
+        let (immediate_bps, duration_seconds) = (immediate_bps?, duration?);
         if cliff_seconds > duration_seconds {
             self.refuse(
                 "VESTING_CLIFF_SECONDS",

@@ -4,8 +4,8 @@
 //! the rule, never the value: bodies of clients of the existing service carry a token. Unknown keys are ignored, as they always were
 //! (clients send `webhookUrl` and more); `metadata` is checked and not kept, since nothing reads it.
 
-use super::chain::{Address, U256};
-use super::economics::{Economics, SupplyProblem, parse_tokens, print_tokens};
+use super::chain::Address;
+use super::economics::{Economics, SupplyProblem, TokenWei, parse_tokens, print_tokens};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -31,7 +31,7 @@ pub struct DeploymentRequest {
     /// The token's symbol on chain.
     pub token_symbol: TokenSymbol,
     /// Total supply asked for, in wei; `None` means the configured amounts.
-    pub supply_wei: Option<U256>,
+    pub supply_wei: Option<TokenWei>,
 }
 
 /// A request and what identifies its content.
@@ -268,9 +268,9 @@ pub fn address(text: &str) -> Option<Address> {
 }
 
 /// `"0"` is how the existing clients say "the configured amounts".
-fn parse_supply(text: &str, economics: &Economics) -> Result<Option<U256>, String> {
+fn parse_supply(text: &str, economics: &Economics) -> Result<Option<TokenWei>, String> {
     let supply = parse_tokens(text).and_then(|wei| {
-        let supply = Some(wei).filter(|wei| !wei.is_zero());
+        let supply = Some(wei).filter(|wei| !wei.get().is_zero());
         economics.allocations(supply).map(|_| supply)
     });
     supply.map_err(|problem| match problem {

@@ -14,7 +14,7 @@
 mod confirm;
 mod send;
 
-use super::chain::{Chain, Sent, U256, rpc::RpcError};
+use super::chain::{Chain, ProofError, Sent, U256, rpc::RpcError};
 use super::economics::Economics;
 use super::signer::{SignError, Signer};
 use super::store::{Lease, Store, StoreError, Stored};
@@ -77,6 +77,8 @@ enum TurnError {
     Store(#[from] StoreError),
     #[error("the turn stopped at the chain")]
     Chain(#[from] RpcError),
+    #[error("the turn stopped at the contract")]
+    Proof(#[from] ProofError),
     #[error("the turn stopped at the key")]
     Sign(#[from] SignError),
 }

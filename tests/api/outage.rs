@@ -127,7 +127,7 @@ async fn a_wrong_chain_or_a_missing_contract_never_becomes_healthy_and_signs_not
         (
             "TOKEN_MANAGER_ADDRESS",
             &world.chain.model_registry,
-            "does not answer deploymentFee()",
+            "has no known deploying function",
         ),
     ] {
         let api = Api::spawn(&world.with(name, value));
@@ -140,6 +140,10 @@ async fn a_wrong_chain_or_a_missing_contract_never_becomes_healthy_and_signs_not
             (status, &body["status"]),
             (StatusCode::SERVICE_UNAVAILABLE, &json!("starting"))
         );
+        // Whoever operates it is told without having to find the log.
+        let (status, body) = api.get("/health/ready").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(body["checks"].to_string().contains(reason), "{body}");
     }
     assert_eq!(world.chain.transactions_made().await, 0);
 }

@@ -5,7 +5,7 @@
 
 use super::{Absent, Problem, TABLE};
 use crate::deployment::chain::{Address, H256, U256};
-use crate::deployment::economics::{is_calculable, parse_tokens};
+use crate::deployment::economics::{TokenWei, parse_tokens};
 use crate::deployment::request;
 use crate::secret::Secret;
 use std::collections::HashSet;
@@ -102,15 +102,16 @@ impl<'a> Reader<'a> {
 }
 
 /// Wei, as a decimal number small enough to be calculated with.
-pub(super) fn amount(text: &str) -> Result<U256, String> {
+pub(super) fn amount(text: &str) -> Result<TokenWei, String> {
     let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     let amount = digits
         .and_then(|digits| U256::from_dec_str(digits).ok())
-        .filter(|wei| is_calculable(*wei) && !wei.is_zero());
+        .filter(|wei| !wei.is_zero())
+        .and_then(TokenWei::new);
     amount.ok_or_else(|| "must be wei: a decimal number from 1 to 2^127".into())
 }
 
-pub(super) fn tokens(text: &str) -> Result<U256, String> {
+pub(super) fn tokens(text: &str) -> Result<TokenWei, String> {
     parse_tokens(text).map_err(|problem| problem.to_string())
 }
 

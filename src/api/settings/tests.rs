@@ -1,6 +1,7 @@
 //! The settings' rules, with no process and no environment.
 
 use super::*;
+use crate::deployment::economics::Bps;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
@@ -60,12 +61,12 @@ fn the_required_settings_are_enough_and_the_defaults_are_the_launch_policy() {
     assert_eq!((chain_id, confirmations), (11_155_111, 2));
     assert_eq!(fee_cap_wei, U256::exp10(11) * 5);
     assert_eq!(
-        economics.supply_wei_max,
-        economics.supplier_wei + economics.investor_wei
+        economics.supply_wei_max.get(),
+        economics.supplier_wei.get() + economics.investor_wei.get()
     );
     assert_eq!(economics.governor, settings.deployer.address());
     let vesting = Vesting::Linear {
-        immediate_bps: 1000,
+        immediate_bps: Bps::new(1000).unwrap(),
         duration_seconds: 31_536_000,
         cliff_seconds: 0,
     };

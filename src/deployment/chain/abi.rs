@@ -3,59 +3,88 @@
 //! Takes our types, gives call data; takes returned data and logs, gives our types. Pure. The selectors and the event's topic are
 //! computed from the signatures and compared with the deployed contract's in the tests.
 
+use super::era::Era;
 use super::{Address, H256, Log, U256};
-use crate::deployment::economics::{Allocations, Economics, Vesting};
+use crate::deployment::economics::{Allocations, Bps, Economics, Vesting};
 use crate::deployment::request::{DeploymentRequest, ModelId};
 use ethers::abi::{ParamType, Token, decode, encode};
 use ethers::utils::{id, keccak256};
 
-const DEPLOY: &str = "deployTokenWithAllocations(string,string,string,uint256,address,uint256,(uint256,uint16,uint256,bytes32,string,address,(bool,uint16,uint64,uint64)))";
 const TOKEN_DEPLOYED: &str = "TokenDeployed(string,address,address,string,string,uint256)";
 
-/// Basis points in a whole.
-const BPS: u16 = 10_000;
-
-/// Call data of the deployment.
+/// Call data of the deployment, for the TokenManager of this era.
+///
+/// Where it takes one supply, that is the sum of the allocations; where it takes no recipient, the contract decides who gets it.
 pub fn deploy_call(
+    era: Era,
     request: &DeploymentRequest,
     allocations: Allocations,
     economics: &Economics,
 ) -> Vec<u8> {
+    let Allocations {
+        supplier_wei,
+        investor_wei,
+    } = allocations;
+    let mut arguments = vec![
+        Token::String(request.model_id.as_str().into()),
+        Token::String(request.token_name.as_str().into()),
+        Token::String(request.token_symbol.as_str().into()),
+    ];
+    let supply = Token::Uint(supplier_wei.get() + investor_wei.get());
+    let split = [
+        Token::Uint(supplier_wei.get()),
+        Token::Address(request.recipient),
+        Token::Uint(investor_wei.get()),
+    ];
+    match era {
+        Era::Allocations => {
+            arguments.extend(split);
+            arguments.push(parameters(economics));
+        }
+        Era::Params => arguments.extend([supply, parameters(economics)]),
+        Era::EarlyAllocations => {
+            arguments.extend(split);
+            arguments.push(early_parameters(economics));
+        }
+        Era::Plain => arguments.push(supply),
+    }
+    call(era.signature(), &arguments)
+}
+
+fn parameters(economics: &Economics) -> Token {
     // The contract refuses disabled vesting with a duration or a cliff, and takes an all-zero vesting for its own default.
     let vesting = match economics.vesting {
-        Vesting::Immediate => (false, BPS, 0, 0),
+        Vesting::Immediate => (false, Bps::WHOLE, 0, 0),
         Vesting::Linear {
             immediate_bps,
             duration_seconds,
             cliff_seconds,
         } => (true, immediate_bps, duration_seconds, cliff_seconds),
     };
-    let parameters = Token::Tuple(vec![
-        Token::Uint(economics.tokens_per_delta_one_wei),
-        Token::Uint(economics.infrastructure_accrual_bps.into()),
+    Token::Tuple(vec![
+        Token::Uint(economics.tokens_per_delta_one_wei.get()),
+        Token::Uint(economics.infrastructure_accrual_bps.get().into()),
         Token::Uint(economics.oracle_price_per_thousand_usd),
         Token::FixedBytes(economics.license_hash.as_bytes().to_vec()),
         Token::String(economics.license_uri.clone()),
         Token::Address(economics.governor),
         Token::Tuple(vec![
             Token::Bool(vesting.0),
-            Token::Uint(vesting.1.into()),
+            Token::Uint(vesting.1.get().into()),
             Token::Uint(vesting.2.into()),
             Token::Uint(vesting.3.into()),
         ]),
-    ]);
-    call(
-        DEPLOY,
-        &[
-            Token::String(request.model_id.as_str().into()),
-            Token::String(request.token_name.as_str().into()),
-            Token::String(request.token_symbol.as_str().into()),
-            Token::Uint(allocations.supplier_wei),
-            Token::Address(request.recipient),
-            Token::Uint(allocations.investor_wei),
-            parameters,
-        ],
-    )
+    ])
+}
+
+fn early_parameters(economics: &Economics) -> Token {
+    Token::Tuple(vec![
+        Token::Uint(economics.tokens_per_delta_one_wei.get()),
+        Token::Uint(economics.infrastructure_accrual_bps.get().into()),
+        Token::FixedBytes(economics.license_hash.as_bytes().to_vec()),
+        Token::String(economics.license_uri.clone()),
+        Token::Address(economics.governor),
+    ])
 }
 
 /// Call data of `modelTokens(string)`: the model's token, zero if it has none.
@@ -69,6 +98,11 @@ pub fn model_tokens_call(model: &ModelId) -> Vec<u8> {
 /// Call data of `deploymentFee()`, in wei.
 pub fn deployment_fee_call() -> Vec<u8> {
     call("deploymentFee()", &[])
+}
+
+/// Call data of a beacon's `implementation()`.
+pub fn implementation_call() -> Vec<u8> {
+    call("implementation()", &[])
 }
 
 fn call(signature: &str, arguments: &[Token]) -> Vec<u8> {
@@ -125,7 +159,6 @@ mod tests {
 
     #[test]
     fn selectors_and_topic_are_those_of_the_deployed_contract() {
-        assert_eq!(hex::encode(id(DEPLOY)), "cbb1036c");
         assert_eq!(hex::encode(id("modelTokens(string)")), "89a2e605");
         assert_eq!(hex::encode(id("deploymentFee()")), "f2cff57f");
         assert_eq!(

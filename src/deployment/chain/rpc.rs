@@ -1,38 +1,51 @@
-//! JSON-RPC over HTTPS to one of several nodes, in the order they are configured.
+//! JSON-RPC over HTTPS to several nodes of one chain.
 //!
-//! Takes a method and parameters, gives the result or one [`RpcError`]. A node is used only after it has named our chain, so nothing is
-//! ever signed for, or believed from, another network. Every request has a deadline and every reply a size limit. It never
-//! retries one endpoint, and no error or log of it carries a URL: their paths hold API keys.
+//! Takes a method and parameters, gives the result or one [`RpcError`]. A node is used only after it has named our chain, and again
+//! after its breaker was open, so nothing is ever signed for, or believed from, another network. Every request has a deadline and every reply a size
+//! limit. It asks nothing of its own accord: without a caller there is no call. No error, log or report of it carries a URL: their paths hold API keys.
+//!
+//! | asked | who is asked | what counts |
+//! |---|---|---|
+//! | [`Rpc::request`] | the endpoint that answered last, then the next | the first answer |
+//! | [`Rpc::everywhere`] | every healthy endpoint, and one whose breaker is due | the caller's rule over all answers |
+//! | [`Rpc::race`] | the same and those that are behind | the first answer that the caller takes; the others go on |
+
+mod endpoint;
+mod standing;
+
+pub use endpoint::{Call, Count, Reply, ReplyError};
+pub use standing::Rank;
 
 use crate::secret::Secret;
-use serde::Deserialize;
+use endpoint::Endpoint;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// One request to one endpoint, connection included. Two endpoints fit into the worker's lease.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
-/// Receipts are the largest replies asked for, a few kilobytes; a node that sends megabytes is broken.
+/// Receipts are the largest replies asked for, a few kilobytes each; a node that sends megabytes is broken.
 const REPLY_BYTES_MAX: usize = 4 << 20;
 /// Nodes put whole call data into their messages; the beginning says what is wrong.
 const MESSAGE_CHARS_MAX: usize = 200;
+/// Calls in one request: providers refuse larger batches.
+const BATCH_MAX: usize = 50;
+/// Between two log lines that say how often the nodes were called.
+const SUMMARY_PERIOD: Duration = Duration::from_secs(300);
 
 /// Nodes of one chain.
 #[derive(Debug)]
 pub struct Rpc {
     client: reqwest::Client,
-    endpoints: Vec<Endpoint>,
+    endpoints: Vec<Arc<Endpoint>>,
     /// Index of the endpoint that answered last.
     preferred: AtomicUsize,
-    chain_id: u64,
-}
-
-#[derive(Debug)]
-struct Endpoint {
-    url: Secret<String>,
-    /// It has named our chain since it last failed.
-    proved: AtomicBool,
+    summary_at: Mutex<Instant>,
 }
 
 /// Why there is no result.
@@ -43,7 +56,7 @@ pub enum RpcError {
     Unanswered {
         /// What was asked.
         method: &'static str,
-        /// How many were tried.
+        /// How many there are.
         endpoints: usize,
         /// What was wrong with the last.
         fault: Fault,
@@ -86,27 +99,38 @@ pub enum Fault {
     /// A certificate that no known authority signed, or for another name: a proxy between, or a wrong URL.
     #[error("presented a certificate that is not trusted")]
     Untrusted,
-    /// An HTTP status instead of an answer.
+    /// An HTTP status instead of an answer, or its like in the body.
     #[error("answered with HTTP status {0}")]
     Status(u16),
     /// Not a JSON-RPC reply to our request, or too large.
     #[error("answered with something else than JSON-RPC")]
     Garbled,
+    /// It does not have the block that was asked for.
+    #[error("does not have that block")]
+    Behind,
 }
 
-#[derive(Deserialize)]
-struct Reply {
-    id: Value,
-    #[serde(default)]
-    result: Value,
-    error: Option<ReplyError>,
+/// One endpoint, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Its place in `RPC_URL`, from 1.
+    pub number: usize,
+    /// How it may be used.
+    pub rank: Rank,
+    /// The newest block it spoke of.
+    pub head: Option<u64>,
+    /// Calls since the process started, by method.
+    pub counts: BTreeMap<&'static str, Count>,
 }
 
-#[derive(Deserialize)]
-struct ReplyError {
-    code: i64,
-    #[serde(default)]
-    message: String,
+/// What one endpoint said of several calls, in their order.
+#[derive(Debug)]
+pub struct Answer {
+    endpoint: Arc<Endpoint>,
+    /// Whether its silence counts: a probe of one that was away does not.
+    pub healthy: bool,
+    /// The replies.
+    pub replies: Result<Vec<Reply>, Fault>,
 }
 
 impl Rpc {
@@ -122,22 +146,19 @@ impl Rpc {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(reqwest::Error::without_url)?;
-        let endpoints = urls
-            .into_iter()
-            .map(|url| Endpoint {
-                url,
-                proved: AtomicBool::new(false),
-            })
+        let endpoints = (1..)
+            .zip(urls)
+            .map(|(number, url)| Arc::new(Endpoint::new(number, url, chain_id)))
             .collect();
         Ok(Self {
             client,
             endpoints,
             preferred: AtomicUsize::new(0),
-            chain_id,
+            summary_at: Mutex::new(Instant::now()),
         })
     }
 
-    /// Asks the endpoint that answered last, then the others.
+    /// Asks the endpoint that answered last, then the others, the healthy ones first.
     ///
     /// # Errors
     /// [`RpcError`]; a refusal by a node is an answer and is not asked again elsewhere.
@@ -146,205 +167,214 @@ impl Rpc {
         method: &'static str,
         params: Value,
     ) -> Result<T, RpcError> {
-        let first = self.preferred.load(Ordering::Relaxed);
+        let call = [(method, params)];
+        let started = Instant::now();
         let mut fault = Fault::Unreachable;
-        for offset in 0..self.endpoints.len() {
-            let index = (first + offset) % self.endpoints.len();
+        for index in self.order() {
             let Some(endpoint) = self.endpoints.get(index) else {
-                break;
+                continue;
             };
-            match self.ask_proved(endpoint, method, &params).await {
-                Ok(reply) => {
+            match endpoint.ask(&self.client, &call).await {
+                Ok(mut replies) => {
                     self.preferred.store(index, Ordering::Relaxed);
-                    return read(method, reply);
+                    self.summarise();
+                    let reply = replies.pop().ok_or(RpcError::Malformed { method })?;
+                    return reply.read(method);
                 }
-                Err(found) => {
-                    tracing::warn!(endpoint = index + 1, method, fault = %found, "RPC endpoint failed");
-                    endpoint.proved.store(false, Ordering::Relaxed);
-                    fault = found;
-                }
+                Err(found) => fault = found,
+            }
+            // The next turn asks the next one; this caller has waited long enough.
+            if started.elapsed() >= REQUEST_TIMEOUT {
+                break;
             }
         }
-        Err(RpcError::Unanswered {
+        Err(self.unanswered(method, fault))
+    }
+
+    /// What every endpoint that is to be believed says of `calls`, all asked at once. Empty only without endpoints.
+    pub async fn everywhere(&self, calls: Vec<Call>) -> Vec<Answer> {
+        let mut asked = self.ask_at_once(calls, &[Rank::Healthy, Rank::Due]);
+        let mut answers = Vec::with_capacity(asked.len());
+        while let Some(answer) = asked.join_next().await {
+            answers.extend(answer);
+        }
+        answers.sort_by_key(|answer| answer.endpoint.number);
+        self.summarise();
+        answers
+    }
+
+    /// Makes one call everywhere. Gives the first answer that `take` says yes to while the others go on, else what it made of all of them.
+    pub async fn race<T: Send + 'static>(
+        &self,
+        call: Call,
+        read: impl Fn(Result<Reply, Fault>) -> T,
+        take: impl Fn(&T) -> bool,
+    ) -> Vec<T> {
+        let ranks = [Rank::Healthy, Rank::Lagging, Rank::Due];
+        let mut asked = self.ask_at_once(vec![call], &ranks);
+        let mut outcomes = Vec::with_capacity(asked.len());
+        while let Some(answer) = asked.join_next().await {
+            let Ok(Answer { replies, .. }) = answer else {
+                continue;
+            };
+            let reply = replies.and_then(|mut replies| replies.pop().ok_or(Fault::Garbled));
+            let outcome = read(reply);
+            if take(&outcome) {
+                asked.detach_all();
+                return vec![outcome];
+            }
+            outcomes.push(outcome);
+        }
+        self.summarise();
+        outcomes
+    }
+
+    /// Records how far each endpoint says it is, and gives the height that most of those in step have reached.
+    pub(super) fn saw_heads(&self, heads: &[(&Answer, u64)]) -> Option<u64> {
+        let now = Instant::now();
+        let heights: Vec<u64> = heads.iter().map(|(_, head)| *head).collect();
+        let reference = standing::reference(&heights)?;
+        let mut in_step = Vec::new();
+        for (answer, head) in heads {
+            let mut standing = answer.endpoint.standing();
+            standing.saw_head(*head, reference, now);
+            if standing.rank(now) == Rank::Healthy {
+                in_step.push(*head);
+            }
+        }
+        standing::reached(&in_step).or_else(|| standing::reached(&heights))
+    }
+
+    /// What every endpoint says of its head; those that are behind too, for that is how they are seen to catch up.
+    pub(super) async fn heads(&self) -> Vec<Answer> {
+        let ranks = [Rank::Healthy, Rank::Lagging, Rank::Due];
+        let calls = vec![("eth_blockNumber", Value::Array(Vec::new()))];
+        self.ask_at_once(calls, &ranks).join_all().await
+    }
+
+    /// Every endpoint as it stands.
+    pub fn report(&self) -> Vec<Report> {
+        self.endpoints
+            .iter()
+            .map(|endpoint| Report {
+                number: endpoint.number,
+                rank: endpoint.rank(),
+                head: endpoint.standing().head(),
+                counts: endpoint.counts(),
+            })
+            .collect()
+    }
+
+    /// No endpoint answered.
+    pub(super) fn unanswered(&self, method: &'static str, fault: Fault) -> RpcError {
+        RpcError::Unanswered {
             method,
             endpoints: self.endpoints.len(),
             fault,
-        })
+        }
     }
 
-    async fn ask_proved(
-        &self,
-        endpoint: &Endpoint,
-        method: &'static str,
-        params: &Value,
-    ) -> Result<Reply, Fault> {
-        if !endpoint.proved.load(Ordering::Relaxed) {
-            let reply = self.ask(endpoint, "eth_chainId", &json!([])).await?;
-            let found = reply
-                .result
-                .as_str()
-                .and_then(|text| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok());
-            let found = found.ok_or(Fault::Garbled)?;
-            if found != self.chain_id {
-                return Err(Fault::WrongChain {
-                    found,
-                    expected: self.chain_id,
-                });
+    /// Indices of the endpoints to ask in turn. Those whose breaker is open are left out while any other is left.
+    fn order(&self) -> Vec<usize> {
+        let first = self.preferred.load(Ordering::Relaxed);
+        let count = self.endpoints.len();
+        let rotated = (0..count).map(|offset| (first + offset) % count.max(1));
+        let mut ranked: Vec<(Rank, usize)> = rotated
+            .filter_map(|index| Some((self.endpoints.get(index)?.rank(), index)))
+            .collect();
+        ranked.sort_by_key(|(rank, _)| *rank);
+        let usable = ranked.iter().any(|(rank, _)| *rank < Rank::Open);
+        ranked
+            .into_iter()
+            .filter(|(rank, _)| !usable || *rank < Rank::Open)
+            .map(|(_, index)| index)
+            .collect()
+    }
+
+    /// Asks all of these ranks; when there are none, the best there are.
+    fn ask_at_once(&self, calls: Vec<Call>, ranks: &[Rank]) -> JoinSet<Answer> {
+        let calls: Arc<[Call]> = calls.into();
+        let ranked: Vec<(Rank, &Arc<Endpoint>)> = self
+            .endpoints
+            .iter()
+            .map(|endpoint| (endpoint.rank(), endpoint))
+            .collect();
+        let best = ranked.iter().map(|(rank, _)| *rank).min();
+        let mut asked = JoinSet::new();
+        for (rank, endpoint) in ranked {
+            if !ranks.contains(&rank) && Some(rank) != best {
+                continue;
             }
-            endpoint.proved.store(true, Ordering::Relaxed);
+            let healthy = rank == Rank::Healthy || Some(rank) == best;
+            let (client, endpoint, calls) = (self.client.clone(), endpoint.clone(), calls.clone());
+            asked.spawn(async move {
+                let mut replies = Ok(Vec::with_capacity(calls.len()));
+                for batch in calls.chunks(BATCH_MAX) {
+                    let more = endpoint.ask(&client, batch).await;
+                    replies = replies.and_then(|mut replies: Vec<Reply>| {
+                        replies.extend(more?);
+                        Ok(replies)
+                    });
+                    if replies.is_err() {
+                        break;
+                    }
+                }
+                Answer {
+                    endpoint,
+                    healthy,
+                    replies,
+                }
+            });
         }
-        self.ask(endpoint, method, params).await
+        asked
     }
 
-    async fn ask(
-        &self,
-        endpoint: &Endpoint,
-        method: &'static str,
-        params: &Value,
-    ) -> Result<Reply, Fault> {
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let response = self
-            .client
-            .post(endpoint.url.expose())
-            .json(&body)
-            .send()
-            .await
-            .map_err(|error| fault_of(&error))?;
-        let status = response.status();
-        if status.as_u16() == 429 || status.is_server_error() {
-            return Err(Fault::Status(status.as_u16()));
-        }
-        let bytes = read_bounded(response).await?;
-        let mut reply: Reply = serde_json::from_slice(&bytes).map_err(|_| {
-            if status.is_success() {
-                Fault::Garbled
-            } else {
-                Fault::Status(status.as_u16())
-            }
-        })?;
-        if reply.id != json!(1) {
-            return Err(Fault::Garbled);
-        }
-        if let Some(error) = &mut reply.error {
-            // -32005 is "limit exceeded" (EIP-1474): another endpoint may still answer.
-            if error.code == -32005 {
-                return Err(Fault::Status(429));
-            }
-            error.message = presentable(&error.message, endpoint.url.expose());
-        }
-        Ok(reply)
-    }
-}
-
-async fn read_bounded(mut response: reqwest::Response) -> Result<Vec<u8>, Fault> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| fault_of(&error))? {
-        if bytes.len() + chunk.len() > REPLY_BYTES_MAX {
-            return Err(Fault::Garbled);
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
-}
-
-fn fault_of(error: &reqwest::Error) -> Fault {
-    if error.is_timeout() {
-        Fault::TimedOut
-    } else if error.is_decode() || error.is_body() {
-        Fault::Garbled
-    } else if causes(error).any(|cause| {
-        matches!(
-            cause.downcast_ref(),
-            Some(rustls::Error::InvalidCertificate(_))
-        )
-    }) {
-        Fault::Untrusted
-    } else {
-        Fault::Unreachable
-    }
-}
-
-/// The sources of an error; an `io::Error` gives what it wraps and not that error's source.
-fn causes<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| {
-        match error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
+    /// Says now and then how often the nodes were called; never without calls, since it is calls that lead here.
+    fn summarise(&self) {
         {
-            Some(wrapped) => Some(wrapped),
-            None => error.source(),
+            let mut at = self
+                .summary_at
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if at.elapsed() < SUMMARY_PERIOD {
+                return;
+            }
+            *at = Instant::now();
         }
-    })
+        for Report {
+            number,
+            rank,
+            head,
+            counts,
+        } in self.report()
+        {
+            let calls: u64 = counts.values().map(|count| count.calls).sum();
+            let faults: u64 = counts.values().map(|count| count.faults).sum();
+            let by_method = counts
+                .iter()
+                .map(|(method, count)| format!("{method}={}", count.calls))
+                .collect::<Vec<_>>()
+                .join(" ");
+            tracing::info!(
+                endpoint = number,
+                ?rank,
+                head,
+                calls,
+                faults,
+                by_method,
+                "RPC calls since the start"
+            );
+        }
+    }
 }
 
-/// The beginning of a node's message, on one line, without any part of the endpoint's URL that could be a key.
-fn presentable(message: &str, url: &str) -> String {
-    let mut text: String = message
-        .chars()
-        .map(|char| if char.is_control() { ' ' } else { char })
-        .collect();
-    for part in url
-        .split(['/', '?', '&', '=', '@', ':'])
-        .filter(|part| part.len() >= 8)
-    {
-        text = text.replace(part, "[redacted]");
-    }
-    text.chars().take(MESSAGE_CHARS_MAX).collect()
-}
-
-fn read<T: DeserializeOwned>(method: &'static str, reply: Reply) -> Result<T, RpcError> {
-    match reply.error {
-        Some(ReplyError { code, message }) => Err(RpcError::Refused {
-            method,
-            code,
-            message,
-        }),
-        None => serde_json::from_value(reply.result).map_err(|_| RpcError::Malformed { method }),
-    }
+/// The fault of the last that did not answer.
+pub(super) fn last_fault(answers: &[Answer]) -> Fault {
+    let faults = answers
+        .iter()
+        .filter_map(|answer| answer.replies.as_ref().err());
+    faults.last().copied().unwrap_or(Fault::Unreachable)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::Arc;
-    use tokio::net::TcpListener;
-
-    #[tokio::test]
-    async fn a_certificate_nobody_knows_is_told_from_a_node_that_is_away() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let rcgen::CertifiedKey { cert, signing_key } =
-            rcgen::generate_simple_self_signed(["localhost".to_string()]).unwrap();
-        let key = rustls::pki_types::PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-        let server = rustls::ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(vec![cert.der().clone()], key)
-            .unwrap();
-        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let accepting = tokio::spawn(async move {
-            let (stream, _) = listener.accept().await.unwrap();
-            let _ = acceptor.accept(stream).await;
-        });
-        let url = Secret::new(format!("https://localhost:{port}"));
-        let rpc = Rpc::new(vec![url], 1).unwrap();
-        let ask = async || rpc.request::<Value>("eth_blockNumber", json!([])).await;
-        let fault = |answer| match answer {
-            Err(RpcError::Unanswered { fault, .. }) => fault,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(fault(ask().await), Fault::Untrusted);
-        accepting.await.unwrap();
-        assert_eq!(fault(ask().await), Fault::Unreachable);
-    }
-
-    #[test]
-    fn a_nodes_message_is_shown_without_the_key_in_its_url() {
-        let url = "https://eth-sepolia.example.com/v2/AbCdEf0123456789";
-        let shown = presentable("unknown key AbCdEf0123456789\nat /v2/AbCdEf0123456789", url);
-        assert_eq!(shown, "unknown key [redacted] at /v2/[redacted]");
-        assert_eq!(presentable(&"x".repeat(1000), url).len(), 200);
-    }
-}
+mod tests;

@@ -1,7 +1,8 @@
 //! The confirming part of a turn: what receipts prove is saved, and what no node seems to know is sent again.
 
 use super::{Memory, REBROADCAST, TurnError, Worker};
-use crate::deployment::chain::{Receipt, rpc::RpcError};
+use crate::deployment::chain::agree::Sight;
+use crate::deployment::chain::rpc::RpcError;
 use crate::deployment::store::Stored;
 use crate::deployment::transaction::{self, Ours, Sighting, block_of};
 use crate::deployment::{Deployment, State};
@@ -49,14 +50,18 @@ impl Worker {
         nonces_used: u64,
     ) -> Result<Stored, TurnError> {
         let id = job.deployment.id;
-        let receipt = self.receipt_of(&job.deployment).await?;
+        let receipt = match self.sight_of(&job.deployment).await? {
+            Sight::Here(receipt) => Some(receipt),
+            Sight::Nowhere => None,
+            Sight::Unclear => return Ok(job),
+        };
         let block = receipt.as_ref().and_then(block_of);
         let at_height = match block {
             Some(block)
                 if head.saturating_add(1)
                     >= block.number.saturating_add(self.policy.confirmations) =>
             {
-                self.chain.header(block.number).await?
+                self.chain.headers(&[block.number]).await?.pop().flatten()
             }
             Some(_) | None => None,
         };
@@ -105,18 +110,18 @@ impl Worker {
         Ok(job)
     }
 
-    /// The receipt of whichever attempt is in a block, the newest first.
-    pub(super) async fn receipt_of(
-        &self,
-        deployment: &Deployment,
-    ) -> Result<Option<Receipt>, RpcError> {
-        for hash in deployment.attempts.iter().rev() {
-            if let Some(receipt) = self.chain.receipt(*hash).await?
-                && block_of(&receipt).is_some()
-            {
-                return Ok(Some(receipt));
-            }
-        }
-        Ok(None)
+    /// What is known of whichever attempt is in a block; of none only if that is known of all.
+    pub(super) async fn sight_of(&self, deployment: &Deployment) -> Result<Sight, RpcError> {
+        let sights = self.chain.receipts(&deployment.attempts).await?;
+        let unclear = sights.contains(&Sight::Unclear);
+        let here = sights
+            .into_iter()
+            .find(|sight| matches!(sight, Sight::Here(_)));
+        let otherwise = if unclear {
+            Sight::Unclear
+        } else {
+            Sight::Nowhere
+        };
+        Ok(here.unwrap_or(otherwise))
     }
 }

@@ -1,7 +1,8 @@
 //! The sending part of a turn: what is queued gets its nonce, is signed, saved and broadcast, in this order.
 
 use super::{Memory, QUEUED_SECONDS_MAX, TurnError, UNMINED_MAX, Worker, now_ms};
-use crate::deployment::chain::{self, Estimate, U256, rpc::RpcError};
+use crate::deployment::chain::agree::Sight;
+use crate::deployment::chain::{Estimate, U256, rpc::RpcError};
 use crate::deployment::fees::{self, Fees};
 use crate::deployment::store::Stored;
 use crate::deployment::transaction::{self, Ours, Unsigned, block_of};
@@ -127,7 +128,11 @@ impl Worker {
         let Ok(allocations) = self.policy.economics.allocations(request.supply_wei) else {
             return Ok(Prepared::Decided(Event::Refused(Failure::OutsidePolicy)));
         };
-        let data = chain::abi::deploy_call(request, allocations, &self.policy.economics);
+        let economics = &self.policy.economics;
+        let data = self
+            .chain
+            .deploy_call(request, allocations, economics)
+            .await?;
         let gas_limit = match self.chain.estimate(&data, value_wei).await {
             Ok(Estimate::Gas(gas)) => transaction::gas_limit(gas),
             Ok(Estimate::InsufficientFunds) => return Ok(Prepared::Unaffordable),
@@ -157,20 +162,22 @@ impl Worker {
         deployment: &Deployment,
         token: Address,
     ) -> Result<Prepared, TurnError> {
-        let Some(receipt) = self.receipt_of(deployment).await? else {
-            return Ok(Prepared::Decided(Event::Refused(Failure::ModelTaken {
-                token,
-            })));
+        let receipt = match self.sight_of(deployment).await? {
+            Sight::Here(receipt) => receipt,
+            Sight::Nowhere => {
+                return Ok(Prepared::Decided(Event::Refused(Failure::ModelTaken {
+                    token,
+                })));
+            }
+            Sight::Unclear => return Ok(Prepared::Later),
         };
         let Some(block) = block_of(&receipt) else {
             return Ok(Prepared::Later);
         };
         let head = self.chain.head().await?;
-        let header = self
-            .chain
-            .header(block.number)
-            .await?
-            .filter(|header| header.hash == block.hash);
+        let mut headers = self.chain.headers(&[block.number]).await?;
+        let header = headers.pop().flatten();
+        let header = header.filter(|header| header.hash == block.hash);
         match header {
             Some(header)
                 if head.saturating_add(1)
