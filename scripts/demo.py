@@ -36,7 +36,9 @@ def put_parameters(story, simulation, node, addresses, redis_url, key):
     values["api_keys"] = "demo:" + hashlib.sha256(key.encode()).hexdigest()
     ssm = simulation.client("ssm")
     for name, value in values.items():
-        ssm.put_parameter(Name=PARAMETERS + name, Value=value, Type="SecureString")
+        # Contracts' addresses are no secrets, and the only values the reconciler reads.
+        kind = "String" if name.endswith("_address") else "SecureString"
+        ssm.put_parameter(Name=PARAMETERS + name, Value=value, Type=kind)
     story.say(f"{len(values)} put under {PARAMETERS}: {', '.join(values)}")
 
 

@@ -3,7 +3,9 @@
 //! Decides nothing and never waits: what a call leads to is seen by the next observation. A step that fails does not
 //! stop the others, which are independent of it by the plan's own rule.
 
-use super::aws::{Aws, AwsError, autoscaling, cloudwatch, discovery, ecs, elb, iam, logs};
+use super::aws::{
+    Aws, AwsError, autoscaling, cloudwatch, discovery, ecs, elb, iam, logs, metric_filter,
+};
 use super::plan::{Call, Step};
 use super::spec::Spec;
 
@@ -13,6 +15,12 @@ pub async fn apply(aws: &Aws, spec: &Spec, step: &Step) -> Result<(), AwsError> 
     match &step.call {
         Call::CreateLogGroup { name } => logs::create(aws, name, unit).await,
         Call::PutRetentionPolicy { group, days } => logs::put_retention(aws, group, *days).await,
+        Call::PutMetricFilter {
+            group,
+            name,
+            filter,
+        } => metric_filter::put(aws, group, name, filter).await,
+        Call::DeleteMetricFilter { group, name } => metric_filter::delete(aws, group, name).await,
         Call::CreateRole { role, trust } => iam::create(aws, role, trust, unit).await,
         Call::UpdateAssumeRolePolicy { role, trust } => iam::update_trust(aws, role, trust).await,
         Call::PutRolePolicy {
@@ -64,16 +72,25 @@ pub async fn apply(aws: &Aws, spec: &Spec, step: &Step) -> Result<(), AwsError> 
             service,
             desired_count,
         } => ecs::update_service(aws, service, *desired_count).await,
-        Call::RegisterScalableTarget { resource, min, max } => {
-            autoscaling::register(aws, resource, *min, *max).await
+        Call::RegisterScalableTarget { resource, target } => {
+            autoscaling::register(aws, resource, target).await
         }
         Call::PutScalingPolicy {
             resource,
             name,
             policy,
-        } => autoscaling::put_policy(aws, resource, name, policy).await,
+            requests_of,
+        } => autoscaling::policy::put(aws, resource, name, policy, requests_of.as_deref()).await,
         Call::DeleteScalingPolicy { resource, name } => {
-            autoscaling::delete_policy(aws, resource, name).await
+            autoscaling::policy::delete(aws, resource, name).await
+        }
+        Call::PutScheduledAction {
+            resource,
+            name,
+            action,
+        } => autoscaling::put_scheduled_action(aws, resource, name, action).await,
+        Call::DeleteScheduledAction { resource, name } => {
+            autoscaling::delete_scheduled_action(aws, resource, name).await
         }
         Call::PutMetricAlarm {
             name,

@@ -17,13 +17,19 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::telemetry::chain;
 
+pub mod acm;
 pub mod autoscaling;
 pub mod cloudwatch;
 pub mod discovery;
+pub mod ec2;
+pub mod ecr;
 pub mod ecs;
 pub mod elb;
 pub mod iam;
 pub mod logs;
+pub mod metric_filter;
+pub mod route53;
+mod signed;
 pub mod ssm;
 pub mod sts;
 mod task_definition;
@@ -45,6 +51,7 @@ pub struct Clients {
     ssm: aws_sdk_ssm::Client,
     discovery: aws_sdk_servicediscovery::Client,
     sts: aws_sdk_sts::Client,
+    signed: signed::Signed,
 }
 
 /// AWS as one unit's reconciler reaches it.
@@ -110,6 +117,7 @@ impl Clients {
             ssm: client!(aws_sdk_ssm),
             discovery: client!(aws_sdk_servicediscovery),
             sts: client!(aws_sdk_sts),
+            signed: signed::Signed::over(config, budget),
         }
     }
 }

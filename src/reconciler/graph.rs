@@ -88,6 +88,7 @@ pub fn check(spec: &Spec, desired: &Resources, observed: &Observed) -> Vec<Findi
     graph.owners();
     graph.traffic();
     graph.parameters();
+    graph.image();
     graph.permissions();
     graph.counts();
     graph.grace();

@@ -3,14 +3,15 @@
 //! Reads only. What depends on another's ARN is read after it; the rest side by side. One read that fails fails the
 //! observation: a plan made on half of the truth would delete or duplicate the other half.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::aws::cloudwatch::OwnDimensions;
 use super::aws::{
-    AwsError, Clients, autoscaling, cloudwatch, discovery, ecs, elb, iam, logs, ssm, sts,
+    AwsError, Clients, acm, autoscaling, cloudwatch, discovery, ec2, ecr, ecs, elb, iam, logs,
+    metric_filter, route53, ssm, sts,
 };
-use super::observed::{Found, Observed};
-use super::plan::metric_name;
+use super::observed::{Certificate, Dns, Found, Image, Observed, SecurityGroup, Subnet};
+use super::plan::{metric_name, requests_of};
 use super::resource::Resources;
 use super::spec::Spec;
 
@@ -20,29 +21,30 @@ pub async fn observe(
     spec: &Spec,
     desired: &Resources,
 ) -> Result<Observed, AwsError> {
-    let secrets: BTreeSet<String> = spec.task.secrets.values().cloned().collect();
+    let prefix = format!("{}-", spec.name);
     let scaling_resource = format!("service/{}/{}", spec.cluster, spec.name);
-    let (
+    // On the heap: one future with all of these in it outgrows a thread's stack.
+    let (references, balancer, names, log_group, metric_filters, execution_role, task_role) = tokio::try_join!(
+        Box::pin(references(aws, spec)),
+        Box::pin(balancer(aws, spec)),
+        Box::pin(names(aws, spec)),
+        Box::pin(logs::log_group(aws, &spec.logs.group)),
+        Box::pin(metric_filter::all(aws, &spec.logs.group, &prefix)),
+        Box::pin(iam::role(aws, &desired.execution_role.name)),
+        Box::pin(iam::role(aws, &desired.task_role.name)),
+    )?;
+    let References {
         account,
         cluster_active,
-        missing_secrets,
-        log_group,
-        execution_role,
-        task_role,
-        balancer,
-        names,
-    ) = tokio::try_join!(
-        sts::account(aws),
-        ecs::cluster_active(aws, &spec.cluster),
-        ssm::missing(aws, &secrets),
-        logs::log_group(aws, &spec.logs.group),
-        iam::role(aws, &desired.execution_role.name),
-        iam::role(aws, &desired.task_role.name),
-        balancer(aws, spec),
-        names(aws, spec),
-    )?;
+        parameters,
+        image,
+        subnets,
+        dns,
+    } = references;
     let Balancer {
         load_balancer,
+        security_groups,
+        certificates,
         target_group,
         healthy_targets,
         rules,
@@ -51,7 +53,7 @@ pub async fn observe(
         namespace,
         discovery,
     } = names;
-    let similar_parameters = ssm::similar(aws, &missing_secrets).await?;
+    let similar_parameters = ssm::similar(aws, &parameters.missing).await?;
 
     let own = ecs::Own {
         target_group: target_group.as_ref().map(|found| found.arn.as_str()),
@@ -70,13 +72,23 @@ pub async fn observe(
             Ok(None)
         }
     };
-    let prefix = format!("{}-", spec.name);
-    let (service, scalable_target, scaling_policies, alarms) = tokio::try_join!(
-        service,
-        autoscaling::scalable_target(aws, &scaling_resource),
-        autoscaling::policies(aws, &scaling_resource),
-        cloudwatch::alarms(aws, &prefix, &dimensions),
+    let requests = requests_of(load_balancer.as_ref(), own.target_group);
+    let (service, scalable_target, policies, scheduled_actions, alarms) = tokio::try_join!(
+        Box::pin(service),
+        Box::pin(autoscaling::scalable_target(aws, &scaling_resource)),
+        Box::pin(autoscaling::policy::all(
+            aws,
+            &scaling_resource,
+            requests.as_deref()
+        )),
+        Box::pin(autoscaling::scheduled_actions(aws, &scaling_resource)),
+        Box::pin(cloudwatch::alarms(aws, &prefix, &dimensions)),
     )?;
+    let (mut scaling_policies, mut scaling_policy_arns) = (BTreeMap::new(), BTreeMap::new());
+    for (name, (arn, policy)) in policies {
+        scaling_policies.insert(name.clone(), policy);
+        scaling_policy_arns.insert(name, arn);
+    }
     // The running revision is looked at first; older ones only when it is not the wanted one.
     let wanted = match &service {
         Some(running) if running.definition == desired.task_definition => {
@@ -89,9 +101,16 @@ pub async fn observe(
         cluster_active,
         load_balancer,
         namespace,
-        missing_secrets,
+        missing_secrets: parameters.missing,
         similar_parameters,
+        addresses: parameters.addresses,
+        image,
+        subnets,
+        security_groups,
+        certificates,
+        dns,
         log_group,
+        metric_filters,
         execution_role,
         task_role,
         target_group,
@@ -102,13 +121,51 @@ pub async fn observe(
         wanted,
         scalable_target,
         scaling_policies,
+        scaling_policy_arns,
+        scheduled_actions,
         alarms,
+    })
+}
+
+/// What is referred to by a name of its own, never made, and hangs on nothing else.
+struct References {
+    account: String,
+    cluster_active: bool,
+    parameters: ssm::Parameters,
+    image: Image,
+    subnets: BTreeMap<String, Subnet>,
+    dns: Dns,
+}
+
+async fn references(aws: &Clients, spec: &Spec) -> Result<References, AwsError> {
+    let names = spec.task.parameters().into_values().map(str::to_owned);
+    let (names, addresses) = (
+        names.collect(),
+        spec.task.addresses.values().cloned().collect(),
+    );
+    let (account, cluster_active, parameters, image, subnets, dns) = tokio::try_join!(
+        sts::account(aws),
+        ecs::cluster_active(aws, &spec.cluster),
+        ssm::parameters(aws, &names, &addresses),
+        ecr::image(aws, &spec.image),
+        ec2::subnets(aws, &spec.network.subnets),
+        route53::dns(aws, &spec.load_balancer.host),
+    )?;
+    Ok(References {
+        account,
+        cluster_active,
+        parameters,
+        image,
+        subnets,
+        dns,
     })
 }
 
 /// What hangs on the load balancer.
 struct Balancer {
     load_balancer: Option<super::observed::LoadBalancer>,
+    security_groups: BTreeMap<String, SecurityGroup>,
+    certificates: Vec<Certificate>,
     target_group: Option<Found<super::resource::TargetGroup>>,
     healthy_targets: i32,
     rules: Vec<Found<super::resource::ListenerRule>>,
@@ -135,9 +192,30 @@ async fn balancer(aws: &Clients, spec: &Spec) -> Result<Balancer, AwsError> {
             None => Ok(Vec::new()),
         }
     };
-    let (healthy_targets, rules) = tokio::try_join!(healthy, rules)?;
+    let certificates = async {
+        match listener {
+            Some(listener) => {
+                acm::certificates(aws, &elb::certificates(aws, listener).await?).await
+            }
+            None => Ok(Vec::new()),
+        }
+    };
+    // The tasks' groups and the load balancer's in one read: the way between them has two ends.
+    let theirs = load_balancer
+        .iter()
+        .flat_map(|found| &found.security_groups);
+    let groups = spec.network.security_groups.iter().chain(theirs);
+    let groups = groups.cloned().collect();
+    let (healthy_targets, rules, certificates, security_groups) = tokio::try_join!(
+        healthy,
+        rules,
+        certificates,
+        ec2::security_groups(aws, &groups)
+    )?;
     Ok(Balancer {
         load_balancer,
+        security_groups,
+        certificates,
         target_group,
         healthy_targets,
         rules,

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::resource::{
-    Alarm, DiscoveryService, ListenerRule, LogGroup, Role, ScalableTarget, ScalingPolicy, Service,
-    TargetGroup, TaskDefinition,
+    Alarm, DiscoveryService, ListenerRule, LogGroup, MetricFilter, Role, ScalableTarget,
+    ScalingPolicy, ScheduledAction, Service, TargetGroup, TaskDefinition,
 };
 
 /// A resource that is there: its value, its ARN today, and whose it is.
@@ -38,8 +38,22 @@ pub struct Observed {
     pub missing_secrets: BTreeSet<String>,
     /// Of those, the parameters elsewhere that have the same last name.
     pub similar_parameters: BTreeMap<String, BTreeSet<String>>,
+    /// Of the parameters that are to hold contract addresses, by parameter name: the only values ever read.
+    pub addresses: BTreeMap<String, Address>,
+    /// The image the manifest names, as ECR has it.
+    pub image: Image,
+    /// Those of the named subnets that are there, by id.
+    pub subnets: BTreeMap<String, Subnet>,
+    /// Those of the tasks' and the load balancer's security groups that are there, by id.
+    pub security_groups: BTreeMap<String, SecurityGroup>,
+    /// Of the HTTPS listener: its default one and those it chooses by name.
+    pub certificates: Vec<Certificate>,
+    /// What the host's public DNS says.
+    pub dns: Dns,
     /// By name.
     pub log_group: Option<Found<LogGroup>>,
+    /// Of that group, whose names begin with the unit's; they have no owner but the group.
+    pub metric_filters: BTreeMap<String, MetricFilter>,
     /// By name.
     pub execution_role: Option<Found<Role>>,
     /// By name.
@@ -60,6 +74,10 @@ pub struct Observed {
     pub scalable_target: Option<ScalableTarget>,
     /// Of the service, by name.
     pub scaling_policies: BTreeMap<String, ScalingPolicy>,
+    /// Their ARNs today, by name.
+    pub scaling_policy_arns: BTreeMap<String, String>,
+    /// Of the service, by name.
+    pub scheduled_actions: BTreeMap<String, ScheduledAction>,
     /// Whose names begin with the unit's.
     pub alarms: BTreeMap<String, Found<Alarm>>,
 }
@@ -73,6 +91,112 @@ pub struct LoadBalancer {
     pub vpc: String,
     /// ARN of its HTTPS listener on 443.
     pub listener: Option<String>,
+    /// Where it answers, in lower case without a final dot.
+    pub dns_name: String,
+    /// Ids of its own security groups.
+    pub security_groups: BTreeSet<String>,
+}
+
+/// A referenced image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Image {
+    /// ECR has none of this tag or digest, or no such repository.
+    Missing {
+        /// ECR's words.
+        reason: String,
+    },
+    /// What a task would pull.
+    Found {
+        /// What the tag stands for today, `sha256:…`.
+        digest: String,
+        /// As stored, compressed.
+        size_bytes: u64,
+        /// Such as `linux/amd64`; empty where the manifest does not say, which is so for an image without an index: the
+        /// answer is then in its configuration, a blob that ECR hands out by download only.
+        platforms: BTreeSet<String>,
+    },
+}
+
+/// The value of a parameter that is to hold a contract's address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Address {
+    /// As it stands there, in whatever form.
+    Value(String),
+    /// Not of type `String`: a secret, and not read.
+    Secret,
+}
+
+/// A subnet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subnet {
+    /// The VPC it is in.
+    pub vpc: String,
+    /// Its availability zone, such as `us-east-1a`.
+    pub zone: String,
+}
+
+/// A security group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecurityGroup {
+    /// The VPC it is in.
+    pub vpc: String,
+    /// What it lets in.
+    pub ingress: Vec<Permission>,
+    /// What it lets out.
+    pub egress: Vec<Permission>,
+}
+
+/// What one entry of a security group lets through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Permission {
+    /// `tcp`, `udp`, `icmp`, a number, or `-1` for all.
+    pub protocol: String,
+    /// First and last port; absent: all.
+    pub ports: Option<(i32, i32)>,
+    /// From or to whom: security groups, address ranges, prefix lists.
+    pub peers: BTreeSet<String>,
+}
+
+impl Permission {
+    /// Whether TCP on this port is let through, from or to this peer by its own name. Says nothing about an address range
+    /// that holds the peer.
+    pub fn admits(&self, port: u16, peer: &str) -> bool {
+        let Permission {
+            protocol,
+            ports,
+            peers,
+        } = self;
+        let port = i32::from(port);
+        ["tcp", "6", "-1"].contains(&protocol.as_str())
+            && ports.is_none_or(|(first, last)| (first..=last).contains(&port))
+            && peers.contains(peer)
+    }
+}
+
+/// A certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// Its ARN.
+    pub arn: String,
+    /// The names it is good for, such as `*.hokus.ai`; empty where Certificate Manager has none of this ARN, as with one
+    /// uploaded to IAM.
+    pub domains: BTreeSet<String>,
+    /// `ISSUED`, `EXPIRED` …
+    pub status: String,
+    /// When it ends, in seconds since 1970.
+    pub expires: Option<i64>,
+}
+
+/// What the public DNS of this account says of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Dns {
+    /// Id of the closest public hosted zone above the host; absent: its DNS is not in this account.
+    pub zone: Option<String>,
+    /// The host's own records, or those of the wildcard beside it: type → values, an alias as its target's name in lower case
+    /// without `dualstack.` and final dot.
+    pub records: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// An ECS service and what it is doing.

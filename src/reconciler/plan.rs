@@ -17,6 +17,7 @@ mod alarms;
 mod call;
 pub mod diff;
 mod display;
+mod scaling;
 mod subject;
 mod supports;
 mod traffic;
@@ -24,6 +25,7 @@ mod workload;
 
 pub use alarms::metric_name;
 pub use call::{Call, ServiceCall};
+pub use scaling::requests_of;
 pub use subject::{Kind, Subject};
 
 use diff::Change;
@@ -174,6 +176,7 @@ pub fn plan(spec: &Spec, desired: &Resources, observed: &Observed) -> Plan {
     planning.graph();
     let mut needs = Vec::new();
     needs.extend(planning.log_group());
+    planning.metric_filters();
     needs.extend(planning.role(&desired.execution_role, observed.execution_role.as_ref()));
     needs.extend(planning.role(&desired.task_role, observed.task_role.as_ref()));
     needs.extend(planning.target_group());
@@ -182,7 +185,8 @@ pub fn plan(spec: &Spec, desired: &Resources, observed: &Observed) -> Plan {
     needs.extend(planning.task_definition());
     let service = planning.service(needs);
     let scalable_target = planning.scalable_target(service.clone());
-    planning.scaling_policies(scalable_target);
+    planning.scaling_policies(scalable_target.clone());
+    planning.scheduled_actions(scalable_target);
     planning.alarms(service);
     planning.plan
 }

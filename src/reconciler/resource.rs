@@ -18,6 +18,8 @@ pub const OWNER_TAG: &str = "hokus.ai/unit";
 pub struct Resources {
     /// Where the container's output goes.
     pub log_group: LogGroup,
+    /// What is counted in it, by filter name.
+    pub metric_filters: BTreeMap<String, MetricFilter>,
     /// What ECS itself may do to start a task: pull, log, read secrets.
     pub execution_role: Role,
     /// What the running program may do.
@@ -36,6 +38,8 @@ pub struct Resources {
     pub scalable_target: ScalableTarget,
     /// What it scales on, by policy name.
     pub scaling_policies: BTreeMap<String, ScalingPolicy>,
+    /// When the bounds change by the clock, by action name.
+    pub scheduled_actions: BTreeMap<String, ScheduledAction>,
     /// What wakes a person, by alarm name.
     pub alarms: BTreeMap<String, Alarm>,
 }
@@ -47,6 +51,27 @@ pub struct LogGroup {
     pub name: String,
     /// Absent: kept for ever, which is AWS's default.
     pub retention_days: Option<i32>,
+}
+
+/// A metric filter of the unit's log group: log events that match a pattern become data points.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricFilter {
+    /// In CloudWatch Logs' filter language, such as `{ $.level = "ERROR" }`.
+    pub pattern: String,
+    /// The metric's name.
+    pub metric: String,
+    /// The metric's namespace.
+    pub namespace: String,
+    /// What one event counts: a number, or a field such as `$.seconds`.
+    pub value: String,
+    /// Dimension → the field it is taken from, such as `$.chain`.
+    pub dimensions: BTreeMap<String, String>,
+    /// Counted in a minute in which events came and none matched. AWS takes none beside dimensions.
+    pub default_value: Option<f64>,
+    /// Such as `Count` or `Seconds`; AWS's `None` where it is not said.
+    pub unit: String,
+    /// What else a filter by hand may say, in AWS's words; ours has none.
+    pub other: BTreeSet<String>,
 }
 
 /// An IAM role with everything that grants it anything.
@@ -155,6 +180,8 @@ pub struct TaskDefinition {
     pub container: Container,
     /// Names of further containers, sidecars by hand; ours has none.
     pub other_containers: BTreeSet<String>,
+    /// Members beyond those above, in AWS's words; ours has none.
+    pub other: BTreeSet<String>,
 }
 
 /// The container of a task definition.
@@ -188,6 +215,23 @@ pub struct Container {
     pub stop_timeout_seconds: i32,
     /// Whether the root file system is read-only.
     pub read_only: bool,
+    /// Whether ECS puts an init process before the program, which reaps orphans and forwards signals.
+    pub init: bool,
+    /// Who the program runs as, `uid` or `uid:gid`; absent: whom the image says.
+    pub user: Option<String>,
+    /// Resource limits by AWS's name for them; Fargate lets only `nofile` be set.
+    pub ulimits: BTreeMap<String, Ulimit>,
+    /// Members beyond those above, such as a command in place of the image's, in AWS's words; ours has none.
+    pub other: BTreeSet<String>,
+}
+
+/// One resource limit of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ulimit {
+    /// What the program starts with.
+    pub soft: i32,
+    /// How far it may raise it.
+    pub hard: i32,
 }
 
 /// An ECS service, without what autoscaling owns.
@@ -228,16 +272,45 @@ pub struct ScalableTarget {
     pub min: i32,
     /// Never more.
     pub max: i32,
-    /// Whether any kind of scaling is switched off.
-    pub suspended: bool,
+    /// Which kinds of scaling are switched off.
+    pub suspended: Suspended,
+}
+
+/// What autoscaling must not do for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Suspended {
+    /// Remove tasks by a policy.
+    pub scale_in: bool,
+    /// Add tasks by a policy.
+    pub scale_out: bool,
+    /// Change the bounds by the clock.
+    pub scheduled: bool,
+}
+
+/// Why tasks are added and removed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ScalingPolicy {
+    /// As many tasks as hold a metric at a value.
+    Tracking(Tracking),
+    /// So many tasks more or fewer, by how far an alarm's metric is beyond its threshold.
+    Steps(Steps),
+    /// Of another kind; ours has none.
+    Other {
+        /// AWS's word for it.
+        kind: String,
+    },
 }
 
 /// A target-tracking policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ScalingPolicy {
-    /// `ECSServiceAverageCPUUtilization` or `ECSServiceAverageMemoryUtilization`; empty when the policy is of another kind.
+pub struct Tracking {
+    /// `ECSServiceAverageCPUUtilization`, `ECSServiceAverageMemoryUtilization` or `ALBRequestCountPerTarget`; empty when it
+    /// is none of AWS's predefined ones.
     pub metric: String,
-    /// The value to hold, in percent.
+    /// Whose requests are counted; [`Join::None`] for a metric of the service's own.
+    pub requests_of: Join,
+    /// The value to hold: percent, or requests per minute and task.
     pub target: f64,
     /// Between two steps down.
     pub scale_in_cooldown_seconds: i32,
@@ -245,6 +318,49 @@ pub struct ScalingPolicy {
     pub scale_out_cooldown_seconds: i32,
     /// Whether it only ever adds tasks.
     pub scale_in_disabled: bool,
+}
+
+/// A step-scaling policy. The alarm that sets it off is one of the unit's alarms.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Steps {
+    /// `ChangeInCapacity`, `PercentChangeInCapacity` or `ExactCapacity`.
+    pub adjustment: String,
+    /// In the order of their bounds.
+    pub steps: Vec<Step>,
+    /// How an alarm's data points become one value: `Average`, `Minimum` or `Maximum`.
+    pub aggregation: String,
+    /// Until it is set off again.
+    pub cooldown_seconds: i32,
+    /// The least number of tasks that a percentage means; 0: no least.
+    pub tasks_min: i32,
+}
+
+/// One step of a step-scaling policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// From how far beyond the threshold; absent: without bound.
+    pub from: Option<f64>,
+    /// To how far beyond it; absent: without bound.
+    pub to: Option<f64>,
+    /// Tasks or percent, by the policy's `adjustment`; negative removes.
+    pub change: i32,
+}
+
+/// New bounds at a time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScheduledAction {
+    /// `cron(…)`, `rate(…)` or `at(…)`.
+    pub schedule: String,
+    /// The time zone a `cron` or `at` is meant in, by its IANA name.
+    pub time_zone: String,
+    /// The new least number of tasks; absent: as it is.
+    pub min: Option<i32>,
+    /// The new largest; absent: as it is.
+    pub max: Option<i32>,
+    /// Not before this, in seconds since 1970; ours has none.
+    pub start: Option<i64>,
+    /// Not after this; ours has none.
+    pub end: Option<i64>,
 }
 
 /// A CloudWatch metric alarm.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::manifest::fields::Reading;
 use super::manifest::schema::Field;
 use super::manifest::{Manifest, Problem};
+pub use super::resource::Suspended;
 
 mod parse;
 mod read;
@@ -56,6 +57,17 @@ pub struct Image {
     pub account: String,
     /// The region of that registry.
     pub region: String,
+    /// Which image of the repository.
+    pub reference: Reference,
+}
+
+/// How an image of a repository is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reference {
+    /// By a tag, which may be moved.
+    Tag(String),
+    /// By its digest, `sha256:…`.
+    Digest(String),
 }
 
 /// Subnets and security groups of the tasks, by id.
@@ -65,6 +77,8 @@ pub struct Network {
     pub subnets: BTreeSet<String>,
     /// At least one.
     pub security_groups: BTreeSet<String>,
+    /// Whether tasks get public addresses, as they must where their subnets have no other way out.
+    pub public_address: bool,
 }
 
 /// What one task is.
@@ -84,8 +98,62 @@ pub struct Task {
     pub task_role: String,
     /// Plain settings.
     pub environment: BTreeMap<String, String>,
-    /// Variable → SSM parameter name, beginning with a slash.
+    /// Variable → SSM parameter name, beginning with a slash. Values are never read.
     pub secrets: BTreeMap<String, String>,
+    /// Variable → name of an SSM parameter of type `String` that holds a contract's address: the only values ever read.
+    pub addresses: BTreeMap<String, String>,
+    /// ARN of the KMS key the secrets are encrypted with, where it is not AWS's own `aws/ssm`.
+    pub secrets_key: Option<String>,
+    /// The processor the image is for.
+    pub architecture: Architecture,
+    /// Whether ECS puts an init process before the program.
+    pub init: bool,
+    /// From SIGTERM to SIGKILL.
+    pub stop_timeout_seconds: u32,
+    /// Whether the root file system is read-only.
+    pub read_only_root: bool,
+    /// Who the program runs as, `uid` or `uid:gid`; not root.
+    pub user: String,
+    /// How many files and sockets the program may have open.
+    pub open_files: u32,
+    /// Whether one may open a shell in a task (ECS Exec).
+    pub execute_command: bool,
+}
+
+/// A processor Fargate offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Architecture {
+    /// Intel and AMD.
+    X86_64,
+    /// Graviton.
+    Arm64,
+}
+
+impl Architecture {
+    /// ECS's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Architecture::X86_64 => "X86_64",
+            Architecture::Arm64 => "ARM64",
+        }
+    }
+
+    /// The platform of an image for it.
+    pub fn platform(self) -> &'static str {
+        match self {
+            Architecture::X86_64 => "linux/amd64",
+            Architecture::Arm64 => "linux/arm64",
+        }
+    }
+}
+
+impl Task {
+    /// Every parameter ECS puts into a task's environment: variable → name.
+    pub fn parameters(&self) -> BTreeMap<&str, &str> {
+        let all = self.secrets.iter().chain(&self.addresses);
+        all.map(|(variable, name)| (variable.as_str(), name.as_str()))
+            .collect()
+    }
 }
 
 /// How the load balancer and ECS ask a task how it is.
@@ -128,25 +196,121 @@ pub struct DnsName {
 }
 
 /// Bounds and targets of autoscaling.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Scaling {
     /// At least one.
     pub min: u32,
     /// Not below `min`.
     pub max: u32,
-    /// CPU to hold.
-    pub cpu_percent: u32,
-    /// Memory to hold.
-    pub memory_percent: u32,
+    /// CPU to hold; absent: not scaled on.
+    pub cpu_percent: Option<u32>,
+    /// Memory to hold; absent: not scaled on.
+    pub memory_percent: Option<u32>,
+    /// Requests a minute that each task is to have; absent: not scaled on.
+    pub requests_per_target: Option<u32>,
+    /// Between two steps down of the three above.
+    pub scale_in_cooldown_seconds: u32,
+    /// Between two steps up of them.
+    pub scale_out_cooldown_seconds: u32,
+    /// Further policies that jump where those above creep.
+    pub steps: Vec<StepScaling>,
+    /// Other bounds at other times.
+    pub schedules: Vec<Schedule>,
+    /// What is switched off for now.
+    pub suspended: Suspended,
+}
+
+/// Tasks added or removed at once when a metric is beyond a threshold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepScaling {
+    /// Ends the policy's and its alarm's name.
+    pub name: String,
+    /// What is watched.
+    pub metric: ScalingMetric,
+    /// From where on.
+    pub threshold: Threshold,
+    /// How many one-minute averages in a row.
+    pub minutes: u32,
+    /// In the order of `beyond`; the first at 0.
+    pub changes: Vec<StepChange>,
+    /// Until it may jump again.
+    pub cooldown_seconds: u32,
+}
+
+/// What a step-scaling policy watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScalingMetric {
+    /// Average CPU of all tasks, in percent.
+    Cpu,
+    /// Average memory of all tasks, in percent.
+    Memory,
+    /// Requests a minute and task.
+    RequestsPerTarget,
+}
+
+/// The side of a value that counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Threshold {
+    /// Above it, or at it.
+    Above(f64),
+    /// Below it, or at it.
+    Below(f64),
+}
+
+/// How many tasks from how far beyond a threshold on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepChange {
+    /// In the metric's unit, away from the threshold.
+    pub beyond: f64,
+    /// Added, or removed where the threshold is a lower one.
+    pub tasks: u32,
+}
+
+/// New bounds by the clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// Ends the scheduled action's name.
+    pub name: String,
+    /// `cron(…)`, `rate(…)` or `at(…)`.
+    pub at: String,
+    /// IANA name.
+    pub time_zone: String,
+    /// The new least number of tasks.
+    pub min: u32,
+    /// The new largest.
+    pub max: u32,
 }
 
 /// The log group.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Logs {
     /// Its name.
     pub group: String,
     /// One of the spans CloudWatch Logs offers.
     pub retention_days: u32,
+    /// What is counted in it.
+    pub metric_filters: Vec<LogMetric>,
+}
+
+/// A metric made of log events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogMetric {
+    /// Ends the filter's name.
+    pub name: String,
+    /// In CloudWatch Logs' filter language.
+    pub pattern: String,
+    /// The metric's name.
+    pub metric: String,
+    /// The metric's namespace.
+    pub namespace: String,
+    /// What one event counts: a number, or a field of it such as `$.seconds`.
+    pub value: String,
+    /// Dimension → field.
+    pub dimensions: BTreeMap<String, String>,
+    /// Counted while events come and none matches; never together with dimensions.
+    pub default_value: Option<f64>,
+    /// CloudWatch's word for the unit.
+    pub unit: String,
 }
 
 /// Thresholds of the alarms every service has.

@@ -6,12 +6,14 @@ use std::time::Duration;
 use contracts::reconciler::aws::Aws;
 use contracts::reconciler::converge::{Outcome, Progress, converge};
 use contracts::reconciler::manifest::Manifest;
-use contracts::reconciler::spec::Spec;
-use contracts::simulator::{Call, Simulator, account, client, play};
+use contracts::reconciler::spec::{Reference, Spec};
+use contracts::simulator::{Call, Simulator, account, client, image, play};
 use serde_json::{Value, json};
 
 const DEVELOPMENT: &str = include_str!("../../manifests/development.yaml");
 const ACCOUNT: &str = include_str!("../fixtures/account.yaml");
+/// Some contract's.
+const ADDRESS: &str = "0x00000000000000000000000000000000000c0de1";
 /// 2026-01-01T00:00:00Z; any fixed time will do.
 const START: u64 = 1_767_225_600_000;
 
@@ -26,9 +28,15 @@ impl Account {
     /// The fixture account with every secret in place, and the development manifest.
     pub async fn new() -> Account {
         let account = Account::without_secrets().await;
-        for parameter in account.spec.task.secrets.values() {
-            let input = json!({ "Name": parameter, "Value": "x", "Type": "SecureString" });
-            account.call("ssm", "PutParameter", input);
+        let task = &account.spec.task;
+        for (parameters, kind, value) in [
+            (&task.secrets, "SecureString", "x"),
+            (&task.addresses, "String", ADDRESS),
+        ] {
+            for parameter in parameters.values() {
+                let input = json!({ "Name": parameter, "Value": value, "Type": kind });
+                account.call("ssm", "PutParameter", input);
+            }
         }
         account.simulator.clear_calls();
         account
@@ -85,6 +93,22 @@ impl Account {
         });
         let outcome = outcome.await;
         (outcome, steps)
+    }
+
+    /// The manifest names another tag of the image.
+    pub fn image(&mut self, tag: &str) {
+        let image = &mut self.spec.image;
+        image.uri = format!("{}:{tag}", image.uri.rsplit_once(':').unwrap().0);
+        image.reference = Reference::Tag(tag.to_owned());
+    }
+
+    /// A tag that ECR has and no task can pull.
+    pub fn unpullable(&self, tag: &str) {
+        let script = format!(
+            "images: [{{ image: 'hokusai/contracts:{tag}', unpullable: 'pull image manifest has been retried 5 time(s)' }}]"
+        );
+        let scripts = image::parse(&script).unwrap();
+        self.simulator.with(|world, _| world.images = scripts);
     }
 
     /// Mutating calls by name since the last time they were cleared.

@@ -46,7 +46,8 @@ async fn going_back_uses_the_revision_that_is_already_there() {
 async fn an_image_that_cannot_be_pulled_is_rolled_back_and_not_tried_again() {
     let mut account = Account::new().await;
     assert_eq!(account.reconcile().await.0, Outcome::Settled);
-    account.spec.image.uri = account.spec.image.uri.replace("0.1.0", "9.9.9");
+    account.unpullable("0.1.1");
+    account.image("0.1.1");
     let (outcome, steps) = account.reconcile().await;
     let Outcome::RolledBack { reason } = outcome else {
         panic!("{outcome:?} after {steps:#?}")
@@ -60,7 +61,8 @@ async fn an_image_that_cannot_be_pulled_is_rolled_back_and_not_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn a_first_rollout_that_fails_gives_up_with_ecs_words() {
     let mut account = Account::new().await;
-    account.spec.image.uri = account.spec.image.uri.replace("0.1.0", "9.9.9");
+    account.unpullable("0.1.1");
+    account.image("0.1.1");
     let (outcome, _) = account.reconcile().await;
     let Outcome::Blocked { plan } = outcome else {
         panic!("{outcome:?}")

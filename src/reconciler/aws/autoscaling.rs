@@ -1,16 +1,17 @@
-//! Application Auto Scaling: a service's bounds and target-tracking policies.
+//! Application Auto Scaling: a service's bounds, and when they change by the clock.
 //!
-//! Both belong to the ECS service by their resource id and vanish with it, so they carry no owner of their own.
+//! All of it belongs to the ECS service by its resource id and vanishes with it, so it carries no owner of its own.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_applicationautoscaling::types::{
-    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ServiceNamespace,
-    TargetTrackingScalingPolicyConfiguration,
+    ScalableDimension, ScalableTargetAction, ServiceNamespace, SuspendedState,
 };
 
-use super::{AwsError, Clients, failed, lacking};
-use crate::reconciler::resource::{ScalableTarget, ScalingPolicy};
+use super::{AwsError, Clients, failed};
+use crate::reconciler::resource::{ScalableTarget, ScheduledAction, Suspended};
+
+pub mod policy;
 
 const DIMENSION: ScalableDimension = ScalableDimension::EcsServiceDesiredCount;
 
@@ -30,74 +31,39 @@ pub async fn scalable_target(
         return Ok(None);
     };
     let target = target.map_err(failed("application-autoscaling:DescribeScalableTargets"))?;
-    let suspended = target.suspended_state.is_some_and(|state| {
-        [
-            state.dynamic_scaling_in_suspended,
-            state.dynamic_scaling_out_suspended,
-            state.scheduled_scaling_suspended,
-        ]
-        .contains(&Some(true))
-    });
+    let suspended = target.suspended_state.as_ref();
+    let is = |which: fn(&SuspendedState) -> Option<bool>| suspended.and_then(which) == Some(true);
     Ok(Some(ScalableTarget {
         min: target.min_capacity,
         max: target.max_capacity,
-        suspended,
+        suspended: Suspended {
+            scale_in: is(|state| state.dynamic_scaling_in_suspended),
+            scale_out: is(|state| state.dynamic_scaling_out_suspended),
+            scheduled: is(|state| state.scheduled_scaling_suspended),
+        },
     }))
 }
 
-/// All policies of a resource by name.
-pub async fn policies(
+/// Sets the bounds, and what is suspended.
+pub async fn register(
     aws: &Clients,
     resource: &str,
-) -> Result<BTreeMap<String, ScalingPolicy>, AwsError> {
-    let call = aws
-        .autoscaling
-        .describe_scaling_policies()
-        .service_namespace(ServiceNamespace::Ecs)
-        .resource_id(resource)
-        .scalable_dimension(DIMENSION);
-    let mut pages = call.into_paginator().items().send();
-    let mut policies = BTreeMap::new();
-    while let Some(policy) = pages.next().await {
-        let policy = policy.map_err(failed("application-autoscaling:DescribeScalingPolicies"))?;
-        let tracking = policy.target_tracking_scaling_policy_configuration;
-        let metric = tracking
-            .as_ref()
-            .and_then(|tracking| tracking.predefined_metric_specification.as_ref());
-        let value = ScalingPolicy {
-            metric: metric
-                .map(|metric| metric.predefined_metric_type.as_str().to_owned())
-                .unwrap_or_default(),
-            target: tracking
-                .as_ref()
-                .map(|tracking| tracking.target_value)
-                .unwrap_or_default(),
-            // Absent means AWS's default for ECS, which is 300 s both ways.
-            // https://docs.aws.amazon.com/autoscaling/application/APIReference/API_TargetTrackingScalingPolicyConfiguration.html
-            scale_in_cooldown_seconds: tracking
-                .as_ref()
-                .and_then(|tracking| tracking.scale_in_cooldown)
-                .unwrap_or(300),
-            scale_out_cooldown_seconds: tracking
-                .as_ref()
-                .and_then(|tracking| tracking.scale_out_cooldown)
-                .unwrap_or(300),
-            scale_in_disabled: tracking
-                .and_then(|tracking| tracking.disable_scale_in)
-                .unwrap_or(false),
-        };
-        policies.insert(policy.policy_name, value);
-    }
-    Ok(policies)
-}
-
-/// Sets the bounds, and lets scaling run if someone suspended it.
-pub async fn register(aws: &Clients, resource: &str, min: i32, max: i32) -> Result<(), AwsError> {
-    use aws_sdk_applicationautoscaling::types::SuspendedState;
-    let running = SuspendedState::builder()
-        .dynamic_scaling_in_suspended(false)
-        .dynamic_scaling_out_suspended(false)
-        .scheduled_scaling_suspended(false)
+    target: &ScalableTarget,
+) -> Result<(), AwsError> {
+    let ScalableTarget {
+        min,
+        max,
+        suspended,
+    } = target;
+    let Suspended {
+        scale_in,
+        scale_out,
+        scheduled,
+    } = suspended;
+    let suspended = SuspendedState::builder()
+        .dynamic_scaling_in_suspended(*scale_in)
+        .dynamic_scaling_out_suspended(*scale_out)
+        .scheduled_scaling_suspended(*scheduled)
         .build();
     let call = aws
         .autoscaling
@@ -105,65 +71,98 @@ pub async fn register(aws: &Clients, resource: &str, min: i32, max: i32) -> Resu
         .service_namespace(ServiceNamespace::Ecs)
         .resource_id(resource)
         .scalable_dimension(DIMENSION)
-        .min_capacity(min)
-        .max_capacity(max)
-        .suspended_state(running);
+        .min_capacity(*min)
+        .max_capacity(*max)
+        .suspended_state(suspended);
     call.send()
         .await
         .map_err(failed("application-autoscaling:RegisterScalableTarget"))
         .map(drop)
 }
 
-/// Makes or replaces a policy.
-pub async fn put_policy(
+/// What a schedule without a time zone is meant in.
+/// <https://docs.aws.amazon.com/autoscaling/application/APIReference/API_PutScheduledAction.html>
+const UTC: &str = "UTC";
+
+/// All scheduled actions of a resource by name.
+pub async fn scheduled_actions(
     aws: &Clients,
     resource: &str,
-    name: &str,
-    policy: &ScalingPolicy,
-) -> Result<(), AwsError> {
-    let operation = "application-autoscaling:PutScalingPolicy";
-    let ScalingPolicy {
-        metric,
-        target,
-        scale_in_cooldown_seconds,
-        scale_out_cooldown_seconds,
-        scale_in_disabled,
-    } = policy;
-    let metric = PredefinedMetricSpecification::builder()
-        .predefined_metric_type(MetricType::from(metric.as_str()))
-        .build();
-    let tracking = TargetTrackingScalingPolicyConfiguration::builder()
-        .target_value(*target)
-        .predefined_metric_specification(metric.map_err(|_| lacking(operation, "metric"))?)
-        .scale_in_cooldown(*scale_in_cooldown_seconds)
-        .scale_out_cooldown(*scale_out_cooldown_seconds)
-        .disable_scale_in(*scale_in_disabled)
-        .build();
+) -> Result<BTreeMap<String, ScheduledAction>, AwsError> {
     let call = aws
         .autoscaling
-        .put_scaling_policy()
-        .policy_name(name)
-        .service_namespace(ServiceNamespace::Ecs)
-        .resource_id(resource)
-        .scalable_dimension(DIMENSION)
-        .policy_type(PolicyType::TargetTrackingScaling)
-        .target_tracking_scaling_policy_configuration(
-            tracking.map_err(|_| lacking(operation, "target"))?,
-        );
-    call.send().await.map_err(failed(operation)).map(drop)
-}
-
-/// Removes a policy and, with it, the alarms AWS made for it.
-pub async fn delete_policy(aws: &Clients, resource: &str, name: &str) -> Result<(), AwsError> {
-    let call = aws
-        .autoscaling
-        .delete_scaling_policy()
-        .policy_name(name)
+        .describe_scheduled_actions()
         .service_namespace(ServiceNamespace::Ecs)
         .resource_id(resource)
         .scalable_dimension(DIMENSION);
+    let mut pages = call.into_paginator().items().send();
+    let mut actions = BTreeMap::new();
+    while let Some(action) = pages.next().await {
+        let action = action.map_err(failed("application-autoscaling:DescribeScheduledActions"))?;
+        let bounds = action.scalable_target_action.as_ref();
+        let value = ScheduledAction {
+            schedule: action.schedule,
+            time_zone: action.timezone.unwrap_or_else(|| UTC.to_owned()),
+            min: bounds.and_then(|bounds| bounds.min_capacity),
+            max: bounds.and_then(|bounds| bounds.max_capacity),
+            start: action.start_time.map(|time| time.secs()),
+            end: action.end_time.map(|time| time.secs()),
+        };
+        actions.insert(action.scheduled_action_name, value);
+    }
+    Ok(actions)
+}
+
+/// Makes or replaces a scheduled action; start and end that are not sent are removed.
+pub async fn put_scheduled_action(
+    aws: &Clients,
+    resource: &str,
+    name: &str,
+    action: &ScheduledAction,
+) -> Result<(), AwsError> {
+    let ScheduledAction {
+        schedule,
+        time_zone,
+        min,
+        max,
+        start: _,
+        end: _,
+    } = action;
+    let bounds = ScalableTargetAction::builder()
+        .set_min_capacity(*min)
+        .set_max_capacity(*max)
+        .build();
+    let call = aws
+        .autoscaling
+        .put_scheduled_action()
+        .service_namespace(ServiceNamespace::Ecs)
+        .resource_id(resource)
+        .scalable_dimension(DIMENSION)
+        .scheduled_action_name(name)
+        .schedule(schedule)
+        .timezone(time_zone)
+        .scalable_target_action(bounds);
     call.send()
         .await
-        .map_err(failed("application-autoscaling:DeleteScalingPolicy"))
+        .map_err(failed("application-autoscaling:PutScheduledAction"))
+        .map(drop)
+}
+
+/// Removes a scheduled action.
+pub async fn delete_scheduled_action(
+    aws: &Clients,
+    resource: &str,
+    name: &str,
+) -> Result<(), AwsError> {
+    let call = aws
+        .autoscaling
+        .delete_scheduled_action()
+        .service_namespace(ServiceNamespace::Ecs)
+        .resource_id(resource)
+        .scalable_dimension(DIMENSION)
+        .scheduled_action_name(name);
+    call.send()
+        .await
+        .map_err(failed("application-autoscaling:DeleteScheduledAction"))
         .map(drop)
 }

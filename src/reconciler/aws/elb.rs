@@ -1,6 +1,6 @@
 //! Elastic Load Balancing v2: the referenced load balancer, and the target group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_elasticloadbalancingv2::types::{
     Matcher, ProtocolEnum, Tag, TargetGroup as SdkTargetGroup, TargetGroupAttribute,
@@ -47,7 +47,33 @@ pub async fn load_balancer(aws: &Clients, name: &str) -> Result<Option<LoadBalan
             listener = found.listener_arn;
         }
     }
-    Ok(Some(LoadBalancer { arn, vpc, listener }))
+    Ok(Some(LoadBalancer {
+        dns_name: found.dns_name.unwrap_or_default().to_ascii_lowercase(),
+        security_groups: found
+            .security_groups
+            .unwrap_or_default()
+            .into_iter()
+            .collect(),
+        arn,
+        vpc,
+        listener,
+    }))
+}
+
+/// ARNs of a listener's certificates: its default one, and those it chooses by the name a client asks for.
+pub async fn certificates(aws: &Clients, listener: &str) -> Result<BTreeSet<String>, AwsError> {
+    let call = aws
+        .elb
+        .describe_listener_certificates()
+        .listener_arn(listener);
+    let mut pages = call.into_paginator().items().send();
+    let mut arns = BTreeSet::new();
+    while let Some(certificate) = pages.next().await {
+        let certificate =
+            certificate.map_err(failed("elasticloadbalancing:DescribeListenerCertificates"))?;
+        arns.extend(certificate.certificate_arn);
+    }
+    Ok(arns)
 }
 
 async fn owners(aws: &Clients, arns: Vec<String>) -> Result<BTreeMap<String, String>, AwsError> {

@@ -1,22 +1,80 @@
-//! SSM Parameter Store: whether parameters are there. Their values are never read.
+//! SSM Parameter Store: which parameters are there, and the values of those that are to hold contract addresses. Values of
+//! type SecureString are never read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ssm::types::ParameterStringFilter;
+use aws_sdk_ssm::types::{ParameterStringFilter, ParameterType};
 
 use super::{AwsError, Clients, failed};
+use crate::reconciler::observed::Address;
 
 /// DescribeParameters takes at most 50 values in one filter.
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ParameterStringFilter.html>
 const NAMES_MAX: usize = 50;
+/// GetParameters takes at most ten names.
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html>
+const VALUES_MAX: usize = 10;
 
-/// Those of `names` that are not there.
-pub async fn missing(
+/// What is known of the parameters a unit names.
+pub struct Parameters {
+    /// Those that are not there.
+    pub missing: BTreeSet<String>,
+    /// Those that are to hold addresses and are there.
+    pub addresses: BTreeMap<String, Address>,
+}
+
+/// Looks for `names`; of those that are in `addresses` too, and of type `String`, reads the values.
+pub async fn parameters(
     aws: &Clients,
     names: &BTreeSet<String>,
-) -> Result<BTreeSet<String>, AwsError> {
+    addresses: &BTreeSet<String>,
+) -> Result<Parameters, AwsError> {
+    let kinds = kinds(aws, names).await?;
+    let missing = names
+        .iter()
+        .filter(|name| !kinds.contains_key(*name))
+        .cloned()
+        .collect();
+    let there = addresses
+        .iter()
+        .filter_map(|name| kinds.get_key_value(name));
+    let (readable, secret): (Vec<_>, Vec<_>) =
+        there.partition(|(_, kind)| **kind == Some(ParameterType::String));
+    let readable: Vec<String> = readable.into_iter().map(|(name, _)| name.clone()).collect();
+    let secret = secret
+        .into_iter()
+        .map(|(name, _)| (name.clone(), Address::Secret));
+    let mut addresses: BTreeMap<String, Address> = secret.collect();
+    for names in readable.chunks(VALUES_MAX) {
+        // Without decryption: a parameter that has become a secret since gives its ciphertext.
+        let reply = aws
+            .ssm
+            .get_parameters()
+            .set_names(Some(names.to_vec()))
+            .with_decryption(false)
+            .send()
+            .await
+            .map_err(failed("ssm:GetParameters"))?;
+        for parameter in reply.parameters.unwrap_or_default() {
+            if let (Some(name), Some(value)) = (parameter.name, parameter.value) {
+                let address = match parameter.r#type {
+                    Some(ParameterType::String) => Address::Value(value),
+                    _ => Address::Secret,
+                };
+                addresses.insert(name, address);
+            }
+        }
+    }
+    Ok(Parameters { missing, addresses })
+}
+
+/// The types of those of `names` that are there.
+async fn kinds(
+    aws: &Clients,
+    names: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Option<ParameterType>>, AwsError> {
     let operation = "ssm:DescribeParameters";
-    let mut missing = names.clone();
+    let mut kinds = BTreeMap::new();
     let names: Vec<&String> = names.iter().collect();
     for names in names.chunks(NAMES_MAX) {
         let filter = ParameterStringFilter::builder()
@@ -38,11 +96,13 @@ pub async fn missing(
                 .parameters
                 .unwrap_or_default()
             {
-                parameter.name.map(|name| missing.remove(&name));
+                if let Some(name) = parameter.name {
+                    kinds.insert(name, parameter.r#type);
+                }
             }
         }
     }
-    Ok(missing)
+    Ok(kinds)
 }
 
 /// For how many parameters others of the same name are looked for: a wrong prefix is wrong for all of them alike.

@@ -3,17 +3,29 @@
 //! AWS fills in `cpu: 0`, `essential: true`, `hostPort`, `protocol: tcp` and empty lists, and returns the environment in
 //! any order; all of that ends here.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, CpuArchitecture, HealthCheck, KeyValuePair,
-    LogConfiguration, LogDriver, NetworkMode, OsFamily, PortMapping, RuntimePlatform, Secret,
-    TaskDefinition as SdkTaskDefinition,
+    LinuxParameters, LogConfiguration, LogDriver, NetworkMode, OsFamily, PortMapping,
+    RuntimePlatform, Secret, TaskDefinition as SdkTaskDefinition, Ulimit as SdkUlimit, UlimitName,
 };
 
 use super::{AwsError, Clients, failed, lacking};
-use crate::reconciler::resource::{Container, TaskDefinition};
+use crate::reconciler::resource::{Container, TaskDefinition, Ulimit};
+
+mod other;
+
+/// What Fargate gives a container that says nothing of it.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-resource-limits>
+const OPEN_FILES: Ulimit = Ulimit {
+    soft: 65_535,
+    hard: 65_535,
+};
 
 /// A revision's content. `container` is the one the manifest means; without it, the first.
 pub fn normal(found: SdkTaskDefinition, container: &str) -> TaskDefinition {
+    let other = other::of_task(&found);
     let mut containers = found.container_definitions.unwrap_or_default();
     let index = containers
         .iter()
@@ -27,16 +39,12 @@ pub fn normal(found: SdkTaskDefinition, container: &str) -> TaskDefinition {
     let platform = found
         .runtime_platform
         .and_then(|platform| platform.cpu_architecture);
+    let number = |text: Option<String>| text.and_then(|text| text.parse().ok()).unwrap_or_default();
+    let (cpu, memory) = (number(found.cpu), number(found.memory));
     TaskDefinition {
         family: found.family.unwrap_or_default(),
-        cpu: found
-            .cpu
-            .and_then(|cpu| cpu.parse().ok())
-            .unwrap_or_default(),
-        memory: found
-            .memory
-            .and_then(|memory| memory.parse().ok())
-            .unwrap_or_default(),
+        cpu,
+        memory,
         execution_role: found.execution_role_arn.unwrap_or_default(),
         task_role: found.task_role_arn.unwrap_or_default(),
         // Fargate runs X86_64 where the platform is not named.
@@ -44,15 +52,31 @@ pub fn normal(found: SdkTaskDefinition, container: &str) -> TaskDefinition {
             .unwrap_or(CpuArchitecture::X8664)
             .as_str()
             .to_owned(),
-        container: normal_container(chosen),
+        container: normal_container(chosen, cpu, memory),
         other_containers: containers
             .into_iter()
             .filter_map(|container| container.name)
             .collect(),
+        other,
     }
 }
 
-fn normal_container(found: ContainerDefinition) -> Container {
+fn normal_container(found: ContainerDefinition, cpu: u32, memory: u32) -> Container {
+    let other = other::of_container(&found, cpu, memory);
+    let mut ulimits = BTreeMap::from([("nofile".to_owned(), OPEN_FILES)]);
+    for limit in found.ulimits() {
+        let SdkUlimit {
+            name,
+            soft_limit: soft,
+            hard_limit: hard,
+            ..
+        } = limit.clone();
+        ulimits.insert(name.as_str().to_owned(), Ulimit { soft, hard });
+    }
+    let init = found
+        .linux_parameters
+        .as_ref()
+        .and_then(|linux| linux.init_process_enabled);
     let log = found
         .log_configuration
         .map(|log| log.options.unwrap_or_default())
@@ -106,6 +130,10 @@ fn normal_container(found: ContainerDefinition) -> Container {
         health_command,
         stop_timeout_seconds: found.stop_timeout.unwrap_or(30),
         read_only: found.readonly_root_filesystem.unwrap_or(false),
+        init: init.unwrap_or(false),
+        user: found.user.filter(|user| !user.is_empty()),
+        ulimits,
+        other,
     }
 }
 
@@ -126,6 +154,7 @@ pub async fn register(
         architecture,
         container,
         other_containers: _,
+        other: _,
     } = definition;
     let platform = RuntimePlatform::builder()
         .cpu_architecture(CpuArchitecture::from(architecture.as_str()))
@@ -166,7 +195,25 @@ fn container_definition(container: &Container, region: &str) -> Option<Container
         health_start_period_seconds,
         stop_timeout_seconds,
         read_only,
+        init,
+        user,
+        ulimits,
+        other: _,
     } = container;
+    let ulimits: Option<Vec<SdkUlimit>> = ulimits
+        .iter()
+        .map(|(name, Ulimit { soft, hard })| {
+            SdkUlimit::builder()
+                .name(UlimitName::from(name.as_str()))
+                .soft_limit(*soft)
+                .hard_limit(*hard)
+                .build()
+                .ok()
+        })
+        .collect();
+    let linux = LinuxParameters::builder()
+        .init_process_enabled(*init)
+        .build();
     let secrets: Option<Vec<Secret>> = secrets
         .iter()
         .map(|(name, from)| Secret::builder().name(name).value_from(from).build().ok())
@@ -205,6 +252,9 @@ fn container_definition(container: &Container, region: &str) -> Option<Container
             .health_check(health)
             .stop_timeout(*stop_timeout_seconds)
             .readonly_root_filesystem(*read_only)
+            .linux_parameters(linux)
+            .set_user(user.clone())
+            .set_ulimits(Some(ulimits?))
             .build(),
     )
 }

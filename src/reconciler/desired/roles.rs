@@ -36,9 +36,9 @@ fn trust(spec: &Spec) -> Value {
 
 /// What ECS needs to start a task: this image, this log group, these parameters.
 pub fn execution(spec: &Spec) -> Role {
-    let secrets: BTreeSet<String> = spec
+    let parameters: BTreeSet<String> = spec
         .task
-        .secrets
+        .parameters()
         .values()
         .map(|name| super::parameter_arn(spec, name))
         .collect();
@@ -52,7 +52,8 @@ pub fn execution(spec: &Spec) -> Role {
             ],
             [spec.arn("ecr", &format!("repository/{}", spec.image.repository))],
         ),
-        // ECR's login token is the account's; AWS allows no narrower resource.
+        // ECR's login token is the account's; AWS knows no narrower resource for this action.
+        // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
         allow("Login", &["ecr:GetAuthorizationToken"], ["*".to_owned()]),
         allow(
             "Logs",
@@ -60,24 +61,45 @@ pub fn execution(spec: &Spec) -> Role {
             [spec.arn("logs", &format!("log-group:{}:*", spec.logs.group))],
         ),
     ];
-    if !secrets.is_empty() {
-        statements.push(allow("Secrets", &["ssm:GetParameters"], secrets));
+    if !parameters.is_empty() {
+        statements.push(allow("Secrets", &["ssm:GetParameters"], parameters));
     }
-    let policy = json!({ "Version": "2012-10-17", "Statement": statements });
-    Role {
-        name: spec.task.execution_role.clone(),
-        trust: trust(spec),
-        policies: BTreeMap::from([(POLICY.to_owned(), policy)]),
-        attached: BTreeSet::new(),
+    // SSM's own key, aws/ssm, lets everyone decrypt who may read the parameter; a key of the account's must be allowed too.
+    // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-ssm-paramstore.html
+    if let Some(key) = &spec.task.secrets_key {
+        statements.push(allow("SecretsKey", &["kms:Decrypt"], [key.clone()]));
     }
+    role(spec, &spec.task.execution_role, statements)
 }
 
-/// What the program itself needs of AWS: nothing. It has its settings from ECS and logs to its own output.
+/// What the program itself needs of AWS: nothing. It has its settings from ECS and logs to its own output. Only a shell
+/// opened in a task needs its channel to Session Manager, whose actions know no resource.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsessionmanagermessagegatewayservice.html>
 pub fn task(spec: &Spec) -> Role {
+    let mut statements = Vec::new();
+    if spec.task.execute_command {
+        let actions = [
+            "ssmmessages:CreateControlChannel",
+            "ssmmessages:CreateDataChannel",
+            "ssmmessages:OpenControlChannel",
+            "ssmmessages:OpenDataChannel",
+        ];
+        statements.push(allow("Shell", &actions, ["*".to_owned()]));
+    }
+    role(spec, &spec.task.task_role, statements)
+}
+
+/// A role of ECS tasks with these statements in its one policy; without any it has none.
+fn role(spec: &Spec, name: &str, statements: Vec<Value>) -> Role {
+    let mut policies = BTreeMap::new();
+    if !statements.is_empty() {
+        let policy = json!({ "Version": "2012-10-17", "Statement": statements });
+        policies.insert(POLICY.to_owned(), policy);
+    }
     Role {
-        name: spec.task.task_role.clone(),
+        name: name.to_owned(),
         trust: trust(spec),
-        policies: BTreeMap::new(),
+        policies,
         attached: BTreeSet::new(),
     }
 }

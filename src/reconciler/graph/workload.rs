@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::permission::may;
 use super::{Graph, Remedy, person};
-use crate::reconciler::observed::Found;
+use crate::reconciler::observed::{Found, Image};
 use crate::reconciler::plan::{Kind, Subject};
 use crate::reconciler::resource::Role;
 
@@ -16,10 +16,10 @@ impl Graph<'_> {
             let variables: Vec<&str> = self
                 .spec
                 .task
-                .secrets
-                .iter()
-                .filter(|(_, parameter)| *parameter == name)
-                .map(|(variable, _)| variable.as_str())
+                .parameters()
+                .into_iter()
+                .filter(|(_, parameter)| parameter == name)
+                .map(|(variable, _)| variable)
                 .collect();
             let why = format!("is not there, and {} is read from it", variables.join(", "));
             let fix = match self.observed.similar_parameters.get(name) {
@@ -34,6 +34,30 @@ impl Graph<'_> {
             let parameter = Subject::new(Kind::Parameter, name);
             self.find(self.task_definition(), parameter, why, person(fix, blocks));
         }
+    }
+
+    /// A task whose image is not there, or for another processor, never starts.
+    pub(super) fn image(&mut self) {
+        let wanted = self.spec.task.architecture.platform();
+        let (why, fix) = match &self.observed.image {
+            Image::Missing { reason } => (
+                format!("is not in ECR: {reason}"),
+                "push it, or correct spec.image".to_owned(),
+            ),
+            Image::Found { platforms, .. }
+                if !platforms.is_empty() && !platforms.contains(wanted) =>
+            {
+                let platforms: Vec<&str> = platforms.iter().map(String::as_str).collect();
+                (
+                    format!("is for {}, not for {wanted}", platforms.join(", ")),
+                    format!("build it with --platform {wanted}, or correct spec.task.architecture"),
+                )
+            }
+            Image::Found { .. } => return,
+        };
+        let blocks = [self.task_definition(), self.service()];
+        let image = Subject::new(Kind::Image, &self.spec.image.uri);
+        self.find(self.task_definition(), image, why, person(fix, blocks));
     }
 
     /// Whether the execution role may do what starting a task takes. A role that is ours is widened by the plan.

@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::reconciler::resource::{
-    Alarm, DiscoveryService, HealthCheck, ListenerRule, ScalingPolicy, Service, TargetGroup,
-    TaskDefinition,
+    Alarm, DiscoveryService, HealthCheck, ListenerRule, MetricFilter, ScalableTarget,
+    ScalingPolicy, ScheduledAction, Service, TargetGroup, TaskDefinition,
 };
 
 /// One mutating call.
@@ -25,6 +25,15 @@ pub enum Call {
     PutRetentionPolicy {
         group: String,
         days: i32,
+    },
+    PutMetricFilter {
+        group: String,
+        name: String,
+        filter: MetricFilter,
+    },
+    DeleteMetricFilter {
+        group: String,
+        name: String,
     },
     CreateRole {
         role: String,
@@ -95,15 +104,25 @@ pub enum Call {
     },
     RegisterScalableTarget {
         resource: String,
-        min: i32,
-        max: i32,
+        target: ScalableTarget,
     },
+    /// `requests_of` where the policy tracks requests: the load balancer's and target group's names in CloudWatch.
     PutScalingPolicy {
         resource: String,
         name: String,
         policy: ScalingPolicy,
+        requests_of: Option<String>,
     },
     DeleteScalingPolicy {
+        resource: String,
+        name: String,
+    },
+    PutScheduledAction {
+        resource: String,
+        name: String,
+        action: ScheduledAction,
+    },
+    DeleteScheduledAction {
         resource: String,
         name: String,
     },
@@ -175,6 +194,8 @@ impl Call {
         match self {
             Call::CreateLogGroup { .. } => ("logs:CreateLogGroup", CREATE),
             Call::PutRetentionPolicy { .. } => ("logs:PutRetentionPolicy", CHANGE),
+            Call::PutMetricFilter { .. } => ("logs:PutMetricFilter", Verb::Put),
+            Call::DeleteMetricFilter { .. } => ("logs:DeleteMetricFilter", DELETE),
             Call::CreateRole { .. } => ("iam:CreateRole", CREATE),
             Call::UpdateAssumeRolePolicy { .. } => ("iam:UpdateAssumeRolePolicy", CHANGE),
             Call::PutRolePolicy { .. } => ("iam:PutRolePolicy", CHANGE),
@@ -201,6 +222,12 @@ impl Call {
             }
             Call::DeleteScalingPolicy { .. } => {
                 ("application-autoscaling:DeleteScalingPolicy", DELETE)
+            }
+            Call::PutScheduledAction { .. } => {
+                ("application-autoscaling:PutScheduledAction", Verb::Put)
+            }
+            Call::DeleteScheduledAction { .. } => {
+                ("application-autoscaling:DeleteScheduledAction", DELETE)
             }
             Call::PutMetricAlarm { .. } => ("cloudwatch:PutMetricAlarm", Verb::Put),
             Call::DeleteAlarm { .. } => ("cloudwatch:DeleteAlarms", DELETE),

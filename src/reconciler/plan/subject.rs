@@ -15,7 +15,9 @@ pub enum Kind {
     Namespace,
     Parameter,
     Repository,
+    Image,
     LogGroup,
+    MetricFilter,
     Role,
     TargetGroup,
     ListenerRule,
@@ -24,6 +26,7 @@ pub enum Kind {
     Service,
     ScalableTarget,
     ScalingPolicy,
+    ScheduledAction,
     Alarm,
 }
 
@@ -62,7 +65,9 @@ impl fmt::Display for Kind {
             Kind::Namespace => "DNS namespace",
             Kind::Parameter => "SSM parameter",
             Kind::Repository => "image repository",
+            Kind::Image => "image",
             Kind::LogGroup => "log group",
+            Kind::MetricFilter => "metric filter",
             Kind::Role => "role",
             Kind::TargetGroup => "target group",
             Kind::ListenerRule => "listener rule",
@@ -71,6 +76,7 @@ impl fmt::Display for Kind {
             Kind::Service => "service",
             Kind::ScalableTarget => "scalable target",
             Kind::ScalingPolicy => "scaling policy",
+            Kind::ScheduledAction => "scheduled action",
             Kind::Alarm => "alarm",
         })
     }

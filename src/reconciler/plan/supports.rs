@@ -37,6 +37,44 @@ impl Planning<'_> {
         None
     }
 
+    /// A filter belongs to its log group: those of a group that is not ours are nobody's to change here.
+    pub(super) fn metric_filters(&mut self) {
+        let (desired, observed) = (self.desired, self.observed);
+        let group = &desired.log_group.name;
+        let owner = observed.log_group.as_ref().map(|found| &found.owner);
+        let ours = owner == Some(&Some(self.spec.name.clone()));
+        for (name, filter) in &desired.metric_filters {
+            let subject = Subject::new(Kind::MetricFilter, name);
+            let found = observed.metric_filters.get(name);
+            let changes = found.map(|found| diff(found, filter));
+            if changes.as_ref().is_some_and(Vec::is_empty) {
+                continue;
+            }
+            match &observed.log_group {
+                None => self.needs(&subject, vec![Subject::new(Kind::LogGroup, group)]),
+                Some(found) if !self.is_ours(&Subject::new(Kind::LogGroup, group), found) => {}
+                Some(_) => {
+                    let (group, name, filter) = (group.clone(), name.clone(), filter.clone());
+                    let call = Call::PutMetricFilter {
+                        group,
+                        name,
+                        filter,
+                    };
+                    self.step(&subject, call, changes.unwrap_or_default());
+                }
+            }
+        }
+        let unwanted = observed
+            .metric_filters
+            .keys()
+            .filter(|name| ours && !desired.metric_filters.contains_key(*name));
+        for name in unwanted {
+            let subject = Subject::new(Kind::MetricFilter, name);
+            let (group, name) = (group.clone(), name.clone());
+            self.step(&subject, Call::DeleteMetricFilter { group, name }, vec![]);
+        }
+    }
+
     pub(super) fn role(&mut self, desired: &Role, observed: Option<&Found<Role>>) -> Unsettled {
         let subject = Subject::new(Kind::Role, &desired.name);
         let role = desired.name.clone();

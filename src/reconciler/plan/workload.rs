@@ -85,10 +85,8 @@ impl Planning<'_> {
     }
 
     fn in_bounds(&self, count: i32) -> i32 {
-        count.clamp(
-            self.desired.scalable_target.min,
-            self.desired.scalable_target.max,
-        )
+        let (min, max) = self.bounds();
+        count.clamp(min, max)
     }
 
     fn service_changes(&self, running: &Running) -> Vec<Change> {
@@ -209,77 +207,6 @@ impl Planning<'_> {
                 }
                 !settled
             }
-        }
-    }
-
-    /// `service/<cluster>/<service>`, Application Auto Scaling's name for it.
-    fn scaling_resource(&self) -> String {
-        format!("service/{}/{}", self.spec.cluster, self.spec.name)
-    }
-
-    /// Needs the service to be there, not to be finished: load may come during a rollout too.
-    pub(super) fn scalable_target(&mut self, service: Unsettled) -> Unsettled {
-        let desired = &self.desired.scalable_target;
-        let resource = self.scaling_resource();
-        let subject = Subject::new(Kind::ScalableTarget, &resource);
-        let changes = match &self.observed.scalable_target {
-            Some(found) => diff(found, desired),
-            None => vec![],
-        };
-        if self.observed.scalable_target.is_some() && changes.is_empty() {
-            return None;
-        }
-        if self.observed.service.is_some() {
-            self.step(
-                &subject,
-                Call::RegisterScalableTarget {
-                    resource,
-                    min: desired.min,
-                    max: desired.max,
-                },
-                changes,
-            );
-        } else {
-            self.needs(&subject, service.into_iter().collect());
-        }
-        Some(subject)
-    }
-
-    /// Policies of this service that nobody wants are deleted: two masters of one count fight.
-    pub(super) fn scaling_policies(&mut self, unsettled: Unsettled) {
-        let (desired, observed) = (self.desired, self.observed);
-        for (name, policy) in &desired.scaling_policies {
-            let subject = Subject::new(Kind::ScalingPolicy, name);
-            let found = observed.scaling_policies.get(name);
-            let changes = found.map(|found| diff(found, policy));
-            if changes.as_ref().is_some_and(Vec::is_empty) {
-                continue;
-            }
-            if observed.scalable_target.is_none() {
-                self.needs(&subject, unsettled.clone().into_iter().collect());
-                continue;
-            }
-            let call = Call::PutScalingPolicy {
-                resource: self.scaling_resource(),
-                name: name.clone(),
-                policy: policy.clone(),
-            };
-            self.step(&subject, call, changes.unwrap_or_default());
-        }
-        for (name, _) in observed
-            .scaling_policies
-            .iter()
-            .filter(|(name, _)| !desired.scaling_policies.contains_key(*name))
-        {
-            let subject = Subject::new(Kind::ScalingPolicy, name);
-            self.step(
-                &subject,
-                Call::DeleteScalingPolicy {
-                    resource: self.scaling_resource(),
-                    name: name.clone(),
-                },
-                vec![],
-            );
         }
     }
 }

@@ -4,8 +4,8 @@
 
 use serde_json::json;
 
-use super::{DnsName, Image};
-use crate::reconciler::manifest::value::{Type, one_of, pattern, text, wrong};
+use super::{DnsName, Image, Reference};
+use crate::reconciler::manifest::value::{Type, choice, kind, one_of, pattern, text, whole, wrong};
 
 /// A text of 1 to `length_max` characters, all of them letters, digits or one of `others`.
 pub fn name(length_max: usize, others: &'static str) -> Type<String> {
@@ -73,8 +73,16 @@ pub fn image() -> Type<Image> {
         let region = registry
             .strip_suffix(".amazonaws.com")
             .ok_or_else(|| fault(shape))?;
-        let repository = rest.split(['@', ':']).next().ok_or_else(|| fault(shape))?;
+        let (repository, reference) = rest
+            .split_once('@')
+            .map(|(repository, digest)| (repository, Reference::Digest(digest.to_owned())))
+            .or_else(|| {
+                let (repository, tag) = rest.split_once(':')?;
+                Some((repository, Reference::Tag(tag.to_owned())))
+            })
+            .ok_or_else(|| fault(shape))?;
         Ok(Image {
+            reference,
             account: account.to_owned(),
             region: region.to_owned(),
             repository: repository.to_owned(),
@@ -182,4 +190,130 @@ const RETENTION_DAYS: [u32; 22] = [
 /// A retention CloudWatch Logs offers.
 pub fn retention() -> Type<u32> {
     one_of(&RETENTION_DAYS, "CloudWatch")
+}
+
+/// A whole number, or `false` for none.
+pub fn unless_off(min: u32, max: u32) -> Type<Option<u32>> {
+    let number = whole(min, max);
+    let schema = json!({ "anyOf": [number.schema(), { "const": false }] });
+    Type::new(schema, move |value| {
+        if value.as_bool() == Some(false) {
+            return Ok(None);
+        }
+        number.read(value).map(Some).map_err(|found| {
+            let fix = format!("{}, or false", found.fix);
+            wrong(found.what, fix)
+        })
+    })
+}
+
+/// Zero or a number above it.
+pub fn at_least_zero() -> Type<f64> {
+    Type::new(json!({ "type": "number", "minimum": 0 }), |value| {
+        value
+            .as_f64()
+            .filter(|number| number.is_finite() && *number >= 0.0)
+            .ok_or_else(|| {
+                wrong(
+                    format!("should be 0 or a number above it, is {}", kind(value)),
+                    "write a number such as 0 or 2.5",
+                )
+            })
+    })
+}
+
+/// `cron(…)` with six fields, `rate(…)` or `at(…)`; whether its numbers make a time is AWS's to say.
+/// <https://docs.aws.amazon.com/autoscaling/application/userguide/scheduled-scaling-using-cron-expressions.html>
+pub fn schedule() -> Type<String> {
+    pattern(
+        1600,
+        r"^(cron\([^ ()]+( [^ ()]+){5}\)|rate\([0-9]+ (minute|minutes|hour|hours|day|days)\)|at\([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\))$",
+        "write cron(0 8 ? * MON-FRI *), rate(12 hours) or at(2027-01-31T08:00:00)",
+    )
+}
+
+/// Who a program runs as: a number that is not root's, and maybe a group's.
+pub fn user() -> Type<String> {
+    pattern(
+        21,
+        "^[1-9][0-9]*(:[0-9]+)?$",
+        "write a user's number other than 0, such as 10001:10001",
+    )
+}
+
+/// The ARN of a KMS key; an alias will not do, for IAM grants nothing by one.
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/cmks-in-iam-policies.html>
+pub fn key() -> Type<String> {
+    pattern(
+        256,
+        "^arn:aws:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$",
+        "write the key's own ARN, arn:aws:kms:REGION:ACCOUNT:key/ID, not its alias",
+    )
+}
+
+/// The name of a metric made of log events, or of its namespace.
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_MetricTransformation.html>
+pub fn metric_word() -> Type<String> {
+    text_without(&[':', '*', '$'], 255).and(|word| {
+        if word.starts_with("AWS/") {
+            let what = "begins with AWS/, which is AWS's own";
+            return Err(wrong(what, "write a namespace of your own"));
+        }
+        Ok(word)
+    })
+}
+
+/// The name of a metric's dimension.
+pub fn dimension() -> Type<String> {
+    pattern(255, "^[A-Za-z0-9_.-]+$", "use letters, digits, _, . and -")
+}
+
+fn text_without(letters: &'static [char], length_max: usize) -> Type<String> {
+    let set: String = letters.iter().collect();
+    let spelt: Vec<String> = letters
+        .iter()
+        .map(|letter| format!("\"{letter}\""))
+        .collect();
+    pattern(
+        length_max,
+        format!("^[^{set}]+$"),
+        format!("leave out {}", spelt.join(", ")),
+    )
+}
+
+/// CloudWatch's units.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
+const UNITS: [&str; 27] = [
+    "Seconds",
+    "Microseconds",
+    "Milliseconds",
+    "Bytes",
+    "Kilobytes",
+    "Megabytes",
+    "Gigabytes",
+    "Terabytes",
+    "Bits",
+    "Kilobits",
+    "Megabits",
+    "Gigabits",
+    "Terabits",
+    "Percent",
+    "Count",
+    "Bytes/Second",
+    "Kilobytes/Second",
+    "Megabytes/Second",
+    "Gigabytes/Second",
+    "Terabytes/Second",
+    "Bits/Second",
+    "Kilobits/Second",
+    "Megabits/Second",
+    "Gigabits/Second",
+    "Terabits/Second",
+    "Count/Second",
+    "None",
+];
+
+/// One of CloudWatch's units.
+pub fn metric_unit() -> Type<String> {
+    choice(&UNITS.map(|unit| (unit, unit.to_owned())))
 }

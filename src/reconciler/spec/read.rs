@@ -21,12 +21,16 @@
 //! and all. Ask for every field whatever the others hold, and look at contradictions after: a field that is asked for only sometimes is
 //! not described. Then `BLESS=1 cargo nextest run --test reconciler` rewrites manifests/schema.json.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::parse;
-use super::{Alarms, Health, Image, LoadBalancer, Logs, Network, Scaling, Spec, Task};
+use super::{Alarms, Health, Image, LoadBalancer, Network, Spec};
 use crate::reconciler::manifest::fields::{Fields, Reading};
-use crate::reconciler::manifest::value::{positive, text, whole, wrong};
+use crate::reconciler::manifest::value::{flag, positive, whole, wrong};
+
+mod logs;
+mod scaling;
+mod task;
 
 /// The whole manifest.
 pub fn unit(reading: &Reading<'_>) -> Option<Spec> {
@@ -89,7 +93,7 @@ the target group's.",
         )
         .and_then(|port| u16::try_from(port).ok());
     let network = network(fields.mapping("network", "Where the tasks have their addresses."));
-    let task = task(fields.mapping("task", "What one task is."), reading);
+    let task = task::task(fields.mapping("task", "What one task is."), reading);
     let health = health(
         fields.mapping(
             "health",
@@ -108,11 +112,14 @@ referenced and never made.",
             )
             .example("contracts.hokusai-development.local"),
     );
-    let scaling = scaling(
+    let scaling = scaling::scaling(
         fields.mapping("scaling", "How many tasks, and why more."),
         reading,
     );
-    let logs = logs(fields.mapping("logs", "Where the tasks' output goes."));
+    let logs = logs::logs(
+        fields.mapping("logs", "Where the tasks' output goes."),
+        reading,
+    );
     let alarms = alarms(fields.mapping("alarms", "What wakes a person."));
     fields.end();
 
@@ -176,163 +183,19 @@ fn network(fields: Fields<'_>) -> Option<Network> {
             .meaning("Security groups of the tasks.")
             .example("sg-0c3d4e5f607182930"),
     );
+    let public_address = fields.or(
+        "publicAddress",
+        false,
+        flag().meaning(
+            "Whether tasks get public addresses, as they must where their subnets have no other way out.",
+        ),
+    );
     fields.end();
     Some(Network {
         subnets: subnets?,
         security_groups: security_groups?,
+        public_address: public_address?,
     })
-}
-
-fn task(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Task> {
-    let family = fields.required(
-        "family",
-        parse::name(255, "-_")
-            .meaning("The task definition's family.")
-            .example("hokusai-contracts-task"),
-    );
-    let container = fields.required(
-        "container",
-        parse::name(255, "-_")
-            .meaning("The container's name.")
-            .example("contract-deployer"),
-    );
-    let cpu = fields.or(
-        "cpu",
-        512,
-        whole(256, 16384).meaning(
-            "CPU units of one task; 1024 is one vCPU. Fargate offers 256, 512, 1024, 2048, \
-4096, 8192 and 16384.",
-        ),
-    );
-    let memory = fields.or(
-        "memory",
-        1024,
-        whole(512, 122_880).meaning("MiB of one task; one that Fargate offers for this cpu."),
-    );
-    let execution_role = fields.required(
-        "executionRole",
-        parse::name(64, "+=,.@-_")
-            .meaning("The role ECS uses to pull the image, read the secrets and write the logs.")
-            .example("hokusai-contracts-execution-role"),
-    );
-    let task_role = fields.required(
-        "taskRole",
-        parse::name(64, "+=,.@-_")
-            .meaning("The role of the program itself; not the execution role.")
-            .example("hokusai-contracts-task-role"),
-    );
-    let environment = fields.entries(
-        "environment",
-        parse::variable(),
-        text()
-            .meaning("Plain settings: variable and value. PORT is set from spec.port.")
-            .example("info"),
-    );
-    let secrets = fields.entries(
-        "secrets",
-        parse::variable(),
-        parse::parameter()
-            .meaning(
-                "Secret settings: variable and SSM parameter. The values stay there and are never \
-                 read.",
-            )
-            .example("/hokusai/development/contracts/redis_url"),
-    );
-    fields.end();
-    if let (Some(cpu), Some(memory)) = (cpu, memory) {
-        size(cpu, memory, reading);
-    }
-    variables(&environment, &secrets, reading);
-    if let (Some(execution), Some(task)) = (&execution_role, &task_role)
-        && execution == task
-    {
-        let what = "is the execution role too, which may read every secret";
-        reading.refuse(
-            "spec.task.taskRole",
-            wrong(
-                what,
-                "name a second role: the program needs less than ECS does",
-            ),
-        );
-    }
-    Some(Task {
-        family: family?,
-        container: container?,
-        cpu: cpu?,
-        memory: memory?,
-        execution_role: execution_role?,
-        task_role: task_role?,
-        environment,
-        secrets,
-    })
-}
-
-/// Variables the reconciler sets from other fields, and the field that is the place to say it.
-const DERIVED_VARIABLES: [(&str, &str); 1] = [("PORT", "spec.port")];
-
-fn variables(
-    environment: &BTreeMap<String, String>,
-    secrets: &BTreeMap<String, String>,
-    reading: &Reading<'_>,
-) {
-    for (name, field) in DERIVED_VARIABLES {
-        for section in [("environment", environment), ("secrets", secrets)] {
-            if section.1.contains_key(name) {
-                let what = format!("is set from {field}");
-                reading.refuse(
-                    &format!("spec.task.{}.{name}", section.0),
-                    wrong(what, format!("remove it and write {field}")),
-                );
-            }
-        }
-    }
-    for name in secrets
-        .keys()
-        .filter(|name| environment.contains_key(*name))
-    {
-        let what = "is a plain setting under spec.task.environment as well";
-        reading.refuse(
-            &format!("spec.task.secrets.{name}"),
-            wrong(what, "keep one of the two"),
-        );
-    }
-}
-
-/// Fargate's sizes: for each CPU the memories from first to last in steps, in MiB.
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size>
-const FARGATE_SIZES: [(u32, u32, u32, u32); 7] = [
-    (256, 512, 2048, 512),
-    (512, 1024, 4096, 1024),
-    (1024, 2048, 8192, 1024),
-    (2048, 4096, 16384, 1024),
-    (4096, 8192, 30720, 1024),
-    (8192, 16384, 61440, 4096),
-    (16384, 32768, 122_880, 8192),
-];
-
-fn size(cpu: u32, memory: u32, reading: &Reading<'_>) {
-    let Some((_, first, last, step)) = FARGATE_SIZES.iter().find(|row| row.0 == cpu) else {
-        let sizes: Vec<String> = FARGATE_SIZES.iter().map(|row| row.0.to_string()).collect();
-        reading.refuse(
-            "spec.task.cpu",
-            wrong(
-                format!("is {cpu}"),
-                format!("Fargate offers {}", sizes.join(", ")),
-            ),
-        );
-        return;
-    };
-    // 256 CPU units come with 512, 1024 or 2048, not with 1536.
-    let fits = (*first..=*last).contains(&memory)
-        && (memory - first).is_multiple_of(*step)
-        && (cpu, memory) != (256, 1536);
-    if !fits {
-        let what = format!("is {memory}, which Fargate does not offer for cpu {cpu}");
-        reading.refuse(
-            "spec.task.memory",
-            wrong(what, format!("write {first} to {last} in steps of {step}")),
-        );
-    }
 }
 
 fn health(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Health> {
@@ -430,62 +293,6 @@ fn load_balancer(fields: Fields<'_>) -> Option<LoadBalancer> {
     })
 }
 
-fn scaling(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Scaling> {
-    let min = fields.or("min", 2, whole(1, 5000).meaning("The fewest tasks."));
-    let max = fields.or(
-        "max",
-        10,
-        whole(1, 5000).meaning("The most tasks; not below min."),
-    );
-    let cpu_percent = fields.or(
-        "cpuPercent",
-        60,
-        whole(1, 100).meaning("The average CPU that is held by adding and removing tasks."),
-    );
-    let memory_percent = fields.or(
-        "memoryPercent",
-        70,
-        whole(1, 100).meaning("The average memory that is held by adding and removing tasks."),
-    );
-    fields.end();
-    if let (Some(min), Some(max)) = (min, max)
-        && min > max
-    {
-        reading.refuse(
-            "spec.scaling.max",
-            wrong(
-                format!("is {max}, below min, which is {min}"),
-                format!("write at least {min}"),
-            ),
-        );
-    }
-    Some(Scaling {
-        min: min?,
-        max: max?,
-        cpu_percent: cpu_percent?,
-        memory_percent: memory_percent?,
-    })
-}
-
-fn logs(fields: Fields<'_>) -> Option<Logs> {
-    let group = fields.required(
-        "group",
-        parse::name(512, "-_/.#")
-            .meaning("The log group.")
-            .example("/ecs/hokusai-contracts"),
-    );
-    let retention_days = fields.or(
-        "retentionDays",
-        30,
-        parse::retention().meaning("Days after which a line of the log is deleted."),
-    );
-    fields.end();
-    Some(Logs {
-        group: group?,
-        retention_days: retention_days?,
-    })
-}
-
 fn alarms(fields: Fields<'_>) -> Option<Alarms> {
     let errors = fields.or(
         "errors",
@@ -515,4 +322,17 @@ fn alarms(fields: Fields<'_>) -> Option<Alarms> {
         cpu_percent: cpu_percent?,
         memory_percent: memory_percent?,
     })
+}
+
+/// Refuses each name of a list's items that an earlier one has already.
+fn once<'a>(reading: &Reading<'_>, list: &str, names: impl Iterator<Item = &'a String>) {
+    let mut before = BTreeSet::new();
+    for (index, name) in names.enumerate() {
+        if !before.insert(name) {
+            reading.refuse(
+                &format!("{list}[{index}].name"),
+                wrong(format!("is {name:?} a second time"), "name it otherwise"),
+            );
+        }
+    }
 }
