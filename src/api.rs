@@ -15,6 +15,7 @@ mod deployments;
 mod edge;
 mod error;
 mod health;
+pub mod jobs;
 pub mod rate_limit;
 mod reply;
 mod server;
@@ -123,6 +124,8 @@ fn assemble(settings: Settings, git_sha: String) -> Result<(App, Worker), StartE
         model_registry,
         rpc_urls,
         redis_url,
+        seal,
+        lease_ttl,
         api_keys,
     } = settings;
     let rpc = Rpc::new(rpc_urls, policy.chain_id).map_err(StartError::Rpc)?;
@@ -133,7 +136,13 @@ fn assemble(settings: Settings, git_sha: String) -> Result<(App, Worker), StartE
         deployer.address(),
     ));
     let connection = Connection::lazy(&redis_url).map_err(StartError::Redis)?;
-    let store = Store::new(connection.clone(), policy.chain_id, deployer.address());
+    let store = Store::new(
+        connection.clone(),
+        policy.chain_id,
+        deployer.address(),
+        seal,
+        lease_ttl,
+    );
     let wake = Arc::new(Notify::new());
     let app = App {
         api_keys,
@@ -156,6 +165,7 @@ fn assemble(settings: Settings, git_sha: String) -> Result<(App, Worker), StartE
             chain,
             signer: deployer,
             policy,
+            lease_ttl,
             wake,
         },
     ))
@@ -187,6 +197,12 @@ fn routes(
         .and(warp::header::headers_cloned())
         .and(request_id)
         .then(deployments::status);
+    let cancel = warp::path!("api" / "deployments" / String / "cancel")
+        .and(warp::post())
+        .and(app.clone())
+        .and(warp::header::headers_cloned())
+        .and(request_id)
+        .then(deployments::cancel);
     let live = warp::path!("health")
         .and(read)
         .and(app.clone())
@@ -212,6 +228,8 @@ fn routes(
             });
     submit
         .or(status)
+        .unify()
+        .or(cancel)
         .unify()
         .or(live)
         .unify()

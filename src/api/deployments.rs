@@ -1,4 +1,4 @@
-//! `POST /api/deployments` and `GET /api/deployments/:id`.
+//! `POST /api/deployments`, `GET /api/deployments/:id` and `POST /api/deployments/:id/cancel`.
 //!
 //! Takes a request's parts, gives the response. The order of checks is the order of the lines: caller, rate limit, body, fields, chain,
 //! submission. Nothing unauthenticated touches Redis, and nothing is answered with 202 that is not stored.
@@ -6,14 +6,15 @@
 use super::App;
 use super::auth::Caller;
 use super::body;
-use super::error::{ApiError, status_path};
+use super::error::{ApiError, cancel_path, status_path};
 use super::rate_limit::{Kind, Permit};
 use super::reply::{self, Response, iso};
+use crate::crash;
 use crate::deployment::chain::checksummed;
 use crate::deployment::request::{self, ModelId, Parsed};
-use crate::deployment::store::{Idempotency, StoreError, Submitted};
+use crate::deployment::store::{Idempotency, StoreError, Submitted, Wish};
 use crate::deployment::worker::now_ms;
-use crate::deployment::{Deployment, Failure, State, Token};
+use crate::deployment::{Deployment, Failure, Registration, State, Token};
 use bytes::Buf;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
@@ -64,6 +65,21 @@ pub async fn status(
         Err(refused) => return refused,
     };
     let outcome = look_up(&app, &admitted.caller, &id, &request_id).await;
+    admitted.answer(outcome)
+}
+
+/// `POST /api/deployments/:id/cancel`
+pub async fn cancel(
+    id: String,
+    app: Arc<App>,
+    headers: HeaderMap,
+    request_id: RequestId,
+) -> Response {
+    let admitted = match admit(&app, &headers, Kind::Deploy).await {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused,
+    };
+    let outcome = wish_cancelled(&app, &admitted.caller, &id, &request_id).await;
     admitted.answer(outcome)
 }
 
@@ -125,13 +141,16 @@ async fn accept(
         Ok(Ok(token)) => token,
         Ok(Err(_)) | Err(_) => None,
     };
-    let deployment = Deployment::submitted(Uuid::new_v4(), caller.name.clone(), request, now_ms());
     let idempotency = key.map(|key| Idempotency { key, fingerprint });
+    let id = app.store.id_for(&caller.name, idempotency.as_ref());
+    let deployment = Deployment::submitted(id, caller.name.clone(), request, now_ms());
+    crash::at("before-accept");
     let submitted = app
         .store
         .submit(&deployment, idempotency.as_ref(), token.is_some())
         .await
         .map_err(store_error)?;
+    crash::at("after-accept");
     match (submitted, token) {
         (Submitted::New, _) => {
             app.wake.notify_one();
@@ -146,6 +165,7 @@ async fn accept(
         }
         (Submitted::Mismatch, _) => Err(ApiError::idempotency_mismatch()),
         (Submitted::HasToken, Some(token)) => Err(ApiError::token_exists(&model, token)),
+        (Submitted::Settling, _) => Err(ApiError::settling()),
         (Submitted::HasToken, None) => Err(ApiError::internal(&StoreError::Confused)),
         (Submitted::Busy(id), _) => Err(busy(app, caller, &model, id).await?),
         (Submitted::Full, _) => Err(ApiError::full()),
@@ -157,7 +177,7 @@ async fn busy(app: &App, caller: &Caller, model: &ModelId, id: Uuid) -> Result<A
     let known = app.store.read(id).await.map_err(store_error)?;
     Ok(match known {
         Some(Deployment {
-            state: State::Deployed { token },
+            state: State::Deployed { token, .. },
             ..
         }) => ApiError::token_exists(model, token.address),
         Some(other) if other.caller == caller.name => ApiError::duplicate(model, Some(id)),
@@ -171,16 +191,51 @@ async fn look_up(
     id: &str,
     request_id: &RequestId,
 ) -> Result<Response, ApiError> {
+    let deployment = own(app, caller, id).await?;
+    Ok(reply::success(
+        StatusCode::OK,
+        &request_id.0,
+        &status_body(&deployment, &app.network),
+    ))
+}
+
+/// Leaves the wish for whoever holds the lease: it alone knows what was sent. The status tells what came of it.
+async fn wish_cancelled(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    request_id: &RequestId,
+) -> Result<Response, ApiError> {
+    let deployment = own(app, caller, id).await?;
+    let status = deployment.state.progress().status;
+    if matches!(
+        deployment.state,
+        State::Deployed { .. } | State::Failed { .. }
+    ) {
+        return Err(ApiError::not_cancellable(status));
+    }
+    let wished = app.store.wish(deployment.id, Wish::Cancel).await;
+    if !wished.map_err(store_error)? {
+        return Err(ApiError::full());
+    }
+    app.wake.notify_one();
+    tracing::info!(deployment = %deployment.id, caller = caller.name, "cancellation asked for");
+    let data = json!({
+        "requestId": deployment.id,
+        "status": status,
+        "message": "Cancellation requested; what is mined decides",
+        "links": { "status": status_path(deployment.id) },
+    });
+    Ok(reply::success(StatusCode::ACCEPTED, &request_id.0, &data))
+}
+
+/// A deployment of this caller; another's does not exist for it.
+async fn own(app: &App, caller: &Caller, id: &str) -> Result<Deployment, ApiError> {
     let id = parse_id(id).ok_or_else(ApiError::invalid_id)?;
     let deployment = app.store.read(id).await.map_err(store_error)?;
-    match deployment {
-        Some(deployment) if deployment.caller == caller.name => Ok(reply::success(
-            StatusCode::OK,
-            &request_id.0,
-            &status_body(&deployment, &app.network),
-        )),
-        Some(_) | None => Err(ApiError::no_deployment(id)),
-    }
+    deployment
+        .filter(|deployment| deployment.caller == caller.name)
+        .ok_or_else(|| ApiError::no_deployment(id))
 }
 
 /// A version 4 UUID in its usual form only, as the existing service checks it.
@@ -207,6 +262,9 @@ fn store_error(error: StoreError) -> ApiError {
         StoreError::LeaseLost
         | StoreError::Stale(_)
         | StoreError::NonceTaken(_)
+        | StoreError::Unsettled
+        | StoreError::Missing(_)
+        | StoreError::Forged(_)
         | StoreError::Unreadable { id: _, source: _ }
         | StoreError::Confused
         | StoreError::Illegal(_) => ApiError::internal(&error),
@@ -220,7 +278,7 @@ fn accepted(deployment: &Deployment, request_id: &RequestId) -> Response {
         "status": deployment.state.progress().status,
         "estimatedCompletionTime": ESTIMATED_SECONDS,
         "message": "Deployment request queued successfully",
-        "links": { "status": path },
+        "links": { "status": path, "cancel": cancel_path(deployment.id) },
     });
     let mut response = reply::success(StatusCode::ACCEPTED, &request_id.0, &data);
     if let Ok(location) = HeaderValue::from_str(&path) {
@@ -242,17 +300,25 @@ fn status_body(deployment: &Deployment, network: &str) -> Value {
         "estimatedCompletion": iso(deployment.submitted_at_ms + ESTIMATED_SECONDS * 1000),
     });
     match &deployment.state {
-        State::Deployed { token } => body["tokenDetails"] = token_body(deployment, token, network),
+        State::Deployed {
+            token,
+            registration,
+        } => body["tokenDetails"] = token_body(deployment, token, registration, network),
         State::Failed { failure } => {
             body["error"] = failure_body(failure, deployment.updated_at_ms)
         }
-        State::Queued | State::Signed { .. } | State::Broadcast { .. } | State::Mined { .. } => {}
+        State::Queued | State::InFlight(_) | State::Parked { .. } => {}
     }
     body
 }
 
-/// `registryTransactionHash` is left out: nothing is registered by a deployment, and the existing service repeated the other hash there.
-fn token_body(deployment: &Deployment, token: &Token, network: &str) -> Value {
+/// `registryTransactionHash` is there only when this service registered the token; the existing service repeated the other hash there.
+fn token_body(
+    deployment: &Deployment,
+    token: &Token,
+    registration: &Registration,
+    network: &str,
+) -> Value {
     let Token {
         address,
         transaction_hash,
@@ -261,7 +327,7 @@ fn token_body(deployment: &Deployment, token: &Token, network: &str) -> Value {
         gas_price_wei,
         deployed_at_ms,
     } = token;
-    json!({
+    let mut body = json!({
         "tokenAddress": checksummed(*address),
         "tokenName": deployment.request.token_name.as_str(),
         "tokenSymbol": deployment.request.token_symbol.as_str(),
@@ -271,7 +337,20 @@ fn token_body(deployment: &Deployment, token: &Token, network: &str) -> Value {
         "gasPrice": gas_price_wei.to_string(),
         "deploymentTime": iso(*deployed_at_ms),
         "network": network,
-    })
+        "registered": matches!(registration, Registration::Done { .. }),
+    });
+    match registration {
+        Registration::Done { transaction_hash } => {
+            if let Some(hash) = transaction_hash {
+                body["registryTransactionHash"] = json!(hash);
+            }
+        }
+        Registration::Wanted | Registration::InFlight(_) => {
+            body["notRegisteredBecause"] = json!("the registration is under way");
+        }
+        Registration::Not { reason } => body["notRegisteredBecause"] = json!(reason),
+    }
+    body
 }
 
 /// Public words for each failure, and whether the same request may succeed if it is sent again.
@@ -321,12 +400,30 @@ fn failure_body(failure: &Failure, at_ms: u64) -> Value {
                 "Ask for a smaller supply",
             )
         }
-        Failure::Expired => {
-            let message =
-                "The deployment could not be sent for a day and was given up; nothing was sent"
-                    .into();
-            ("TIMEOUT_ERROR", message, true, "Try again later")
-        }
+        Failure::Expired => (
+            "TIMEOUT_ERROR",
+            "The deployment was not mined in time and was given up; it will never be".into(),
+            true,
+            "Try again later",
+        ),
+        Failure::Cancelled => (
+            "DEPLOYMENT_CANCELLED",
+            "The deployment was cancelled before it was mined; it will never be".into(),
+            true,
+            "Send the request again if the token is wanted after all",
+        ),
+        Failure::Rejected => (
+            "TRANSACTION_FAILED",
+            "The network does not take the transaction; nothing was deployed".into(),
+            false,
+            "Contact support",
+        ),
+        Failure::Closed => (
+            "DEPLOYMENT_FAILED",
+            "The deployment was given up by an operator; nothing was deployed".into(),
+            true,
+            "Contact support",
+        ),
     };
     json!({ "code": code, "message": message, "timestamp": iso(at_ms), "retryable": retryable, "suggestions": [suggestion] })
 }

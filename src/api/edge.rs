@@ -162,6 +162,7 @@ fn template(path: &str) -> &'static str {
         ["api", "deployments"] => "/api/deployments",
         ["api", "deployments", _] => "/api/deployments/:id",
         ["api", "deployments", _, "status"] => "/api/deployments/:id/status",
+        ["api", "deployments", _, "cancel"] => "/api/deployments/:id/cancel",
         _ => "unknown",
     }
 }
@@ -170,7 +171,7 @@ fn template(path: &str) -> &'static str {
 pub fn methods(path: &str) -> Option<&'static str> {
     match template(path) {
         "unknown" => None,
-        "/api/deployments" => Some("POST"),
+        "/api/deployments" | "/api/deployments/:id/cancel" => Some("POST"),
         _ => Some("GET, HEAD"),
     }
 }

@@ -242,6 +242,26 @@ impl ApiError {
         }
     }
 
+    /// 409: there is nothing left to cancel.
+    pub fn not_cancellable(status: &str) -> Self {
+        Self {
+            suggestions: &["Check deployment status"],
+            ..Self::new(
+                StatusCode::CONFLICT,
+                "NOT_CANCELLABLE",
+                format!("The deployment is {status} and cannot be cancelled"),
+            )
+        }
+    }
+
+    /// 503: data was lost, and what the chain knows of this model is being found out.
+    pub fn settling() -> Self {
+        Self {
+            internal: Some("the records are being reconciled with the chain".into()),
+            ..Self::away("The service is temporarily unavailable")
+        }
+    }
+
     /// 503: too many deployments are waiting.
     pub fn full() -> Self {
         Self {
@@ -323,4 +343,9 @@ impl ApiError {
 /// Where a deployment's status is.
 pub fn status_path(id: Uuid) -> String {
     format!("/api/deployments/{id}/status")
+}
+
+/// Where it is cancelled.
+pub fn cancel_path(id: Uuid) -> String {
+    format!("/api/deployments/{id}/cancel")
 }

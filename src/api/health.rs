@@ -11,6 +11,7 @@ use crate::backoff;
 use crate::deployment::chain::rpc::{self, Rank, RpcError};
 use crate::deployment::chain::{ProofError, U256};
 use crate::deployment::store::Depth;
+use crate::deployment::store::connection::Keeping;
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 use http::StatusCode;
@@ -116,16 +117,29 @@ impl Health {
 /// Proves, again and again until it succeeds, that the process can serve. The reason of each failure is logged, not shown.
 pub async fn prove(app: &App, mut shutdown: Shutdown) {
     for failures in 0.. {
-        let proofs = tokio::join!(app.connection.ping(), app.chain.prove(), app.signer.prove());
+        let proofs = tokio::join!(
+            app.connection.keeping(),
+            app.chain.prove(),
+            app.signer.prove()
+        );
         let reason = match proofs {
-            (Ok(()), Ok(head), Ok(())) => {
+            // What was accepted must not disappear because memory is short.
+            (Ok(Keeping::Evicts(policy)), _, _) => format!(
+                "Redis evicts data when it is full (maxmemory-policy {policy}); it must be noeviction"
+            ),
+            (Ok(keeping @ (Keeping::All | Keeping::Unknown)), Ok(head), Ok(())) => {
+                if keeping == Keeping::Unknown {
+                    tracing::warn!(
+                        "Redis does not say what it evicts; its maxmemory-policy must be noeviction"
+                    );
+                }
                 app.health.serve();
                 tracing::info!(head, network = app.network, "this process can serve");
                 return;
             }
             (Err(error), _, _) => telemetry::chain(&error),
-            (Ok(()), Err(error), _) => telemetry::chain(&error),
-            (Ok(()), Ok(_), Err(error)) => telemetry::chain(&error),
+            (Ok(Keeping::All | Keeping::Unknown), Err(error), _) => telemetry::chain(&error),
+            (Ok(Keeping::All | Keeping::Unknown), Ok(_), Err(error)) => telemetry::chain(&error),
         };
         tracing::warn!(reason, "not ready to serve yet");
         let pause = backoff::delay(failures, PROOF_PAUSE, PROOF_PAUSE_MAX, fastrand::f64());
@@ -192,6 +206,7 @@ pub async fn detailed(app: Arc<App>) -> Response {
              queued,
              in_flight,
              parked,
+             oldest_queued_at_ms: _,
          }| { json!({ "queued": queued, "inFlight": in_flight, "parked": parked }) },
     );
     let states = [

@@ -16,14 +16,19 @@ use crate::deployment::economics::{
     Vesting,
 };
 use crate::deployment::signer::Signer;
+use crate::deployment::store::Seal;
 use crate::deployment::worker::Policy;
 use crate::secret::Secret;
 use crate::telemetry::LEVELS;
 use read::Reader;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::time::Duration;
 pub use table::{Absent, Setting, TABLE};
 use tracing::level_filters::LevelFilter;
+
+/// Fewer could be guessed by whoever reads Redis.
+const RECORD_KEY_CHARS_MIN: usize = 32;
 
 /// The environment, believed.
 #[derive(Debug)]
@@ -50,6 +55,10 @@ pub struct Settings {
     pub rpc_urls: Vec<Secret<String>>,
     /// Redis.
     pub redis_url: Secret<String>,
+    /// What makes a record in it ours.
+    pub seal: Seal,
+    /// How long the right to sign lasts without being renewed.
+    pub lease_ttl: Duration,
     /// Who may call.
     pub api_keys: ApiKeys,
 }
@@ -82,8 +91,19 @@ impl Settings {
         };
         let cors_origins = reader.required("CORS_ORIGINS", read::origins);
         let deployer = reader.required("DEPLOYER_PRIVATE_KEY", |text| {
-            Signer::parse(text).ok_or_else(|| "must be a private key, 0x and 64 hex digits".into())
+            let signer =
+                Signer::parse(text).ok_or("must be a private key, 0x and 64 hex digits")?;
+            // The same key in other letters is the same key.
+            Ok((signer, Seal::new(text.to_ascii_lowercase().as_bytes())))
         });
+        let (deployer, derived) = deployer.unzip();
+        let seal = reader
+            .optional("RECORD_KEY", |text| {
+                let long = Some(text).filter(|text| text.len() >= RECORD_KEY_CHARS_MIN);
+                long.map(|text| Seal::new(text.as_bytes()))
+                    .ok_or_else(|| format!("must be {RECORD_KEY_CHARS_MIN} or more characters"))
+            })
+            .or(derived);
         let token_manager = reader.required("TOKEN_MANAGER_ADDRESS", read::address);
         let model_registry = reader.required("MODEL_REGISTRY_ADDRESS", read::address);
         let rpc_urls = reader.required("RPC_URL", read::rpc_urls);
@@ -95,6 +115,12 @@ impl Settings {
             })
         });
         let fee_cap_gwei = reader.number("MAX_GAS_PRICE_GWEI", 1, 100_000);
+        let in_flight_max = reader.number("IN_FLIGHT_MAX", 1, 500);
+        let replace_after = reader.seconds("REPLACE_AFTER_SECONDS", 1, 86_400);
+        let deadline = reader.seconds("JOB_DEADLINE_SECONDS", 10, 2_592_000);
+        let lease_ms = reader.number("LEASE_MS", 1000, 60_000);
+        let lookback_blocks = reader.number("REBUILD_LOOKBACK_BLOCKS", 0, 10_000_000);
+        let registry_metric = reader.required("REGISTRY_METRIC", |text| read::printable(text, 64));
         let economics = reader.economics(deployer.as_ref());
 
         // Anything absent has left a problem behind, so the problems decide and the pattern cannot fail without one.
@@ -113,6 +139,13 @@ impl Settings {
             Some(api_keys),
             Some(fee_cap_gwei),
             Some(economics),
+            Some(seal),
+            Some(in_flight_max),
+            Some(replace_after),
+            Some(deadline),
+            Some(lease_ms),
+            Some(lookback_blocks),
+            Some(registry_metric),
         ) = (
             listen,
             log_level,
@@ -127,6 +160,13 @@ impl Settings {
             api_keys,
             fee_cap_gwei,
             economics,
+            seal,
+            in_flight_max,
+            replace_after,
+            deadline,
+            lease_ms,
+            lookback_blocks,
+            registry_metric,
         )
         else {
             return Err(problems);
@@ -145,6 +185,11 @@ impl Settings {
             confirmations,
             fee_cap_wei,
             economics,
+            in_flight_max: usize::try_from(in_flight_max).unwrap_or(1),
+            replace_after,
+            deadline,
+            lookback_blocks,
+            registry_metric,
         };
         let log_level = level.parse().unwrap_or(LevelFilter::INFO);
         Ok(Self {
@@ -159,6 +204,8 @@ impl Settings {
             model_registry,
             rpc_urls,
             redis_url,
+            seal,
+            lease_ttl: Duration::from_millis(lease_ms),
             api_keys,
         })
     }
@@ -190,6 +237,10 @@ pub fn listen_address(
 }
 
 impl Reader<'_> {
+    fn seconds(&mut self, name: &'static str, min: u64, max: u64) -> Option<Duration> {
+        self.number(name, min, max).map(Duration::from_secs)
+    }
+
     fn listen(&mut self) -> Option<SocketAddr> {
         let address = self.required("BIND_ADDRESS", |text| {
             text.parse::<IpAddr>()

@@ -4,13 +4,15 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 use contracts::api::settings::{Settings, environment, listen_address, render};
-use contracts::api::{self, auth};
+use contracts::api::{self, auth, jobs};
+use contracts::deployment::store::Wish;
 use contracts::{shutdown, telemetry};
 use std::io::Read as _;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use uuid::Uuid;
 use zeroize::Zeroize as _;
 
 /// Usage or settings are invalid (sysexits' EX_USAGE).
@@ -42,11 +44,41 @@ enum Command {
         #[arg(long, default_value = "default")]
         name: String,
     },
+    /// Look at contract deployments that are not finished, and decide about those that are stuck
+    Jobs {
+        #[command(subcommand)]
+        command: Jobs,
+    },
     /// Print every setting: name, default, whether it is secret, meaning
     Settings {
         /// For reading, as an environment file to fill in, or as a table for documents
         #[arg(long, default_value = "text")]
         output: Output,
+    },
+}
+
+#[derive(Subcommand)]
+enum Jobs {
+    /// One line each: in flight by nonce, then queued, then parked
+    List {
+        /// At most this many of each
+        #[arg(long, default_value_t = 100)]
+        max: usize,
+    },
+    /// The whole record, without the signed bytes
+    Show {
+        /// The requestId
+        id: Uuid,
+    },
+    /// Queue a parked one again
+    Retry {
+        /// The requestId
+        id: Uuid,
+    },
+    /// Give one up; what was sent already is replaced by a no-op, and what is mined decides
+    Close {
+        /// The requestId
+        id: Uuid,
     },
 }
 
@@ -71,6 +103,7 @@ fn main() -> ExitCode {
         None | Some(Command::Serve) => in_runtime(serve()),
         Some(Command::Healthcheck) => in_runtime(healthcheck()),
         Some(Command::HashKey { name }) => hash_key(&name),
+        Some(Command::Jobs { command }) => in_runtime(jobs(command)),
         Some(Command::Settings { output }) => {
             match output {
                 Output::Text => print!("{}", render::text()),
@@ -153,6 +186,34 @@ async fn serve() -> ExitCode {
         }
         Err(error) => {
             tracing::error!(error = telemetry::chain(&error), "not started");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Decisions about deployments. They are left in Redis as wishes for whoever holds the lease, so no record is changed from here.
+async fn jobs(command: Jobs) -> ExitCode {
+    let settings = match Settings::from_environment() {
+        Ok(settings) => settings,
+        Err(problems) => {
+            problems.iter().for_each(|problem| eprintln!("{problem}"));
+            return ExitCode::from(INVALID);
+        }
+    };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let answer = match command {
+        Jobs::List { max } => jobs::list(settings, max).await,
+        Jobs::Show { id } => jobs::show(settings, id).await,
+        Jobs::Retry { id } => jobs::wish(settings, id, Wish::Retry).await,
+        Jobs::Close { id } => jobs::wish(settings, id, Wish::Close).await,
+    };
+    match answer {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            eprintln!("{problem}");
             ExitCode::FAILURE
         }
     }

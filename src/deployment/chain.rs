@@ -8,6 +8,8 @@
 pub mod abi;
 pub mod agree;
 pub mod era;
+pub mod logs;
+pub mod registry;
 pub mod rpc;
 pub mod sight;
 
@@ -392,12 +394,18 @@ impl Chain {
             .await
     }
 
-    /// Runs the deployment on a node without sending it.
+    /// Runs a call of ours on a node without sending it.
     ///
     /// # Errors
     /// [`RpcError`] when the node neither estimates nor says that it would fail.
-    pub async fn estimate(&self, data: &[u8], value_wei: U256) -> Result<Estimate, RpcError> {
-        let transaction = json!({ "from": self.deployer, "to": self.manager, "value": value_wei, "data": hex_of(data) });
+    pub async fn estimate(
+        &self,
+        to: Address,
+        data: &[u8],
+        value_wei: U256,
+    ) -> Result<Estimate, RpcError> {
+        let transaction =
+            json!({ "from": self.deployer, "to": to, "value": value_wei, "data": hex_of(data) });
         match self
             .rpc
             .request("eth_estimateGas", json!([transaction]))

@@ -1,35 +1,43 @@
-//! Deployments in Redis, and the lease that says who may change them.
+//! Deployments in Redis: what is accepted, read and looked for. What the holder of the lease writes is in `write`.
 //!
 //! Takes records and events' results, gives records back. Every change is one Lua script, so it happens wholly or not at all; every change by
-//! the worker carries the [`Lease`]'s fencing token, so that a replica that was paused past its lease cannot write over its
-//! successor. It decides nothing about states. All keys share one hash tag, `{chain:account}`, hence one slot.
+//! the worker carries the [`Lease`]'s fencing token and the revision that was read, so that a replica that was paused past its lease cannot
+//! write over its successor. Records carry a [`Seal`]. There is no WATCH, no read from a replica and no second store. It decides nothing about
+//! states. All keys share one hash tag, `{chain:account}`, hence one slot.
 //!
 //! | key | type | content | lives |
 //! |---|---|---|---|
-//! | `cd:{s}:job:<id>` | hash | `revision`, `record` (JSON) | 30 days after it is final |
-//! | `cd:{s}:queue` | zset | ids by time of acceptance | |
+//! | `cd:{s}:job:<id>` | hash | `revision`, `record` (JSON), `mac`, `fingerprint` of the request's body | 30 days after it is final |
+//! | `cd:{s}:queue` | zset | ids by time of acceptance: what waits for a nonce | |
 //! | `cd:{s}:inflight` | zset | ids by nonce: the nonces that are held | |
+//! | `cd:{s}:parked` | zset | ids put aside, by time | until an operator decides |
+//! | `cd:{s}:wishes` | hash | id → `cancel`, `close` or `retry`: for the holder of the lease | until answered |
 //! | `cd:{s}:model:<model id>` | string | the model's live or deployed id | like its job; deleted when it fails |
-//! | `cd:{s}:idem:<caller>:<sha256 of key>` | hash | `id`, `fingerprint` | 24 h |
-//! | `cd:{s}:lease`, `cd:{s}:fence` | string, counter | the holder's token; the last token given out | 6 s; for ever |
-//! | `cd:{s}:parked` | zset | ids whose record cannot be read | for ever |
+//! | `cd:{s}:next` | string | the next nonce | for ever |
+//! | `cd:{s}:epoch` | string | there since the data was last reconciled with the chain; its absence means that data was lost | for ever |
+//! | `cd:{s}:known` | hash | hash of a model id → token we made, from the chain's logs, after a loss | 30 days |
+//! | `cd:{s}:lease`, `cd:{s}:fence` | string, counter | the holder's token; the last token given out | `LEASE_MS`; for ever |
 
 pub mod connection;
+mod seal;
+mod write;
 
-use super::chain::checksummed;
+use super::chain::{Address, H256, checksummed};
 use super::request::ModelId;
-use super::{Address, Deployment, Illegal, State};
+use super::{Deployment, Illegal};
 use connection::{Connection, Unavailable};
 use redis::Script;
-use sha2::{Digest, Sha256};
+pub use seal::Seal;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// How long a dead holder keeps the others waiting. Longer than one RPC request with one failover.
-pub const LEASE: Duration = Duration::from_secs(6);
 /// Beyond it a request is refused rather than left waiting for hours.
-const QUEUE_MAX: usize = 10_000;
-const IDEMPOTENCY_SECONDS: u64 = 24 * 60 * 60;
+const WAITING_MAX: usize = 10_000;
+/// Unanswered wishes; each is answered within a turn of the worker.
+const WISHES_MAX: usize = 1_000;
+/// How long a final record is kept, and with it what its idempotency key stands for.
 const RETENTION_SECONDS: u64 = 30 * 24 * 60 * 60;
 
 /// The deployments of one account on one chain.
@@ -37,20 +45,29 @@ const RETENTION_SECONDS: u64 = 30 * 24 * 60 * 60;
 pub struct Store {
     connection: Connection,
     prefix: String,
+    seal: Seal,
+    lease_ttl: Duration,
     scripts: std::sync::Arc<Scripts>,
 }
 
 struct Scripts {
     submit: Script,
+    wish: Script,
     lease: Script,
     release: Script,
+    bind: Script,
     save: Script,
     park: Script,
+    settle: Script,
 }
 
 /// The right to change deployments, valid while Redis says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lease(u64);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    token: String,
+    /// `None` means that the data is new or was lost: it has to be reconciled with the chain before a nonce is given out.
+    pub epoch: Option<String>,
+}
 
 /// A record as read, and the revision a change of it must name.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,10 +97,24 @@ pub enum Submitted {
     Mismatch,
     /// The model has a token on chain.
     HasToken,
+    /// The model has a token on chain, and whether we made it is being found out after a loss of data.
+    Settling,
     /// The model has this live or deployed deployment.
     Busy(Uuid),
     /// Too many are waiting.
     Full,
+}
+
+/// What somebody wants of a deployment; the holder of the lease does it, or finds it too late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wish {
+    /// The client no longer wants the token.
+    Cancel,
+    /// An operator gives it up.
+    Close,
+    /// An operator wants what was parked tried again.
+    Retry,
 }
 
 /// How much is waiting.
@@ -93,19 +124,34 @@ pub struct Depth {
     pub queued: usize,
     /// With one.
     pub in_flight: usize,
-    /// Unreadable records put aside.
+    /// Put aside for an operator.
     pub parked: usize,
+    /// When the oldest of those without a nonce was accepted, milliseconds since 1970.
+    pub oldest_queued_at_ms: Option<u64>,
 }
 
 /// What the worker has to look at.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Work {
     /// With a nonce, lowest first.
     pub in_flight: Vec<Stored>,
     /// Without one, oldest first, at most as many as were asked for.
     pub queued: Vec<Stored>,
-    /// Ids whose record is missing or unreadable.
-    pub unreadable: Vec<Uuid>,
+    /// What is wanted of which record (`None`: the record cannot be read).
+    pub wishes: Vec<(Uuid, Wish, Option<Stored>)>,
+    /// Ids whose record is missing, unreadable or not ours, and why.
+    pub unreadable: Vec<(Uuid, StoreError)>,
+    /// The next nonce, as far as the store knows.
+    pub next_nonce: u64,
+}
+
+/// A token of ours that the chain's logs tell of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// The transaction that made it.
+    pub transaction_hash: H256,
+    /// The block it is in.
+    pub block_number: u64,
 }
 
 /// Why a change did not happen.
@@ -120,9 +166,12 @@ pub enum StoreError {
     /// The record was changed since it was read.
     #[error("the record of {0} has changed")]
     Stale(Uuid),
-    /// Another deployment holds this nonce.
-    #[error("nonce {0} is held by another deployment")]
+    /// Another deployment holds one of these nonces, or held it.
+    #[error("a nonce from {0} on was given out before")]
     NonceTaken(u64),
+    /// Data was lost since the lease was taken.
+    #[error("the data has not been reconciled with the chain")]
+    Unsettled,
     /// A record that this version does not understand.
     #[error("the record of {id} cannot be read")]
     Unreadable {
@@ -131,6 +180,12 @@ pub enum StoreError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// A record that is not there although something refers to it.
+    #[error("there is no record of {0}")]
+    Missing(Uuid),
+    /// A record that somebody else wrote, or that was sealed with another key.
+    #[error("the record of {0} was not written by this service")]
+    Forged(Uuid),
     /// A script gave an answer it cannot give.
     #[error("the store answered out of turn")]
     Confused,
@@ -139,21 +194,46 @@ pub enum StoreError {
     Illegal(#[from] Illegal),
 }
 
+/// A job's hash as read.
+type Raw = (Option<u64>, Option<String>, Option<String>);
+
 impl Store {
     /// The deployments of `account` on `chain_id`.
-    pub fn new(connection: Connection, chain_id: u64, account: Address) -> Self {
+    pub fn new(
+        connection: Connection,
+        chain_id: u64,
+        account: Address,
+        seal: Seal,
+        lease_ttl: Duration,
+    ) -> Self {
         let scripts = Scripts {
             submit: Script::new(include_str!("store/submit.lua")),
+            wish: Script::new(include_str!("store/wish.lua")),
             lease: Script::new(include_str!("store/lease.lua")),
             release: Script::new(include_str!("store/release.lua")),
+            bind: Script::new(include_str!("store/bind.lua")),
             save: Script::new(include_str!("store/save.lua")),
             park: Script::new(include_str!("store/park.lua")),
+            settle: Script::new(include_str!("store/settle.lua")),
         };
         let prefix = format!("cd:{{{chain_id}:{}}}", checksummed(account));
         Self {
             connection,
             prefix,
+            seal,
+            lease_ttl,
             scripts: scripts.into(),
+        }
+    }
+
+    /// The id of what `caller` submits: made from the idempotency key if there is one, else new.
+    pub fn id_for(&self, caller: &str, idempotency: Option<&Idempotency>) -> Uuid {
+        match idempotency {
+            Some(Idempotency {
+                key,
+                fingerprint: _,
+            }) => self.seal.id_for(&self.prefix, caller, key),
+            None => Uuid::new_v4(),
         }
     }
 
@@ -168,40 +248,41 @@ impl Store {
         has_token: bool,
     ) -> Result<Submitted, StoreError> {
         let id = deployment.id;
-        let record = serde_json::to_string(deployment)
-            .map_err(|source| StoreError::Unreadable { id, source })?;
-        let (key, fingerprint, seconds) = match idempotency {
-            Some(Idempotency { key, fingerprint }) => (
-                hex::encode(Sha256::digest(key)),
-                fingerprint.as_str(),
-                IDEMPOTENCY_SECONDS,
-            ),
-            None => (String::new(), "", 0),
+        let record = print(deployment)?;
+        let mut script = self.scripts.submit.key(self.job(id));
+        script
+            .key(self.key("queue"))
+            .key(self.model(&deployment.request.model_id))
+            .key(self.key("known"))
+            .key(self.key("epoch"))
+            .key(self.key("parked"))
+            .arg(id.to_string())
+            .arg(&record)
+            .arg(self.seal.of(&self.prefix, id, 1, &record))
+            .arg(deployment.submitted_at_ms)
+            .arg(idempotency.map_or("", |idempotency| &idempotency.fingerprint))
+            .arg(u8::from(idempotency.is_some()))
+            .arg(u8::from(has_token))
+            .arg(hash_of(&deployment.request.model_id))
+            .arg(WAITING_MAX);
+        let answer: Result<(String, String), Unavailable> = self.connection.run(&script).await;
+        let (answer, known) = match answer {
+            Ok(answer) => answer,
+            // Not known whether it was done: the record tells.
+            Err(error) => {
+                return match self.read_stored(id).await {
+                    Ok(Some(stored)) if stored.deployment == *deployment => Ok(Submitted::New),
+                    Ok(_) | Err(_) => Err(error.into()),
+                };
+            }
         };
-        let (answer, known): (String, String) = self
-            .connection
-            .run(
-                self.scripts
-                    .submit
-                    .key(self.job(id))
-                    .key(self.key("queue"))
-                    .key(self.model(&deployment.request.model_id))
-                    .key(self.key(&format!("idem:{}:{key}", deployment.caller)))
-                    .arg(id.to_string())
-                    .arg(record)
-                    .arg(deployment.submitted_at_ms)
-                    .arg(fingerprint)
-                    .arg(u8::from(has_token))
-                    .arg(QUEUE_MAX)
-                    .arg(seconds),
-            )
-            .await?;
         let known = || Uuid::parse_str(&known).map_err(|_| StoreError::Confused);
         match answer.as_str() {
             "new" => Ok(Submitted::New),
             "existing" => Ok(Submitted::Existing(known()?)),
             "mismatch" => Ok(Submitted::Mismatch),
             "token" => Ok(Submitted::HasToken),
+            "settling" => Ok(Submitted::Settling),
             "busy" => Ok(Submitted::Busy(known()?)),
             "full" => Ok(Submitted::Full),
             _ => Err(StoreError::Confused),
@@ -211,160 +292,121 @@ impl Store {
     /// One deployment, `None` if it is unknown or forgotten.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Unreadable`].
+    /// [`StoreError::Unavailable`], [`StoreError::Unreadable`], [`StoreError::Forged`].
     pub async fn read(&self, id: Uuid) -> Result<Option<Deployment>, StoreError> {
-        let mut records = self.records(&[id]).await?;
-        match records.pop() {
-            Some((_, Some((revision, record)))) => {
-                stored(id, revision, &record).map(|stored| Some(stored.deployment))
-            }
-            Some((_, None)) | None => Ok(None),
+        Ok(self.read_stored(id).await?.map(|stored| stored.deployment))
+    }
+
+    async fn read_stored(&self, id: Uuid) -> Result<Option<Stored>, StoreError> {
+        match self.records(&[id]).await?.pop() {
+            None | Some((_, Err(StoreError::Missing(_)))) => Ok(None),
+            Some((_, stored)) => stored.map(Some),
         }
     }
 
-    /// Takes the lease if it is free, prolongs it if it is `held`; `None` if another replica has it.
+    /// Asks the holder of the lease for something; `false` if there is no such deployment or too much is asked already.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; asking twice does no harm.
+    pub async fn wish(&self, id: Uuid, wish: Wish) -> Result<bool, StoreError> {
+        let mut script = self.scripts.wish.key(self.key("wishes"));
+        script
+            .key(self.job(id))
+            .arg(id.to_string())
+            .arg(wish.name())
+            .arg(WISHES_MAX);
+        let answer: String = self.connection.run(&script).await?;
+        Ok(answer == "saved")
+    }
+
+    /// Whether something is still wished of it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn lease(&self, held: Option<Lease>) -> Result<Option<Lease>, StoreError> {
-        let held = held.map_or(0, |lease| lease.0);
-        let milliseconds = u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX);
-        let script = &self.scripts.lease;
-        let token: u64 = self
-            .connection
-            .run(
-                script
-                    .key(self.key("lease"))
-                    .key(self.key("fence"))
-                    .arg(held)
-                    .arg(milliseconds),
-            )
-            .await?;
-        Ok((token > 0).then_some(Lease(token)))
+    pub async fn is_wished(&self, id: Uuid) -> Result<bool, StoreError> {
+        let mut pipeline = redis::pipe();
+        pipeline.hexists(self.key("wishes"), id.to_string());
+        let (wished,): (bool,) = self.connection.pipeline(&pipeline).await?;
+        Ok(wished)
     }
 
-    /// Gives the lease back.
+    /// Takes a wish back, or off: there is nothing left to do for it.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]; it then ends by itself.
-    pub async fn release(&self, lease: Lease) -> Result<(), StoreError> {
-        let script = &self.scripts.release;
-        let _: u64 = self
-            .connection
-            .run(script.key(self.key("lease")).arg(lease.0))
-            .await?;
-        Ok(())
+    /// [`StoreError::Unavailable`].
+    pub async fn unwish(&self, id: Uuid) -> Result<(), StoreError> {
+        let mut pipeline = redis::pipe();
+        pipeline.hdel(self.key("wishes"), id.to_string()).ignore();
+        Ok(self.connection.pipeline(&pipeline).await?)
     }
 
-    /// Stores `deployment` in the place of what was read as `stored`, and moves it to where its state belongs.
-    ///
-    /// # Errors
-    /// [`StoreError`]; after `Unavailable` it may be stored, and the record must be read again.
-    pub async fn save(
-        &self,
-        lease: Lease,
-        stored: &Stored,
-        deployment: Deployment,
-    ) -> Result<Stored, StoreError> {
-        let id = deployment.id;
-        let record = serde_json::to_string(&deployment)
-            .map_err(|source| StoreError::Unreadable { id, source })?;
-        let nonce = deployment
-            .state
-            .in_flight()
-            .map(|transaction| transaction.nonce);
-        let place = match &deployment.state {
-            State::Queued => "queue",
-            State::Signed { .. } | State::Broadcast { .. } | State::Mined { .. } => "inflight",
-            State::Deployed { .. } => "deployed",
-            State::Failed { .. } => "failed",
-        };
-        let answer: String = self
-            .connection
-            .run(
-                self.scripts
-                    .save
-                    .key(self.key("lease"))
-                    .key(self.job(id))
-                    .key(self.key("queue"))
-                    .key(self.key("inflight"))
-                    .key(self.model(&deployment.request.model_id))
-                    .arg(lease.0)
-                    .arg(id.to_string())
-                    .arg(stored.revision)
-                    .arg(record)
-                    .arg(place)
-                    .arg(nonce.unwrap_or(deployment.submitted_at_ms))
-                    .arg(RETENTION_SECONDS),
-            )
-            .await?;
-        match answer.as_str() {
-            "saved" => Ok(Stored {
-                deployment,
-                revision: stored.revision + 1,
-            }),
-            "lease_lost" => Err(StoreError::LeaseLost),
-            "stale" => Err(StoreError::Stale(id)),
-            "nonce_taken" => Err(StoreError::NonceTaken(nonce.unwrap_or_default())),
-            _ => Err(StoreError::Confused),
-        }
-    }
-
-    /// Puts an unreadable record aside.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn park(&self, lease: Lease, id: Uuid, now_ms: u64) -> Result<(), StoreError> {
-        let mut script = self.scripts.park.key(self.key("lease"));
-        script
-            .key(self.key("queue"))
-            .key(self.key("inflight"))
-            .key(self.key("parked"));
-        let answer: String = self
-            .connection
-            .run(script.arg(lease.0).arg(id.to_string()).arg(now_ms))
-            .await?;
-        if answer == "saved" {
-            Ok(())
-        } else {
-            Err(StoreError::LeaseLost)
-        }
-    }
-
-    /// Everything in flight, and the oldest `queued_max` of the queue.
+    /// Everything in flight, the oldest `queued_max` of the queue, and what is wished.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn work(&self, queued_max: usize) -> Result<Work, StoreError> {
         let mut pipeline = redis::pipe();
-        pipeline.zrange(self.key("inflight"), 0, -1);
-        pipeline.zrange(
-            self.key("queue"),
-            0,
-            isize::try_from(queued_max).unwrap_or(isize::MAX) - 1,
+        pipeline
+            .zrange(self.key("inflight"), 0, -1)
+            .zrange(
+                self.key("queue"),
+                0,
+                isize::try_from(queued_max).unwrap_or(isize::MAX) - 1,
+            )
+            .hgetall(self.key("wishes"))
+            .get(self.key("next"));
+        type Listed = (
+            Vec<String>,
+            Vec<String>,
+            HashMap<String, String>,
+            Option<u64>,
         );
-        let (in_flight, queued): (Vec<String>, Vec<String>) =
+        let (in_flight, queued, wishes, next_nonce): Listed =
             self.connection.pipeline(&pipeline).await?;
-        let ids = |names: &[String]| {
-            names
-                .iter()
-                .filter_map(|name| Uuid::parse_str(name).ok())
-                .collect::<Vec<_>>()
-        };
         let mut work = Work {
-            in_flight: Vec::new(),
-            queued: Vec::new(),
-            unreadable: Vec::new(),
+            next_nonce: next_nonce.unwrap_or_default(),
+            ..Work::default()
         };
         for (names, readable) in [(in_flight, &mut work.in_flight), (queued, &mut work.queued)] {
             for (id, record) in self.records(&ids(&names)).await? {
-                match record.and_then(|(revision, record)| stored(id, revision, &record).ok()) {
-                    Some(stored) => readable.push(stored),
-                    None => work.unreadable.push(id),
+                match record {
+                    Ok(stored) => readable.push(stored),
+                    Err(error) => work.unreadable.push((id, error)),
                 }
             }
         }
+        let wished: Vec<(Uuid, Wish)> = wishes
+            .iter()
+            .filter_map(|(id, wish)| Some((Uuid::parse_str(id).ok()?, Wish::named(wish)?)))
+            .collect();
+        let of: Vec<Uuid> = wished.iter().map(|(id, _)| *id).collect();
+        for ((id, wish), (_, record)) in wished.into_iter().zip(self.records(&of).await?) {
+            work.wishes.push((id, wish, record.ok()));
+        }
         Ok(work)
+    }
+
+    /// The first `max` of each place: in flight, queued, parked. A record that cannot be read is an error in its place.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn listing(
+        &self,
+        max: usize,
+    ) -> Result<Vec<(Uuid, Result<Deployment, StoreError>)>, StoreError> {
+        let last = isize::try_from(max).unwrap_or(isize::MAX) - 1;
+        let mut pipeline = redis::pipe();
+        for place in ["inflight", "queue", "parked"] {
+            pipeline.zrange(self.key(place), 0, last);
+        }
+        let (in_flight, queued, parked): (Vec<String>, Vec<String>, Vec<String>) =
+            self.connection.pipeline(&pipeline).await?;
+        let names = [in_flight, queued, parked].concat();
+        let records = self.records(&ids(&names)).await?;
+        Ok(records
+            .into_iter()
+            .map(|(id, record)| (id, record.map(|stored| stored.deployment)))
+            .collect())
     }
 
     /// How much is waiting.
@@ -376,19 +418,33 @@ impl Store {
         pipeline
             .zcard(self.key("queue"))
             .zcard(self.key("inflight"))
-            .zcard(self.key("parked"));
-        let (queued, in_flight, parked) = self.connection.pipeline(&pipeline).await?;
+            .zcard(self.key("parked"))
+            .zrange_withscores(self.key("queue"), 0, 0);
+        let (queued, in_flight, parked, oldest): (usize, usize, usize, Vec<(String, u64)>) =
+            self.connection.pipeline(&pipeline).await?;
         Ok(Depth {
             queued,
             in_flight,
             parked,
+            oldest_queued_at_ms: oldest.first().map(|(_, at_ms)| *at_ms),
         })
+    }
+
+    /// What the chain's logs told of a model's token after a loss of data.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn known(&self, model: &ModelId) -> Result<Option<Known>, StoreError> {
+        let mut pipeline = redis::pipe();
+        pipeline.hget(self.key("known"), hash_of(model));
+        let (known,): (Option<String>,) = self.connection.pipeline(&pipeline).await?;
+        Ok(known.and_then(|known| serde_json::from_str(&known).ok()))
     }
 
     async fn records(
         &self,
         ids: &[Uuid],
-    ) -> Result<Vec<(Uuid, Option<(u64, String)>)>, StoreError> {
+    ) -> Result<Vec<(Uuid, Result<Stored, StoreError>)>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -398,15 +454,33 @@ impl Store {
                 .cmd("HMGET")
                 .arg(self.job(*id))
                 .arg("revision")
-                .arg("record");
+                .arg("record")
+                .arg("mac");
         }
-        let records: Vec<(Option<u64>, Option<String>)> =
-            self.connection.pipeline(&pipeline).await?;
+        let records: Vec<Raw> = self.connection.pipeline(&pipeline).await?;
         Ok(ids
             .iter()
             .zip(records)
-            .map(|(id, (revision, record))| (*id, revision.zip(record)))
+            .map(|(id, raw)| (*id, self.stored(*id, raw)))
             .collect())
+    }
+
+    /// A record as believed: sealed by us, readable, and that of `id`.
+    fn stored(&self, id: Uuid, (revision, record, seal): Raw) -> Result<Stored, StoreError> {
+        let (revision, record) = revision.zip(record).ok_or(StoreError::Missing(id))?;
+        let seal = seal.unwrap_or_default();
+        if !self.seal.is_of(&seal, &self.prefix, id, revision, &record) {
+            return Err(StoreError::Forged(id));
+        }
+        let unreadable = |source| StoreError::Unreadable { id, source };
+        let deployment: Deployment = serde_json::from_str(&record).map_err(unreadable)?;
+        if deployment.id != id {
+            return Err(StoreError::Forged(id));
+        }
+        Ok(Stored {
+            deployment,
+            revision,
+        })
     }
 
     fn key(&self, name: &str) -> String {
@@ -422,16 +496,35 @@ impl Store {
     }
 }
 
-fn stored(id: Uuid, revision: u64, record: &str) -> Result<Stored, StoreError> {
-    let unreadable = |source| StoreError::Unreadable { id, source };
-    let deployment: Deployment = serde_json::from_str(record).map_err(unreadable)?;
-    if deployment.id != id {
-        return Err(unreadable(serde::de::Error::custom(
-            "it carries another id",
-        )));
+impl Wish {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Close => "close",
+            Self::Retry => "retry",
+        }
     }
-    Ok(Stored {
-        deployment,
-        revision,
-    })
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Cancel, Self::Close, Self::Retry]
+            .into_iter()
+            .find(|wish| wish.name() == name)
+    }
+}
+
+fn print(deployment: &Deployment) -> Result<String, StoreError> {
+    let id = deployment.id;
+    serde_json::to_string(deployment).map_err(|source| StoreError::Unreadable { id, source })
+}
+
+fn ids(names: &[String]) -> Vec<Uuid> {
+    names
+        .iter()
+        .filter_map(|name| Uuid::parse_str(name).ok())
+        .collect()
+}
+
+/// A model as the chain's logs name it.
+fn hash_of(model: &ModelId) -> String {
+    format!("{:?}", super::chain::abi::model_topic(model))
 }

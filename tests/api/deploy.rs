@@ -64,7 +64,11 @@ async fn a_request_becomes_a_token_with_the_name_symbol_supply_and_recipient_tha
     assert_eq!(status, StatusCode::ACCEPTED, "{accepted}");
     let id = accepted["data"]["requestId"].as_str().unwrap();
     assert_eq!(location, format!("/api/deployments/{id}/status"));
-    assert_eq!(accepted["data"]["links"], json!({ "status": location }));
+    let cancel = format!("/api/deployments/{id}/cancel");
+    assert_eq!(
+        accepted["data"]["links"],
+        json!({ "status": location, "cancel": cancel })
+    );
     assert_eq!(accepted["data"]["status"], "pending");
     assert_eq!(accepted["data"]["estimatedCompletionTime"], 300);
 

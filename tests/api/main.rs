@@ -9,6 +9,7 @@
 
 mod crash;
 mod deploy;
+mod engine;
 mod http;
 mod outage;
 mod process;

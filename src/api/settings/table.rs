@@ -143,6 +143,36 @@ pub const TABLE: &[Setting] = &[
         "above this price nothing is signed; 1-100000",
     ),
     plain(
+        "IN_FLIGHT_MAX",
+        "16",
+        "unmined transactions at once; 1-500 (geth is sure to keep 16 of an account, and 64 beyond a gap)",
+    ),
+    plain(
+        "REPLACE_AFTER_SECONDS",
+        "60",
+        "the lowest unmined transaction is raised by an eighth after this long; 1-86400",
+    ),
+    plain(
+        "JOB_DEADLINE_SECONDS",
+        "86400",
+        "what is not mined this long after its acceptance is given up; 10-2592000",
+    ),
+    plain(
+        "LEASE_MS",
+        "6000",
+        "how long a dead holder of the signing right keeps the others waiting; 1000-60000",
+    ),
+    plain(
+        "REBUILD_LOOKBACK_BLOCKS",
+        "50000",
+        "how far back the chain's logs are read after a loss of data in Redis; 0-10000000",
+    ),
+    plain(
+        "REGISTRY_METRIC",
+        "accuracy",
+        "performance metric a token is registered with, where this account may register; 1-64 characters",
+    ),
+    plain(
         "RATE_LIMIT_DEPLOY_BURST",
         "200",
         "POSTs one API key may make at once; 1-1000000",
@@ -184,6 +214,12 @@ pub const TABLE: &[Setting] = &[
         "http(s) URLs of nodes, comma-separated, the preferred one first; at most 10",
     ),
     secret("REDIS_URL", "redis:// or rediss:// URL"),
+    Setting {
+        name: "RECORD_KEY",
+        absent: Absent::Derived("made from DEPLOYER_PRIVATE_KEY"),
+        secret: true,
+        meaning: "seals the records in Redis and makes the ids of requests; 32 or more characters, the same for all replicas",
+    },
     secret(
         "API_KEYS",
         "name:sha256hex pairs, comma-separated, made with `contracts-api hash-key`; at most 100",

@@ -57,7 +57,15 @@ fn the_required_settings_are_enough_and_the_defaults_are_the_launch_policy() {
         confirmations,
         fee_cap_wei,
         economics,
+        in_flight_max,
+        replace_after,
+        deadline,
+        lookback_blocks,
+        registry_metric: _,
     } = settings.policy;
+    assert_eq!((in_flight_max, lookback_blocks), (16, 50_000));
+    assert_eq!((replace_after.as_secs(), deadline.as_secs()), (60, 86_400));
+    assert_eq!(settings.lease_ttl.as_millis(), 6000);
     assert_eq!((chain_id, confirmations), (11_155_111, 2));
     assert_eq!(fee_cap_wei, U256::exp10(11) * 5);
     assert_eq!(
@@ -109,6 +117,9 @@ fn each_wrong_value_is_refused_with_a_rule_and_is_never_shown() {
         ("VESTING_CLIFF_SECONDS", "31536001"),
         ("INITIAL_SUPPLY_MAX", "0.000000000000000003"),
         ("MAX_GAS_PRICE_GWEI", "100001"),
+        ("IN_FLIGHT_MAX", "501"),
+        ("LEASE_MS", "999"),
+        ("RECORD_KEY", "too-short-a-key"),
         ("RATE_LIMIT_READ_BURST", "1000001"),
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "https://app.example.com/path"),

@@ -12,6 +12,8 @@ use ethers::utils::{id, keccak256};
 
 const TOKEN_DEPLOYED: &str = "TokenDeployed(string,address,address,string,string,uint256)";
 
+const REGISTER: &str = "registerModel(uint256,address,string)";
+
 /// Call data of the deployment, for the TokenManager of this era.
 ///
 /// Where it takes one supply, that is the sum of the allocations; where it takes no recipient, the contract decides who gets it.
@@ -105,6 +107,43 @@ pub fn implementation_call() -> Vec<u8> {
     call("implementation()", &[])
 }
 
+/// Call data of `ModelRegistry.isRegistered(uint256)`.
+pub fn is_registered_call(id: U256) -> Vec<u8> {
+    call("isRegistered(uint256)", &[Token::Uint(id)])
+}
+
+/// Call data of `ModelRegistry.getTokenAddress(uint256)`, which reverts for what is not registered.
+pub fn registered_token_call(id: U256) -> Vec<u8> {
+    call("getTokenAddress(uint256)", &[Token::Uint(id)])
+}
+
+/// Call data of `owner()`.
+pub fn owner_call() -> Vec<u8> {
+    call("owner()", &[])
+}
+
+/// Call data of `ModelRegistry.registerModel(uint256,address,string)`, for its owner only.
+pub fn register_call(id: U256, token: Address, metric: &str) -> Vec<u8> {
+    call(
+        REGISTER,
+        &[
+            Token::Uint(id),
+            Token::Address(token),
+            Token::String(metric.into()),
+        ],
+    )
+}
+
+/// The first topic of the log that a deployment leaves.
+pub fn token_deployed_topic() -> H256 {
+    keccak256(TOKEN_DEPLOYED).into()
+}
+
+/// A model as that log names it.
+pub fn model_topic(model: &ModelId) -> H256 {
+    keccak256(model.as_str()).into()
+}
+
 fn call(signature: &str, arguments: &[Token]) -> Vec<u8> {
     let mut data = id(signature).to_vec();
     data.extend(encode(arguments));
@@ -136,8 +175,8 @@ pub fn deployed_token(
     model: &ModelId,
     deployer: Address,
 ) -> Option<Address> {
-    let event = H256::from(keccak256(TOKEN_DEPLOYED));
-    let model = H256::from(keccak256(model.as_str()));
+    let event = token_deployed_topic();
+    let model = model_topic(model);
     logs.iter()
         .filter(|log| log.address == manager)
         .find_map(|log| match log.topics.as_slice() {
@@ -161,6 +200,8 @@ mod tests {
     fn selectors_and_topic_are_those_of_the_deployed_contract() {
         assert_eq!(hex::encode(id("modelTokens(string)")), "89a2e605");
         assert_eq!(hex::encode(id("deploymentFee()")), "f2cff57f");
+        assert_eq!(hex::encode(id(REGISTER)), "0a394c46");
+        assert_eq!(hex::encode(id("getTokenAddress(uint256)")), "67ccdf38");
         assert_eq!(
             hex::encode(keccak256(TOKEN_DEPLOYED)),
             "8bc86e2085f2cb40fd388378b4717f9fe8a5ad8d2b05643adeda5662f1eb59a3"

@@ -75,6 +75,46 @@ impl Connection {
     }
 }
 
+/// Whether Redis keeps what it is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keeping {
+    /// It refuses new data when it is full (`noeviction`).
+    All,
+    /// It drops data by this policy when it is full.
+    Evicts(String),
+    /// It does not say: its access rules forbid the question.
+    Unknown,
+}
+
+impl Connection {
+    /// What becomes of data when memory is short. `INFO` is asked, since managed Redis forbids `CONFIG`.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn keeping(&self) -> Result<Keeping, Unavailable> {
+        let mut connection = self.0.clone();
+        let mut command = redis::cmd("INFO");
+        let answer = command.arg("memory").query_async::<String>(&mut connection);
+        match tokio::time::timeout(COMMAND_TIMEOUT, answer).await {
+            Ok(Ok(info)) => Ok(keeping(&info)),
+            Ok(Err(error)) if error.code() == Some("NOPERM") => Ok(Keeping::Unknown),
+            Ok(Err(error)) => Err(unavailable(&error)),
+            Err(_) => Err(Unavailable("no answer to INFO in time".into())),
+        }
+    }
+}
+
+fn keeping(info: &str) -> Keeping {
+    let policy = info
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("maxmemory_policy:"));
+    match policy {
+        Some("noeviction") => Keeping::All,
+        Some(policy) => Keeping::Evicts(policy.to_string()),
+        None => Keeping::Unknown,
+    }
+}
+
 async fn within_deadline<T>(
     command: impl Future<Output = RedisResult<T>>,
 ) -> Result<T, Unavailable> {
@@ -92,4 +132,19 @@ fn unavailable(error: &RedisError) -> Unavailable {
         Some(code) => code.to_string(),
         None => format!("{:?}", error.kind()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Keeping, keeping};
+
+    #[test]
+    fn only_noeviction_keeps_everything() {
+        let info = |policy| format!("# Memory\r\nused_memory:1\r\nmaxmemory_policy:{policy}\r\n");
+        assert_eq!(keeping(&info("noeviction")), Keeping::All);
+        // It drops only what has an end, which finished records have, and the lease.
+        let volatile = keeping(&info("volatile-lru"));
+        assert_eq!(volatile, Keeping::Evicts("volatile-lru".into()));
+        assert_eq!(keeping("# Memory\r\n"), Keeping::Unknown);
+    }
 }

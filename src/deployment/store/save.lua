@@ -1,24 +1,23 @@
 -- Replaces a record and moves it to where its state belongs. Refused to anyone who does not hold the lease now, or who read an older record.
--- KEYS: lease job queue inflight model
--- ARGV: token id revision record place(queue|inflight|deployed|failed) score retention_seconds
+-- It never takes a nonce: that is bind's.
+-- KEYS: lease job queue inflight parked model wishes
+-- ARGV: token id revision record mac place(queue|inflight|parked|deployed|failed) score retention_seconds answers_wish(0|1)
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'lease_lost' end
 if redis.call('HGET', KEYS[2], 'revision') ~= ARGV[3] then return 'stale' end
-if ARGV[5] == 'inflight' then
-  -- The score is the nonce: two live deployments with one nonce would mean that one is lost.
-  for _, holder in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], ARGV[6], ARGV[6])) do
-    if holder ~= ARGV[2] then return 'nonce_taken' end
-  end
-end
-redis.call('HSET', KEYS[2], 'revision', ARGV[3] + 1, 'record', ARGV[4])
+redis.call('HSET', KEYS[2], 'revision', ARGV[3] + 1, 'record', ARGV[4], 'mac', ARGV[5])
 redis.call('ZREM', KEYS[3], ARGV[2])
 redis.call('ZREM', KEYS[4], ARGV[2])
-if ARGV[5] == 'queue' then redis.call('ZADD', KEYS[3], ARGV[6], ARGV[2])
-elseif ARGV[5] == 'inflight' then redis.call('ZADD', KEYS[4], ARGV[6], ARGV[2])
+redis.call('ZREM', KEYS[5], ARGV[2])
+if ARGV[9] == '1' then redis.call('HDEL', KEYS[7], ARGV[2]) end
+if ARGV[6] == 'queue' then redis.call('ZADD', KEYS[3], ARGV[7], ARGV[2])
+elseif ARGV[6] == 'inflight' then redis.call('ZADD', KEYS[4], ARGV[7], ARGV[2])
+elseif ARGV[6] == 'parked' then redis.call('ZADD', KEYS[5], ARGV[7], ARGV[2])
 else
-  redis.call('EXPIRE', KEYS[2], ARGV[7])
-  if redis.call('GET', KEYS[5]) == ARGV[2] then
+  redis.call('HDEL', KEYS[7], ARGV[2])
+  redis.call('EXPIRE', KEYS[2], ARGV[8])
+  if redis.call('GET', KEYS[6]) == ARGV[2] then
     -- A failed model may be tried again; a deployed one has its token on chain, which outlives this key.
-    if ARGV[5] == 'failed' then redis.call('DEL', KEYS[5]) else redis.call('EXPIRE', KEYS[5], ARGV[7]) end
+    if ARGV[6] == 'failed' then redis.call('DEL', KEYS[6]) else redis.call('EXPIRE', KEYS[6], ARGV[8]) end
   end
 end
 return 'saved'

@@ -1,22 +1,24 @@
 -- Accepts a deployment, or says why not. All or nothing: this is the only place where one comes into being.
--- KEYS: job queue model idempotency    ARGV: id record accepted_ms fingerprint has_token queue_max idempotency_seconds (0: no key)
-local keyed = tonumber(ARGV[7]) > 0
-if keyed then
-  local known = redis.call('HMGET', KEYS[4], 'id', 'fingerprint')
-  if known[1] then
-    if known[2] == ARGV[4] then return {'existing', known[1]} end
+-- KEYS: job queue model known epoch parked
+-- ARGV: id record mac accepted_ms fingerprint keyed(0|1) has_token(0|1) model_hash waiting_max
+-- The id of a request with an idempotency key is made from that key, so the record itself says whether it was used before.
+if ARGV[6] == '1' then
+  local known = redis.call('HGET', KEYS[1], 'fingerprint')
+  if known then
+    if known == ARGV[5] then return {'existing', ARGV[1]} end
     return {'mismatch', ''}
   end
 end
-if ARGV[5] == '1' then return {'token', ''} end
 local live = redis.call('GET', KEYS[3])
-if live then return {'busy', live} end
-if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[6]) then return {'full', ''} end
-redis.call('HSET', KEYS[1], 'revision', 1, 'record', ARGV[2])
-redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
-redis.call('SET', KEYS[3], ARGV[1])
-if keyed then
-  redis.call('HSET', KEYS[4], 'id', ARGV[1], 'fingerprint', ARGV[4])
-  redis.call('EXPIRE', KEYS[4], ARGV[7])
+if ARGV[7] == '1' then
+  if live or ARGV[6] == '0' then return {'token', ''} end
+  -- Made by us before the records were lost? Then whoever asked for it, and asks again, learns of it.
+  if redis.call('EXISTS', KEYS[5]) == 0 then return {'settling', ''} end
+  if redis.call('HEXISTS', KEYS[4], ARGV[8]) == 0 then return {'token', ''} end
 end
+if live then return {'busy', live} end
+if redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[6]) >= tonumber(ARGV[9]) then return {'full', ''} end
+redis.call('HSET', KEYS[1], 'revision', 1, 'record', ARGV[2], 'mac', ARGV[3], 'fingerprint', ARGV[5])
+redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
+redis.call('SET', KEYS[3], ARGV[1])
 return {'new', ARGV[1]}

@@ -1,112 +1,246 @@
-//! The sending part of a turn: what is queued gets its nonce, is signed, saved and broadcast, in this order.
+//! The sending part of a turn: what is queued is looked at, gets its nonce, is signed, saved and broadcast, in this order and many at once.
 
-use super::{Memory, QUEUED_SECONDS_MAX, TurnError, UNMINED_MAX, Worker, now_ms};
+use super::settle::Settling;
+use super::{Memory, REQUESTS_MAX, TurnError, Worker, now_ms, stage};
+use crate::crash;
 use crate::deployment::chain::agree::Sight;
-use crate::deployment::chain::{Estimate, U256, rpc::RpcError};
+use crate::deployment::chain::registry::Registrable;
+use crate::deployment::chain::{Address, Estimate, H256, ProofError, U256, rpc::RpcError};
 use crate::deployment::fees::{self, Fees};
-use crate::deployment::store::Stored;
-use crate::deployment::transaction::{self, Ours, Unsigned, block_of};
-use crate::deployment::{Address, Deployment, Event, Failure, State};
-use crate::shutdown::Shutdown;
+use crate::deployment::store::{Known, Lease, Stored};
+use crate::deployment::transaction::{self, Unsigned};
+use crate::deployment::verdict::{self, block_of, is_deep};
+use crate::deployment::{
+    Deployment, Event, Failure, ParkReason, Purpose, REBINDS_MAX, Registration, Stage, State,
+};
 use crate::telemetry::chain as print_chain;
+use futures_util::future::{join_all, try_join4};
+use futures_util::stream::{self, StreamExt as _};
+
+/// How often a node may refuse to estimate a deployment, for no reason that is known, before it is put aside.
+const UNESTIMATED_MAX: u32 = 10;
 
 /// What is to be done with one queued deployment.
+#[derive(Debug)]
 enum Prepared {
-    Send {
-        gas_limit: U256,
-        data: Vec<u8>,
-    },
+    Send(Call),
     Decided(Event),
     /// Not now, but others may go.
     Later,
-    /// Nobody's turn: the account cannot pay.
-    Unaffordable,
+    /// A node refuses to estimate it and does not say why.
+    NotEstimated,
+}
+
+/// A transaction but for its nonce.
+#[derive(Debug)]
+struct Call {
+    purpose: Purpose,
+    to: Address,
+    value_wei: U256,
+    gas_limit: U256,
+    data: Vec<u8>,
 }
 
 impl Worker {
     /// Takes nonces for queued deployments, signs, saves and sends, while nothing saved is in doubt.
     pub(super) async fn send(
         &self,
+        lease: &Lease,
         memory: &mut Memory,
-        shutdown: &Shutdown,
         in_flight: &[Stored],
         queued: Vec<Stored>,
+        next_nonce: u64,
     ) -> Result<(), TurnError> {
-        let held = || {
-            in_flight
-                .iter()
-                .filter_map(|job| job.deployment.state.in_flight())
-        };
-        let unmined: Vec<_> = in_flight
+        let (queued, ended) = self.without_ended(queued);
+        self.save_all(lease, ended).await?;
+        let unmined = in_flight
             .iter()
-            .filter(|job| !matches!(job.deployment.state, State::Mined { .. }))
-            .collect();
-        let in_doubt = unmined
+            .filter(|job| {
+                job.deployment
+                    .state
+                    .flight()
+                    .is_some_and(|flight| !flight.is_mined())
+            })
+            .count();
+        let in_doubt = in_flight
             .iter()
-            .any(|job| matches!(job.deployment.state, State::Signed { .. }));
-        if in_doubt || queued.is_empty() || unmined.len() >= UNMINED_MAX || shutdown.requested() {
+            .any(|job| stage(&job.deployment) == Some(Stage::Signed));
+        let room = self.policy.in_flight_max.saturating_sub(unmined);
+        if in_doubt || queued.is_empty() || room == 0 {
             return Ok(());
         }
-        let fees = match fees::offer(self.chain.fee_facts().await?, self.policy.fee_cap_wei) {
+        let (facts, value_wei, balance, pending) = try_join4(
+            self.chain.fee_facts(),
+            self.chain.deployment_fee(),
+            self.chain.balance(),
+            self.chain.nonce_pending(),
+        )
+        .await?;
+        // Nonces that the store gave out are never given out again. One that nodes know of and the store does not: data was lost, or a
+        // stranger has our key.
+        if pending > next_nonce {
+            tracing::error!(
+                pending,
+                next_nonce,
+                "nodes know of transactions of our account that are not in the records"
+            );
+            memory.settling = Some(Settling::default());
+            return Ok(());
+        }
+        let fees = match fees::offer(facts, self.policy.fee_cap_wei) {
             Ok(fees) => fees,
             Err(above) => {
                 tracing::warn!(error = %above, "deployments wait for gas to become cheaper");
                 return Ok(());
             }
         };
-        let value_wei = self.chain.deployment_fee().await?;
-        let committed = held().fold(U256::zero(), |sum, transaction| {
-            sum.saturating_add(transaction.cost_wei_max)
+        let committed = in_flight.iter().fold(U256::zero(), |sum, job| {
+            sum.saturating_add(job.deployment.committed_wei())
         });
-        let mut funds = self.chain.balance().await?.saturating_sub(committed);
-        // Nonces held here are never given out again; those the node knows of may be a stranger's with the same key.
-        let after_held = held()
-            .map(|transaction| transaction.nonce + 1)
-            .max()
-            .unwrap_or(0);
-        let mut nonce = self.chain.nonce_pending().await?.max(after_held);
+        let funds = balance.saturating_sub(committed);
+        let prepared: Vec<(Stored, Result<Prepared, TurnError>)> =
+            stream::iter(queued.into_iter().take(room))
+                .map(async |job| {
+                    let prepared = self.prepare(&job.deployment, value_wei).await;
+                    (job, prepared)
+                })
+                .buffered(REQUESTS_MAX)
+                .collect()
+                .await;
+        crash::at("after-preflight");
+        let calls = self.sort_out(lease, memory, prepared, fees, funds).await?;
+        self.sign_and_send(lease, memory, calls, fees, next_nonce)
+            .await
+    }
 
-        for job in queued.into_iter().take(UNMINED_MAX - unmined.len()) {
-            if shutdown.requested() {
-                return Ok(());
-            }
-            self.still_leased(memory).await?;
-            match self
-                .prepare(&job.deployment, value_wei, fees, funds)
-                .await?
-            {
-                Prepared::Later => {}
-                Prepared::Unaffordable => {
-                    tracing::error!(account = ?self.chain.deployer(), balance_wei = %funds, "deployments wait: the account cannot pay");
-                    return Ok(());
-                }
-                Prepared::Decided(event) => {
-                    self.save(memory, job, event).await?;
-                }
-                Prepared::Send { gas_limit, data } => {
-                    let (chain_id, to) = (self.policy.chain_id, self.chain.manager());
-                    let signed = self
-                        .signer
-                        .sign(Unsigned {
-                            chain_id,
-                            nonce,
-                            to,
-                            value_wei,
-                            gas_limit,
-                            fees,
-                            data,
-                        })
-                        .await?;
-                    funds = funds.saturating_sub(signed.cost_wei_max);
-                    nonce += 1;
-                    let job = self.save(memory, job, Event::Signed(signed)).await?;
-                    let job = self.broadcast(memory, job).await?;
-                    if matches!(job.deployment.state, State::Signed { .. }) {
-                        return Ok(());
-                    }
-                }
+    /// Those that can go on, and those that are ended before anything is asked: too late, or their nonce lost to a stranger too often.
+    fn without_ended(&self, queued: Vec<Stored>) -> (Vec<Stored>, Vec<(Stored, Option<Event>)>) {
+        let deadline_ms = u64::try_from(self.policy.deadline.as_millis()).unwrap_or(u64::MAX);
+        let mut ended = Vec::new();
+        let mut rest = Vec::with_capacity(queued.len());
+        for job in queued {
+            let waited_ms = now_ms().saturating_sub(job.deployment.submitted_at_ms);
+            let unsent = matches!(job.deployment.state, State::Queued);
+            if unsent && waited_ms > deadline_ms {
+                ended.push((job, Some(Event::Refused(Failure::Expired))));
+            } else if unsent && job.deployment.displacements > REBINDS_MAX {
+                let reason = ParkReason::NonceUsedByAnother;
+                ended.push((job, Some(Event::Parked(reason))));
+            } else {
+                rest.push(job);
             }
         }
+        (rest, ended)
+    }
+
+    /// Saves what is decided, and gives what can be paid.
+    async fn sort_out(
+        &self,
+        lease: &Lease,
+        memory: &mut Memory,
+        prepared: Vec<(Stored, Result<Prepared, TurnError>)>,
+        fees: Fees,
+        mut funds: U256,
+    ) -> Result<Vec<(Stored, Call)>, TurnError> {
+        let (mut calls, mut decided, mut failed, mut poor) = (Vec::new(), Vec::new(), None, false);
+        for (job, prepared) in prepared {
+            let id = job.deployment.id;
+            match prepared {
+                Ok(Prepared::Send(call)) => {
+                    memory.unestimated.remove(&id);
+                    let gas_wei = call.gas_limit.saturating_mul(fees.per_gas_wei_max());
+                    let cost_wei_max = gas_wei.saturating_add(call.value_wei);
+                    if poor || cost_wei_max > funds {
+                        // In the order of acceptance: a cheaper one behind does not overtake.
+                        poor = true;
+                    } else {
+                        funds = funds.saturating_sub(cost_wei_max);
+                        calls.push((job, call));
+                    }
+                }
+                Ok(Prepared::Decided(event)) => decided.push((job, Some(event))),
+                Ok(Prepared::Later) => {}
+                Ok(Prepared::NotEstimated) => {
+                    let times = memory.unestimated.entry(id).or_insert(0);
+                    *times = times.saturating_add(1);
+                    if *times >= UNESTIMATED_MAX {
+                        memory.unestimated.remove(&id);
+                        let event = match &job.deployment.state {
+                            State::Deployed { .. } => Event::Unregistered(
+                                "no node would estimate the registration".into(),
+                            ),
+                            State::Queued
+                            | State::InFlight(_)
+                            | State::Failed { .. }
+                            | State::Parked { .. } => Event::Parked(ParkReason::NotEstimated),
+                        };
+                        decided.push((job, Some(event)));
+                    }
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        if poor {
+            tracing::error!(account = ?self.chain.deployer(), balance_wei = %funds, "deployments wait: the account cannot pay");
+        }
+        self.save_all(lease, decided).await?;
+        match failed {
+            // Some could be asked about: they go on. The error comes again next turn if it stays.
+            Some(error) if calls.is_empty() => Err(error),
+            Some(_) | None => Ok(calls),
+        }
+    }
+
+    async fn sign_and_send(
+        &self,
+        lease: &Lease,
+        memory: &mut Memory,
+        calls: Vec<(Stored, Call)>,
+        fees: Fees,
+        first_nonce: u64,
+    ) -> Result<(), TurnError> {
+        if calls.is_empty() {
+            return Ok(());
+        }
+        let signing = (first_nonce..)
+            .zip(calls)
+            .map(async |(nonce, (job, call))| {
+                let Call {
+                    purpose,
+                    to,
+                    value_wei,
+                    gas_limit,
+                    data,
+                } = call;
+                let unsigned = Unsigned {
+                    chain_id: self.policy.chain_id,
+                    nonce,
+                    to,
+                    value_wei,
+                    gas_limit,
+                    fees,
+                    data,
+                };
+                let attempt = self.signed(unsigned, purpose).await?;
+                let next = job
+                    .deployment
+                    .after(Event::Prepared(attempt), now_ms())
+                    .map_err(crate::deployment::store::StoreError::from)?;
+                Ok::<_, TurnError>((job, next))
+            });
+        let signed: Result<Vec<_>, TurnError> = join_all(signing).await.into_iter().collect();
+        let signed = signed?;
+        let before: Vec<Deployment> = signed
+            .iter()
+            .map(|(job, _)| job.deployment.clone())
+            .collect();
+        crash::at("before-save-signed");
+        let bound = self.store.bind(lease, first_nonce, signed).await?;
+        crash::at("after-save-signed");
+        for (before, job) in before.iter().zip(&bound) {
+            super::log(before, &job.deployment);
+        }
+        self.broadcast(lease, memory, bound).await?;
         Ok(())
     }
 
@@ -115,85 +249,160 @@ impl Worker {
         &self,
         deployment: &Deployment,
         value_wei: U256,
-        fees: Fees,
-        funds: U256,
     ) -> Result<Prepared, TurnError> {
         let request = &deployment.request;
-        if now_ms().saturating_sub(deployment.submitted_at_ms) > QUEUED_SECONDS_MAX * 1000 {
-            return Ok(Prepared::Decided(Event::Refused(Failure::Expired)));
+        match &deployment.state {
+            State::Queued => {}
+            State::Deployed {
+                token,
+                registration: Registration::Wanted,
+            } => return self.prepare_registration(deployment, token.address).await,
+            State::InFlight(_)
+            | State::Deployed { .. }
+            | State::Failed { .. }
+            | State::Parked { .. } => return Ok(Prepared::Later),
         }
         if let Some(token) = self.chain.token_of(&request.model_id).await? {
             return self.settle_taken(deployment, token).await;
         }
-        let Ok(allocations) = self.policy.economics.allocations(request.supply_wei) else {
+        let Some(data) = self.deploy_call(deployment).await? else {
             return Ok(Prepared::Decided(Event::Refused(Failure::OutsidePolicy)));
         };
-        let economics = &self.policy.economics;
-        let data = self
-            .chain
-            .deploy_call(request, allocations, economics)
-            .await?;
-        let gas_limit = match self.chain.estimate(&data, value_wei).await {
-            Ok(Estimate::Gas(gas)) => transaction::gas_limit(gas),
-            Ok(Estimate::InsufficientFunds) => return Ok(Prepared::Unaffordable),
+        let to = self.chain.manager();
+        Ok(
+            match self.estimate(deployment, to, &data, value_wei).await? {
+                Ok(gas_limit) => Prepared::Send(Call {
+                    purpose: Purpose::Deploy,
+                    to,
+                    value_wei,
+                    gas_limit,
+                    data,
+                }),
+                Err(Some(_)) => Prepared::Decided(Event::Refused(Failure::WouldRevert)),
+                Err(None) => Prepared::NotEstimated,
+            },
+        )
+    }
+
+    async fn prepare_registration(
+        &self,
+        deployment: &Deployment,
+        token: Address,
+    ) -> Result<Prepared, TurnError> {
+        let (model, metric) = (&deployment.request.model_id, &self.policy.registry_metric);
+        let data = match self.chain.registrable(model, token, metric).await? {
+            Registrable::Done => return Ok(Prepared::Decided(Event::Registered(None))),
+            Registrable::No(reason) => {
+                return Ok(Prepared::Decided(Event::Unregistered(reason.into())));
+            }
+            Registrable::Call(data) => data,
+        };
+        let (to, value_wei) = (self.chain.registry(), U256::zero());
+        Ok(
+            match self.estimate(deployment, to, &data, value_wei).await? {
+                Ok(gas_limit) => Prepared::Send(Call {
+                    purpose: Purpose::Register,
+                    to,
+                    value_wei,
+                    gas_limit,
+                    data,
+                }),
+                Err(Some(_)) => {
+                    let reason = "the ModelRegistry would refuse it".into();
+                    Prepared::Decided(Event::Unregistered(reason))
+                }
+                Err(None) => Prepared::NotEstimated,
+            },
+        )
+    }
+
+    /// The gas limit; `Err` with the contract's words when it would refuse, without when no node says.
+    async fn estimate(
+        &self,
+        deployment: &Deployment,
+        to: Address,
+        data: &[u8],
+        value_wei: U256,
+    ) -> Result<Result<U256, Option<String>>, TurnError> {
+        match self.chain.estimate(to, data, value_wei).await {
+            Ok(Estimate::Gas(gas)) => Ok(Ok(transaction::gas_limit(gas))),
+            // What it costs is then not known: the protocol's limit is more than enough, and what is there is too little anyway.
+            Ok(Estimate::InsufficientFunds) => Ok(Ok(transaction::gas_limit(U256::MAX))),
             Ok(Estimate::Reverts(reason)) => {
-                tracing::warn!(deployment = %deployment.id, reason, "the contract would refuse the deployment");
-                return Ok(Prepared::Decided(Event::Refused(Failure::WouldRevert)));
+                tracing::warn!(deployment = %deployment.id, reason, "the contract would refuse the call");
+                Ok(Err(Some(reason)))
             }
             // A node that refuses to estimate this one says nothing about the others.
             Err(error @ RpcError::Refused { .. }) => {
                 tracing::warn!(deployment = %deployment.id, error = print_chain(&error), "not estimated");
-                return Ok(Prepared::Later);
+                Ok(Err(None))
             }
-            Err(error) => return Err(error.into()),
-        };
-        let cost_wei_max = gas_limit
-            .saturating_mul(fees.per_gas_wei_max())
-            .saturating_add(value_wei);
-        if cost_wei_max > funds {
-            return Ok(Prepared::Unaffordable);
+            Err(error) => Err(error.into()),
         }
-        Ok(Prepared::Send { gas_limit, data })
     }
 
-    /// A queued deployment whose model has a token: ours if an attempt thought displaced made it after all, else a stranger's.
+    /// `None` when the configured limits no longer allow the supply.
+    async fn deploy_call(&self, deployment: &Deployment) -> Result<Option<Vec<u8>>, ProofError> {
+        let (request, economics) = (&deployment.request, &self.policy.economics);
+        let Ok(allocations) = economics.allocations(request.supply_wei) else {
+            return Ok(None);
+        };
+        let call = self.chain.deploy_call(request, allocations, economics);
+        call.await.map(Some)
+    }
+
+    /// A queued deployment whose model has a token: ours if one of its transactions made it (one that was thought displaced, or one that was
+    /// signed before the records were lost), else a stranger's.
     async fn settle_taken(
         &self,
         deployment: &Deployment,
         token: Address,
     ) -> Result<Prepared, TurnError> {
-        let receipt = match self.sight_of(deployment).await? {
-            Sight::Here(receipt) => receipt,
-            Sight::Nowhere => {
-                return Ok(Prepared::Decided(Event::Refused(Failure::ModelTaken {
-                    token,
-                })));
-            }
-            Sight::Unclear => return Ok(Prepared::Later),
+        let sight = match self.sight_of(deployment).await? {
+            Sight::Nowhere => match self.lost_transaction(deployment).await? {
+                Some(hash) => self.chain.receipts(&[hash]).await?.pop(),
+                None => {
+                    let failure = Failure::ModelTaken { token };
+                    return Ok(Prepared::Decided(Event::Refused(failure)));
+                }
+            },
+            sight @ (Sight::Here(_) | Sight::Unclear) => Some(sight),
+        };
+        let Some(Sight::Here(receipt)) = sight else {
+            return Ok(Prepared::Later);
         };
         let Some(block) = block_of(&receipt) else {
             return Ok(Prepared::Later);
         };
         let head = self.chain.head().await?;
-        let mut headers = self.chain.headers(&[block.number]).await?;
-        let header = headers.pop().flatten();
-        let header = header.filter(|header| header.hash == block.hash);
-        match header {
-            Some(header)
-                if head.saturating_add(1)
-                    >= block.number.saturating_add(self.policy.confirmations) =>
-            {
+        let header = self.chain.headers(&[block.number]).await?.pop().flatten();
+        let in_place = header.filter(|header| {
+            header.hash == block.hash && is_deep(head, block, self.policy.confirmations)
+        });
+        Ok(match in_place {
+            Some(header) => {
                 let model = &deployment.request.model_id;
-                let ours = Ours {
-                    manager: self.chain.manager(),
-                    deployer: self.chain.deployer(),
-                    model,
-                };
-                Ok(Prepared::Decided(transaction::outcome(
-                    &receipt, block, header, ours,
-                )))
+                let event = verdict::outcome(&receipt, block, header, model, self.ours());
+                Prepared::Decided(event)
             }
-            Some(_) | None => Ok(Prepared::Later),
-        }
+            None => Prepared::Later,
+        })
+    }
+
+    /// The transaction of ours that made the model's token before the records were lost, if it is the very call that this request asks for.
+    async fn lost_transaction(&self, deployment: &Deployment) -> Result<Option<H256>, TurnError> {
+        let Some(Known {
+            transaction_hash,
+            block_number: _,
+        }) = self.store.known(&deployment.request.model_id).await?
+        else {
+            return Ok(None);
+        };
+        let sent = self.chain.input_of(transaction_hash).await?;
+        let call = self.deploy_call(deployment).await?.map(hex::encode);
+        let same = sent.zip(call).is_some_and(|((from, input), call)| {
+            from == self.chain.deployer() && input.trim_start_matches("0x") == call
+        });
+        Ok(same.then_some(transaction_hash))
     }
 }
