@@ -177,12 +177,15 @@ pub async fn refuses() -> Concluded {
         let id = world.client.submit(&format!("after-{name}")).await;
         world.client.reaches(&id, "deployed", 30).await;
     }
-    // The script that accepts is the only one with an idempotency key.
-    for (number, needle) in [":idem:", ":inflight", ":lease"].into_iter().enumerate() {
-        world.link.cut_replies_to(needle, 3);
+    // A model is named first by the script that accepts; the lease and what is in flight are the worker's.
+    for (needle, times) in [(":model:", 3), (":inflight", 2), (":lease", 3)] {
+        let cuts = world.link.cuts();
+        world.link.cut_replies_to(needle, times);
+        let number = cuts + times;
         world.client.submit(&format!("cut-{number}")).await;
-        eventually("replies were cut", 20, async || {
-            (world.link.cuts() >= 3 * (number + 1)).then_some(())
+        let what = format!("replies to {needle} were cut");
+        eventually(&what, 20, async || {
+            (world.link.cuts() >= number).then_some(())
         })
         .await;
     }
