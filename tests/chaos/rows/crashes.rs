@@ -3,6 +3,7 @@
 use crate::audit::Granted;
 use crate::evidence;
 use crate::world::{Concluded, World};
+use contracts::crash::POINTS;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
@@ -26,6 +27,15 @@ const ROWS: [&[&str]; 9] = [
         "before-release",
     ],
 ];
+
+#[test]
+fn every_place_to_die_is_in_a_row() {
+    let mut named: Vec<&str> = ROWS.concat();
+    named.sort_unstable();
+    let mut points = POINTS.to_vec();
+    points.sort_unstable();
+    assert_eq!(named, points);
+}
 
 pub async fn accept() -> Concluded {
     dies_at_each(0).await
