@@ -16,6 +16,7 @@ mod edge;
 mod error;
 mod health;
 pub mod jobs;
+mod metrics;
 pub mod rate_limit;
 mod reply;
 mod server;
@@ -29,6 +30,7 @@ use crate::deployment::store::Store;
 use crate::deployment::store::connection::{Connection, Unavailable};
 use crate::deployment::worker::Worker;
 use crate::shutdown::Shutdown;
+use crate::telemetry::metrics::Metrics;
 use auth::ApiKeys;
 use deployments::RequestId;
 use error::ApiError;
@@ -62,6 +64,8 @@ pub struct App {
     wake: Arc<Notify>,
     health: Health,
     cors_origins: Vec<String>,
+    metrics: Arc<Metrics>,
+    service_name: Option<String>,
 }
 
 /// The process cannot even begin. Redis or the chain being away is not among the reasons.
@@ -102,12 +106,18 @@ pub async fn run(
             app.health.drain();
         }
     });
+    let measuring = tokio::spawn({
+        let (app, shutdown) = (app.clone(), shutdown.clone());
+        async move { metrics::run(&app, shutdown).await }
+    });
     let service = TowerToHyperService::new(warp::service(routes(app.clone())));
-    server::serve(listener, app, service, shutdown).await;
+    server::serve(listener, app.clone(), service, shutdown).await;
     if tokio::time::timeout(WORKER_TIMEOUT, working).await.is_err() {
         tracing::warn!("the worker did not finish in time; its lease expires by itself");
     }
     draining.abort();
+    measuring.abort();
+    metrics::write(&app, None);
     Ok(())
 }
 
@@ -115,6 +125,7 @@ fn assemble(settings: Settings, git_sha: String) -> Result<(App, Worker), StartE
     let Settings {
         listen: _,
         log_level: _,
+        service_name,
         network,
         policy,
         limits,
@@ -144,6 +155,7 @@ fn assemble(settings: Settings, git_sha: String) -> Result<(App, Worker), StartE
         lease_ttl,
     );
     let wake = Arc::new(Notify::new());
+    let metrics = Arc::new(Metrics::default());
     let app = App {
         api_keys,
         rate_limit: RateLimit::new(connection.clone(), limits),
@@ -157,6 +169,8 @@ fn assemble(settings: Settings, git_sha: String) -> Result<(App, Worker), StartE
         wake: wake.clone(),
         health: Health::starting(git_sha),
         cors_origins,
+        metrics: metrics.clone(),
+        service_name,
     };
     Ok((
         app,
@@ -167,6 +181,7 @@ fn assemble(settings: Settings, git_sha: String) -> Result<(App, Worker), StartE
             policy,
             lease_ttl,
             wake,
+            metrics,
         },
     ))
 }

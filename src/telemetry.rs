@@ -3,6 +3,8 @@
 //! Takes a level, installs the process-wide subscriber. Only this crate's events are written: libraries below
 //! (HTTP clients, TLS) print URLs in their own events, and ours may contain keys.
 
+pub mod metrics;
+
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 

@@ -154,6 +154,7 @@ async fn accept(
     match (submitted, token) {
         (Submitted::New, _) => {
             app.wake.notify_one();
+            app.metrics.submitted();
             tracing::info!(deployment = %deployment.id, caller = caller.name, model = model.as_str(), "deployment accepted");
             Ok(accepted(&deployment, request_id))
         }

@@ -37,6 +37,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// What to log.
     pub log_level: LevelFilter,
+    /// What metrics are emitted under; absent: none are.
+    pub service_name: Option<String>,
     /// Name of the network in replies.
     pub network: String,
     /// What deployments are made with.
@@ -82,6 +84,7 @@ impl Settings {
         let mut reader = Reader::new(&lookup);
         let listen = reader.listen();
         let log_level = reader.one_of("LOG_LEVEL", &LEVELS);
+        let service_name = reader.optional("SERVICE_NAME", |text| read::printable(text, 255));
         let chain_id = reader.number("CHAIN_ID", 1, u64::MAX);
         let network = reader.optional("NETWORK_NAME", |text| read::printable(text, 64));
         let confirmations = reader.number("CONFIRMATION_BLOCKS", 1, 50);
@@ -195,6 +198,7 @@ impl Settings {
         Ok(Self {
             listen,
             log_level,
+            service_name,
             network,
             policy,
             limits,

@@ -30,6 +30,7 @@ use crate::backoff;
 use crate::crash;
 use crate::shutdown::Shutdown;
 use crate::telemetry::chain as print_chain;
+use crate::telemetry::metrics::Metrics;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _};
 use std::collections::HashMap;
@@ -87,6 +88,8 @@ pub struct Worker {
     pub lease_ttl: Duration,
     /// Rung when this process has accepted one.
     pub wake: Arc<Notify>,
+    /// Told what becomes of deployments.
+    pub metrics: Arc<Metrics>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -181,6 +184,7 @@ impl Worker {
         let before = lease.take();
         *lease = self.store.lease(before.as_ref()).await?;
         let Some(held) = lease else {
+            self.metrics.follows();
             return Ok(Pace::Idle);
         };
         if before.is_none_or(|before| before != *held) {
@@ -207,6 +211,10 @@ impl Worker {
         shutdown: &Shutdown,
     ) -> Result<Pace, TurnError> {
         let mut work = self.store.work(self.policy.in_flight_max).await?;
+        let jobs = work.in_flight.iter().chain(&work.queued);
+        let unfinished = jobs.filter(|job| !matches!(job.deployment.state, State::Deployed { .. }));
+        self.metrics
+            .leads(unfinished.map(|job| job.deployment.submitted_at_ms).min());
         for (id, error) in work.unreadable {
             tracing::error!(deployment = %id, error = print_chain(&error), "the record cannot be used; parked");
             self.store.park(lease, id, now_ms(), false).await?;
@@ -330,7 +338,23 @@ impl Worker {
         let saved = self.store.save(lease, &job, next, answers_wish).await?;
         crash::at(after);
         log(&job.deployment, &saved.deployment);
+        self.count(&job.deployment, &saved.deployment);
         Ok(saved)
+    }
+}
+
+impl Worker {
+    /// Tells the metrics what a deployment has become, once: its registration changes the record of a deployed one again.
+    fn count(&self, before: &Deployment, after: &Deployment) {
+        match (&before.state, &after.state) {
+            (State::Deployed { .. }, _) | (State::Failed { .. }, State::Failed { .. }) => {}
+            (_, State::Deployed { .. }) => {
+                let milliseconds = after.updated_at_ms.saturating_sub(after.submitted_at_ms);
+                self.metrics.deployed(Duration::from_millis(milliseconds));
+            }
+            (_, State::Failed { .. }) => self.metrics.failed(),
+            (_, State::Queued | State::InFlight(_) | State::Parked { .. }) => {}
+        }
     }
 }
 

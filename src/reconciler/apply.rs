@@ -4,7 +4,7 @@
 //! stop the others, which are independent of it by the plan's own rule.
 
 use super::aws::{
-    Aws, AwsError, autoscaling, cloudwatch, discovery, ecs, elb, iam, logs, metric_filter,
+    Aws, AwsError, autoscaling, cloudwatch, discovery, ecs, elb, iam, logs, metric_filter, sns,
 };
 use super::plan::{Call, Step};
 use super::spec::Spec;
@@ -92,12 +92,26 @@ pub async fn apply(aws: &Aws, spec: &Spec, step: &Step) -> Result<(), AwsError> 
         Call::DeleteScheduledAction { resource, name } => {
             autoscaling::delete_scheduled_action(aws, resource, name).await
         }
+        Call::CreateTopic { name } => sns::create(aws, name, unit).await,
+        Call::Subscribe {
+            topic,
+            subscription,
+        } => sns::subscribe(aws, topic, subscription).await,
+        Call::Unsubscribe { arn } => sns::unsubscribe(aws, arn).await,
         Call::PutMetricAlarm {
             name,
-            dimensions,
             alarm,
             create,
-        } => cloudwatch::put_alarm(aws, name, dimensions, alarm, create.then_some(unit)).await,
+        } => cloudwatch::put_alarm(aws, name, alarm, create.then_some(unit)).await,
+        Call::PutCompositeAlarm {
+            name,
+            alarm,
+            create,
+        } => cloudwatch::put_composite_alarm(aws, name, alarm, create.then_some(unit)).await,
         Call::DeleteAlarm { name } => cloudwatch::delete_alarm(aws, name).await,
+        Call::PutDashboard { dashboard, create } => {
+            cloudwatch::dashboard::put(aws, dashboard, create.then_some(unit)).await
+        }
+        Call::DeleteDashboard { name } => cloudwatch::dashboard::delete(aws, name).await,
     }
 }

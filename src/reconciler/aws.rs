@@ -30,6 +30,7 @@ pub mod logs;
 pub mod metric_filter;
 pub mod route53;
 mod signed;
+pub mod sns;
 pub mod ssm;
 pub mod sts;
 mod task_definition;
@@ -48,6 +49,7 @@ pub struct Clients {
     logs: aws_sdk_cloudwatchlogs::Client,
     iam: aws_sdk_iam::Client,
     cloudwatch: aws_sdk_cloudwatch::Client,
+    sns: aws_sdk_sns::Client,
     ssm: aws_sdk_ssm::Client,
     discovery: aws_sdk_servicediscovery::Client,
     sts: aws_sdk_sts::Client,
@@ -114,6 +116,7 @@ impl Clients {
             logs: client!(aws_sdk_cloudwatchlogs),
             iam: client!(aws_sdk_iam),
             cloudwatch: client!(aws_sdk_cloudwatch),
+            sns: client!(aws_sdk_sns),
             ssm: client!(aws_sdk_ssm),
             discovery: client!(aws_sdk_servicediscovery),
             sts: client!(aws_sdk_sts),

@@ -6,12 +6,15 @@
 use std::collections::BTreeSet;
 
 use super::resource::{
-    DiscoveryService, HealthCheck, Join, ListenerRule, Resources, Service, TargetGroup,
+    DiscoveryService, HealthCheck, Join, ListenerRule, Resources, Service, TargetGroup, Topic,
 };
-use super::spec::Spec;
+use super::spec::{Notifications, Spec};
 
 mod alarms;
+mod burn;
+mod dashboard;
 mod logs;
+mod metric;
 mod roles;
 mod scaling;
 mod task_definition;
@@ -41,7 +44,25 @@ pub fn desired(spec: &Spec) -> Resources {
         scalable_target: scaling::target(spec),
         scaling_policies: scaling::policies(spec),
         scheduled_actions: scaling::scheduled_actions(spec),
+        topic: topic(spec),
         alarms: alarms::alarms(spec),
+        composite_alarms: alarms::composite_alarms(spec),
+        dashboard: dashboard::dashboard(spec),
+    }
+}
+
+/// The unit's own topic. It needs no policy: AWS's default lets the account's alarms publish.
+/// <https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html>
+fn topic(spec: &Spec) -> Option<Topic> {
+    match &spec.notifications {
+        Notifications::Own {
+            topic,
+            subscriptions,
+        } => Some(Topic {
+            name: topic.clone(),
+            subscriptions: subscriptions.clone(),
+        }),
+        Notifications::Existing { topic_arn: _ } => None,
     }
 }
 
@@ -87,6 +108,8 @@ fn service(spec: &Spec) -> Service {
         healthy_percent_max: 200,
         circuit_breaker: true,
         circuit_breaker_rollback: true,
+        alarms: alarms::rollback_alarms(spec),
+        alarms_rollback: spec.alarms.stop_rollout,
         grace_period_seconds: signed(spec.health.grace_period_seconds),
         execute_command: spec.task.execute_command,
     }

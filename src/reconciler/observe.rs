@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::aws::cloudwatch::OwnDimensions;
 use super::aws::{
     AwsError, Clients, acm, autoscaling, cloudwatch, discovery, ec2, ecr, ecs, elb, iam, logs,
-    metric_filter, route53, ssm, sts,
+    metric_filter, route53, sns, ssm, sts,
 };
 use super::observed::{Certificate, Dns, Found, Image, Observed, SecurityGroup, Subnet};
 use super::plan::{metric_name, requests_of};
@@ -73,7 +73,8 @@ pub async fn observe(
         }
     };
     let requests = requests_of(load_balancer.as_ref(), own.target_group);
-    let (service, scalable_target, policies, scheduled_actions, alarms) = tokio::try_join!(
+    let topic = spec.topic_arn();
+    let (service, scalable_target, policies, scheduled_actions, alarms, dashboard, topic) = tokio::try_join!(
         Box::pin(service),
         Box::pin(autoscaling::scalable_target(aws, &scaling_resource)),
         Box::pin(autoscaling::policy::all(
@@ -82,7 +83,13 @@ pub async fn observe(
             requests.as_deref()
         )),
         Box::pin(autoscaling::scheduled_actions(aws, &scaling_resource)),
-        Box::pin(cloudwatch::alarms(aws, &prefix, &dimensions)),
+        Box::pin(cloudwatch::alarms(aws, &prefix, &dimensions, desired)),
+        Box::pin(cloudwatch::dashboard::dashboard(
+            aws,
+            &spec.name,
+            &dimensions
+        )),
+        Box::pin(sns::topic(aws, &topic)),
     )?;
     let (mut scaling_policies, mut scaling_policy_arns) = (BTreeMap::new(), BTreeMap::new());
     for (name, (arn, policy)) in policies {
@@ -123,7 +130,10 @@ pub async fn observe(
         scaling_policies,
         scaling_policy_arns,
         scheduled_actions,
-        alarms,
+        topic,
+        alarms: alarms.metric,
+        composite_alarms: alarms.composite,
+        dashboard,
     })
 }
 

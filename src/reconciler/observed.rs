@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::resource::{
-    Alarm, DiscoveryService, ListenerRule, LogGroup, MetricFilter, Role, ScalableTarget,
-    ScalingPolicy, ScheduledAction, Service, TargetGroup, TaskDefinition,
+    Alarm, CompositeAlarm, Dashboard, DiscoveryService, ListenerRule, LogGroup, MetricFilter, Role,
+    ScalableTarget, ScalingPolicy, ScheduledAction, Service, Subscription, TargetGroup,
+    TaskDefinition, Topic,
 };
 
 /// A resource that is there: its value, its ARN today, and whose it is.
@@ -78,8 +79,26 @@ pub struct Observed {
     pub scaling_policy_arns: BTreeMap<String, String>,
     /// Of the service, by name.
     pub scheduled_actions: BTreeMap<String, ScheduledAction>,
-    /// Whose names begin with the unit's.
+    /// The topic alarms are sent to, the unit's own or the one that is referenced.
+    pub topic: Option<FoundTopic>,
+    /// Whose names begin with the unit's. Of one that is as wanted nobody asked whose it is: its owner is absent.
     pub alarms: BTreeMap<String, Found<Alarm>>,
+    /// The same of composite alarms.
+    pub composite_alarms: BTreeMap<String, Found<CompositeAlarm>>,
+    /// Of the unit's name.
+    pub dashboard: Option<Found<Dashboard>>,
+}
+
+/// A topic and what its subscriptions are called.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FoundTopic {
+    /// The topic itself.
+    #[serde(flatten)]
+    pub found: Found<Topic>,
+    /// ARNs of the confirmed subscriptions.
+    pub arns: BTreeMap<Subscription, String>,
+    /// Subscriptions that their endpoints have not confirmed.
+    pub unconfirmed: BTreeSet<Subscription>,
 }
 
 /// The referenced load balancer.

@@ -17,6 +17,7 @@ mod alarms;
 mod call;
 pub mod diff;
 mod display;
+mod notifications;
 mod scaling;
 mod subject;
 mod supports;
@@ -41,6 +42,8 @@ pub struct Plan {
     pub waiting: Vec<Waiting>,
     /// What will not.
     pub blocked: Vec<Blocked>,
+    /// What is as wanted and still worth a word.
+    pub notes: Vec<Note>,
 }
 
 /// One AWS call and what it changes.
@@ -52,6 +55,17 @@ pub struct Step {
     pub call: Call,
     /// Fields that differ; empty where the whole resource is made or deleted.
     pub changes: Vec<Change>,
+}
+
+/// Something that is no difference, and that somebody should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Note {
+    /// A subscription hears nothing until its endpoint has confirmed it.
+    Unconfirmed {
+        /// Which.
+        subject: Subject,
+    },
 }
 
 /// Why something is not done, or not over, yet.
@@ -135,6 +149,7 @@ impl Plan {
             steps,
             waiting,
             blocked,
+            notes: _,
         } = self;
         steps.is_empty() && waiting.is_empty() && blocked.is_empty()
     }
@@ -157,6 +172,7 @@ pub fn plan(spec: &Spec, desired: &Resources, observed: &Observed) -> Plan {
         steps: Vec::new(),
         waiting: Vec::new(),
         blocked: Vec::new(),
+        notes: Vec::new(),
     };
     let mut planning = Planning {
         spec,
@@ -187,7 +203,10 @@ pub fn plan(spec: &Spec, desired: &Resources, observed: &Observed) -> Plan {
     let scalable_target = planning.scalable_target(service.clone());
     planning.scaling_policies(scalable_target.clone());
     planning.scheduled_actions(scalable_target);
-    planning.alarms(service);
+    planning.topic();
+    planning.alarms(service.clone());
+    planning.composite_alarms(service);
+    planning.dashboard();
     planning.plan
 }
 

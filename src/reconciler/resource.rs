@@ -40,8 +40,14 @@ pub struct Resources {
     pub scaling_policies: BTreeMap<String, ScalingPolicy>,
     /// When the bounds change by the clock, by action name.
     pub scheduled_actions: BTreeMap<String, ScheduledAction>,
+    /// Who hears of alarms; absent where the manifest names somebody else's topic.
+    pub topic: Option<Topic>,
     /// What wakes a person, by alarm name.
     pub alarms: BTreeMap<String, Alarm>,
+    /// What combines those, by alarm name.
+    pub composite_alarms: BTreeMap<String, CompositeAlarm>,
+    /// What one looks at then.
+    pub dashboard: Option<Dashboard>,
 }
 
 /// A CloudWatch Logs group.
@@ -259,6 +265,10 @@ pub struct Service {
     pub circuit_breaker: bool,
     /// … and undone.
     pub circuit_breaker_rollback: bool,
+    /// The alarms during which a rollout is stopped, by name …
+    pub alarms: BTreeSet<String>,
+    /// … and undone. False without any.
+    pub alarms_rollback: bool,
     /// How long a new task's failing health checks are forgiven.
     pub grace_period_seconds: i32,
     /// Whether one may open a shell in a task.
@@ -363,22 +373,53 @@ pub struct ScheduledAction {
     pub end: Option<i64>,
 }
 
+/// An SNS topic with all of its subscriptions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Topic {
+    /// Unique in the account and region; its ARN follows from it.
+    pub name: String,
+    /// Everyone who hears of what is published. One that has not confirmed yet is among them.
+    pub subscriptions: BTreeSet<Subscription>,
+}
+
+/// Where a topic's messages go: `email alerts@hokus.ai`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Subscription {
+    /// `email`, `https`, `sqs` …, AWS's words.
+    pub protocol: String,
+    /// An address, URL or ARN, as the protocol has it.
+    pub endpoint: String,
+}
+
+impl From<Subscription> for String {
+    fn from(subscription: Subscription) -> String {
+        let Subscription { protocol, endpoint } = subscription;
+        format!("{protocol} {endpoint}")
+    }
+}
+
+impl TryFrom<String> for Subscription {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let (protocol, endpoint) = text.split_once(' ').ok_or("no protocol and endpoint")?;
+        Ok(Subscription {
+            protocol: protocol.to_owned(),
+            endpoint: endpoint.to_owned(),
+        })
+    }
+}
+
 /// A CloudWatch metric alarm.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
-    /// Shown to whom it wakes.
+    /// Shown to whom it wakes: what is wrong, what to do first, where to read on.
     pub description: String,
-    /// Such as `AWS/ApplicationELB`.
-    pub namespace: String,
-    /// Such as `HTTPCode_Target_5XX_Count`.
-    pub metric: String,
-    /// `Sum`, `Average`, `Maximum`, `Minimum`, or a percentile such as `p99`.
-    pub statistic: String,
-    /// What exactly is measured.
-    pub dimensions: BTreeMap<String, Dimension>,
-    /// Length of one data point.
-    pub period_seconds: i32,
-    /// How many of them are looked at …
+    /// What is compared with the threshold.
+    #[serde(flatten)]
+    pub watched: Watched,
+    /// How many periods are looked at …
     pub evaluation_periods: i32,
     /// … and how many of those must be beyond the threshold.
     pub datapoints_to_alarm: i32,
@@ -390,12 +431,96 @@ pub struct Alarm {
     pub missing_data: String,
     /// What happens when it fires: ARNs.
     pub actions: BTreeSet<String>,
+    /// What happens when it is over: ARNs.
+    pub ok_actions: BTreeSet<String>,
     /// Whether those happen at all.
     pub actions_enabled: bool,
 }
 
+impl Alarm {
+    /// Every metric it looks at.
+    pub fn measured(&self) -> Vec<&Measured> {
+        match &self.watched {
+            Watched::Metric(measured) => vec![measured],
+            Watched::Calculation {
+                expressions: _,
+                metrics,
+                compared: _,
+            } => metrics.values().collect(),
+        }
+    }
+
+    /// Their dimensions, each once.
+    pub fn dimensions(&self) -> BTreeSet<(&str, &Dimension)> {
+        let metrics = self.measured().into_iter();
+        let all = metrics.flat_map(|metric| &metric.dimensions);
+        all.map(|(name, value)| (name.as_str(), value)).collect()
+    }
+}
+
+/// What an alarm compares with its threshold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Watched {
+    /// One metric.
+    Metric(Measured),
+    /// A calculation: metric math.
+    Calculation {
+        /// Formulas by id, over metrics and each other.
+        expressions: BTreeMap<String, String>,
+        /// What they use, by id.
+        metrics: BTreeMap<String, Measured>,
+        /// The ids whose values are compared: one, where AWS's rules hold.
+        compared: BTreeSet<String>,
+    },
+}
+
+/// One metric of one set of dimensions, and how its data become a number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Such as `AWS/ApplicationELB`.
+    pub namespace: String,
+    /// Such as `HTTPCode_Target_5XX_Count`.
+    pub metric: String,
+    /// `Sum`, `Average`, `Maximum`, `Minimum`, `SampleCount`, a percentile such as `p99`, a share such as `PR(:2)`.
+    pub statistic: String,
+    /// What exactly is measured.
+    pub dimensions: BTreeMap<String, Dimension>,
+    /// Length of one data point.
+    pub period_seconds: i32,
+    /// Absent: whatever unit the data have. Another one than theirs would hide them.
+    pub unit: Option<String>,
+}
+
+/// A CloudWatch alarm on other alarms.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CompositeAlarm {
+    /// Shown to whom it wakes.
+    pub description: String,
+    /// `ALARM("a") OR ALARM("b")`, as written.
+    pub rule: String,
+    /// What happens when it fires: ARNs.
+    pub actions: BTreeSet<String>,
+    /// What happens when it is over: ARNs.
+    pub ok_actions: BTreeSet<String>,
+    /// Whether those happen at all.
+    pub actions_enabled: bool,
+    /// The alarm that silences it; ours has none.
+    pub suppressor: Option<String>,
+}
+
+/// A CloudWatch dashboard.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dashboard {
+    /// Unique in the account.
+    pub name: String,
+    /// Its widgets as AWS's JSON. Where a metric's dimension is this unit's target group or the load balancer, the text is
+    /// [`Dimension`]'s own word for it.
+    pub body: Value,
+}
+
 /// The value of an alarm's dimension.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Dimension {
     /// The ending of this unit's target group's ARN, from `targetgroup/` on.
     #[serde(rename = "this unit's target group")]
@@ -406,4 +531,32 @@ pub enum Dimension {
     /// A name known beforehand, or anything AWS had that is not this unit's.
     #[serde(untagged)]
     Text(String),
+}
+
+impl Dashboard {
+    /// Replaces texts in the rows of its widgets' metrics, where `replacement` has one.
+    pub fn rename(&mut self, mut replacement: impl FnMut(&str) -> Option<String>) {
+        let widgets = self.body.get_mut("widgets").and_then(Value::as_array_mut);
+        let rows = widgets.into_iter().flatten().filter_map(|widget| {
+            widget
+                .pointer_mut("/properties/metrics")
+                .and_then(Value::as_array_mut)
+        });
+        for part in rows.flatten().filter_map(Value::as_array_mut).flatten() {
+            if let Some(text) = part.as_str().and_then(&mut replacement) {
+                *part = Value::String(text);
+            }
+        }
+    }
+}
+
+impl Dimension {
+    /// The word that stands for it where a dashboard names it.
+    pub fn word(&self) -> &str {
+        match self {
+            Dimension::TargetGroup => "this unit's target group",
+            Dimension::LoadBalancer => "the load balancer",
+            Dimension::Text(text) => text,
+        }
+    }
 }

@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::manifest::fields::Reading;
 use super::manifest::schema::Field;
 use super::manifest::{Manifest, Problem};
+use super::resource::Subscription;
 pub use super::resource::Suspended;
 
 mod parse;
 mod read;
+mod signals;
 
 /// One service and everything around it, as the manifest wants it.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +46,12 @@ pub struct Spec {
     pub logs: Logs,
     /// What wakes a person.
     pub alarms: Alarms,
+    /// What the service promises its users.
+    pub slo: Slo,
+    /// Who hears of alarms.
+    pub notifications: Notifications,
+    /// Whether there is a dashboard.
+    pub dashboard: bool,
 }
 
 /// An image in ECR, by tag or digest.
@@ -316,14 +324,61 @@ pub struct LogMetric {
 /// Thresholds of the alarms every service has.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alarms {
-    /// 5xx answers from tasks in five minutes.
-    pub errors: u32,
+    /// Share of requests answered with 5xx by a task, over five minutes …
+    pub error_percent: f64,
+    /// … in which there were at least so many requests: one failure of three is no rate.
+    pub requests_min: u32,
     /// Seconds within which 99 of 100 requests are answered.
     pub latency_p99_seconds: f64,
     /// Average of all tasks.
     pub cpu_percent: u32,
     /// Average of all tasks.
     pub memory_percent: u32,
+    /// Contract deployments that wait for a nonce.
+    pub queue_depth: u32,
+    /// Age of the oldest contract deployment that is neither deployed nor failed.
+    pub queue_age_seconds: u32,
+    /// What the deployer's account should have, in the chain's coin.
+    pub balance_min: f64,
+    /// Requests that no endpoint or the first one did not answer, in five minutes, all tasks together.
+    pub rpc_failures: u32,
+    /// Whether the error and latency alarms undo a rollout.
+    pub stop_rollout: bool,
+}
+
+/// Service level objectives. Each becomes alarms on how fast its error budget is spent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Slo {
+    /// Percent of requests not answered with 5xx.
+    pub availability: Option<f64>,
+    /// How fast requests are answered.
+    pub latency: Option<LatencyObjective>,
+}
+
+/// So many percent of requests are answered within so many seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LatencyObjective {
+    /// 99 for `p99`.
+    pub percent: f64,
+    /// The time they may take.
+    pub seconds: f64,
+}
+
+/// Who hears of alarms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notifications {
+    /// A topic of this unit's own.
+    Own {
+        /// Its name.
+        topic: String,
+        /// All of its subscriptions: one that is not here is removed.
+        subscriptions: BTreeSet<Subscription>,
+    },
+    /// A topic that is there already, in this account and region: referenced, never changed.
+    Existing {
+        /// Its ARN.
+        topic_arn: String,
+    },
 }
 
 impl Spec {
@@ -344,6 +399,17 @@ impl Spec {
         let reading = Reading::describing(&nothing);
         read::unit(&reading);
         reading.described()
+    }
+
+    /// The ARN of the topic alarms are sent to; of the unit's own it is known before the topic is made.
+    pub fn topic_arn(&self) -> String {
+        match &self.notifications {
+            Notifications::Own {
+                topic,
+                subscriptions: _,
+            } => self.arn("sns", topic),
+            Notifications::Existing { topic_arn } => topic_arn.clone(),
+        }
     }
 
     /// `arn:aws:<service>:<region>:<account>:<resource>` in this unit's account.

@@ -3,6 +3,7 @@
 //! Takes Logs calls and the output of simulated tasks ([`append`]), keeps the newest events. Retention is read back, and
 //! heeded only when events are put: no simulation runs for days.
 
+mod embedded;
 mod events;
 mod metric_filter;
 mod pattern;
@@ -167,6 +168,7 @@ pub fn append(
         ingested: now,
         message: message.clone(),
     });
+    embedded::emit(world, group, [message.as_str()].into_iter(), now);
     metric_filter::emit(world, group, &[(now, message)]);
     Ok(())
 }

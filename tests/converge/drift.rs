@@ -1,11 +1,12 @@
 //! From an empty account to a stable service, and back to it after somebody else's edits.
 
 use contracts::reconciler::converge::Outcome;
+use contracts::reconciler::desired::desired;
 use serde_json::{Value, json};
 
 use crate::account::Account;
 
-async fn stable() -> Account {
+pub async fn stable() -> Account {
     let account = Account::new().await;
     let (outcome, steps) = account.reconcile().await;
     assert_eq!(outcome, Outcome::Settled, "{steps:#?}");
@@ -22,7 +23,14 @@ async fn an_empty_account_converges_and_a_second_run_writes_nothing() {
     println!("first run: {mutating:?}");
     assert_eq!(mutating["ecs.CreateService"], 1);
     assert_eq!(mutating["ecs.RegisterTaskDefinition"], 1);
-    assert_eq!(mutating["monitoring.PutMetricAlarm"], 6);
+    let resources = desired(&account.spec);
+    let alarms = resources.alarms.len() as u64;
+    assert_eq!(
+        mutating["monitoring.PutMetricAlarm"], alarms,
+        "each written once"
+    );
+    let composites = resources.composite_alarms.len() as u64;
+    assert_eq!(mutating["monitoring.PutCompositeAlarm"], composites);
     assert_eq!(
         steps.len() as u64,
         mutating.values().sum::<u64>(),
@@ -37,7 +45,7 @@ async fn an_empty_account_converges_and_a_second_run_writes_nothing() {
 }
 
 /// Somebody else's edit, then one reconcile, which must undo it by exactly these calls.
-async fn heals(service: &'static str, operation: &str, input: Value, expected: &[&str]) {
+pub async fn heals(service: &'static str, operation: &str, input: Value, expected: &[&str]) {
     let account = stable().await;
     account.call(service, operation, input);
     account.simulator.clear_calls();
@@ -52,7 +60,7 @@ async fn heals(service: &'static str, operation: &str, input: Value, expected: &
 
 #[tokio::test(start_paused = true)]
 async fn a_deleted_alarm_is_put_back() {
-    let name = "hokusai-contracts-development-errors";
+    let name = "hokusai-contracts-development-cpu";
     heals(
         "monitoring",
         "DeleteAlarms",

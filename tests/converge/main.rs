@@ -15,3 +15,4 @@ mod drift;
 mod faults;
 mod interrupted;
 mod rollout;
+mod signals;

@@ -94,18 +94,30 @@ fn the_api_reference_has_the_statuses_of_the_source() {
 }
 
 #[test]
-fn the_runbook_has_the_alarms_of_the_manifest() {
+fn the_runbook_has_a_section_for_every_alarm_and_none_for_others() {
     let file = "manifests/development.yaml";
     let manifest = Manifest::parse(file, &read(file)).unwrap();
-    let spec = Spec::believe(&manifest).unwrap();
-    let alarms: Set = desired(&spec).alarms.into_keys().collect();
+    let resources = desired(&Spec::believe(&manifest).unwrap());
+    let alarms = resources.alarms.into_iter();
+    let described = alarms.map(|(name, alarm)| (name, alarm.description));
+    let composites = resources.composite_alarms.into_iter();
+    let described: Vec<_> = described
+        .chain(composites.map(|(name, alarm)| (name, alarm.description)))
+        .collect();
+    let mut linked = Set::new();
+    for (name, description) in described {
+        let (words, section) = description.split_once(" Then: docs/runbook.md#").unwrap();
+        assert!(
+            words.contains(" First: ") && description.len() <= 1024,
+            "{name}: {description}"
+        );
+        assert!(name.contains(section), "{name} sends one to {section}");
+        linked.insert(section.to_owned());
+    }
     let text = read("docs/runbook.md");
     let section = text.split_once("\n## Alarms\n").unwrap().1;
     let headings = section.lines().filter_map(|line| line.strip_prefix("### "));
-    assert_eq!(
-        set(headings.map(|heading| heading.trim_matches('`'))),
-        alarms
-    );
+    assert_eq!(set(headings), linked);
 }
 
 #[test]
@@ -149,6 +161,7 @@ fn the_rights_of_the_deployment_guide_are_the_calls_of_the_source() {
         "iam:TagRole",
         "logs:TagResource",
         "servicediscovery:TagResource",
+        "sns:TagResource",
     ]);
     assert!(called.len() > 40, "{called:?}");
     assert_eq!(granted, &called | &implied);

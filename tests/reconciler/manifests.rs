@@ -67,7 +67,7 @@ pub fn mistakes() -> Vec<(&'static str, String)> {
         ("unknown-key", with("  port: 3001", "  prot: 3001")),
         (
             "field-not-kept-yet",
-            with("  port: 3001", "  port: 3001\n  dashboard: true"),
+            with("  port: 3001", "  port: 3001\n  sidecars: true"),
         ),
         ("quoted-number", with("  port: 3001", "  port: \"3001\"")),
         (
@@ -139,6 +139,33 @@ pub fn mistakes() -> Vec<(&'static str, String)> {
             "key-twice",
             with("  port: 3001", "  port: 3001\n  port: 3002"),
         ),
+        (
+            "objective-out-of-reach",
+            with("    availability: 99.9%", "    availability: 100%"),
+        ),
+        (
+            "objective-not-a-percentile",
+            with("    latency: {p99: 2s}", "    latency: {mean: 2s}"),
+        ),
+        (
+            "subscription-without-protocol",
+            with("      - email: alerts@hokus.ai", "      - alerts@hokus.ai"),
+        ),
+        (
+            "subscription-to-no-address",
+            with("      - email: alerts@hokus.ai", "      - email: alerts"),
+        ),
+        (
+            "topic-of-another-region",
+            with(
+                "    topic: hokusai-contracts-development-alarms",
+                "    topic: arn:aws:sns:eu-west-1:932100697590:everyone",
+            ),
+        ),
+        (
+            "switch-quoted",
+            with("  dashboard: true", "  dashboard: \"true\""),
+        ),
         ("not-yaml", with("  port: 3001", "  port: [3001")),
         ("not-a-mapping", "- a\n- b\n".to_owned()),
         ("empty", String::new()),
@@ -167,6 +194,46 @@ fn a_secret_written_into_the_manifest_is_refused_and_never_repeated() {
         "{found}"
     );
     assert!(!found.contains(&key[2..]), "{found}");
+}
+
+/// The development manifest writes the defaults of these sections; without them it is the same unit.
+#[test]
+fn alarms_objectives_and_dashboard_left_out_are_the_defaults_written() {
+    let spec = |text: &str| Spec::believe(&Manifest::parse("m.yaml", text).unwrap()).unwrap();
+    let written = spec(DEVELOPMENT);
+    let mut lines: Vec<&str> = DEVELOPMENT.lines().collect();
+    let from = lines.iter().position(|line| *line == "  alarms:").unwrap();
+    let sections = lines.split_off(from);
+    let field = |name: &str| {
+        let rest: Vec<&str> = sections
+            .iter()
+            .copied()
+            .filter(|line| !line.contains(name))
+            .collect();
+        let without = [lines.join("\n"), rest.join("\n")].join("\n");
+        assert_ne!(without, DEVELOPMENT.trim_end(), "{name} is written");
+        assert_eq!(spec(&without), written, "without {name}");
+    };
+    for name in [
+        "errorPercent:",
+        "latencyP99Seconds:",
+        "cpuPercent:",
+        "memoryPercent:",
+        "queueDepth:",
+        "queueAgeSeconds:",
+        "balanceMin:",
+        "rpcFailures:",
+        "availability:",
+        "latency:",
+        "    topic:",
+        "dashboard:",
+    ] {
+        field(name);
+    }
+    let mut left_out = spec(&lines.join("\n"));
+    // The one thing that has no default is who is told.
+    left_out.notifications = written.notifications.clone();
+    assert_eq!(left_out, written);
 }
 
 #[test]

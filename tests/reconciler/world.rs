@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use contracts::reconciler::desired::desired;
 use contracts::reconciler::manifest::Manifest;
 use contracts::reconciler::observed::{
-    Address, Certificate, Dns, Found, Image, LoadBalancer, Observed, Permission, Rollout, Running,
-    SecurityGroup, Subnet,
+    Address, Certificate, Dns, Found, FoundTopic, Image, LoadBalancer, Observed, Permission,
+    Rollout, Running, SecurityGroup, Subnet,
 };
-use contracts::reconciler::resource::Resources;
+use contracts::reconciler::resource::{Resources, Topic};
 use contracts::reconciler::spec::Spec;
 
 /// The manifest the product is deployed from.
@@ -132,7 +132,10 @@ pub fn empty(spec: &Spec) -> Observed {
         scaling_policies: BTreeMap::new(),
         scaling_policy_arns: BTreeMap::new(),
         scheduled_actions: BTreeMap::new(),
+        topic: None,
         alarms: BTreeMap::new(),
+        composite_alarms: BTreeMap::new(),
+        dashboard: None,
     }
 }
 
@@ -151,7 +154,10 @@ pub fn converged(spec: &Spec) -> Observed {
         scalable_target,
         scaling_policies,
         scheduled_actions,
+        topic,
         alarms,
+        composite_alarms,
+        dashboard,
     } = desired(spec);
     Observed {
         log_group: Some(ours(spec, "arn:log-group", log_group)),
@@ -184,10 +190,29 @@ pub fn converged(spec: &Spec) -> Observed {
             .collect(),
         scaling_policies,
         scheduled_actions,
+        topic: topic.map(|topic| found_topic(spec, topic)),
         alarms: alarms
             .into_iter()
             .map(|(name, alarm)| (name, ours(spec, "arn:alarm", alarm)))
             .collect(),
+        composite_alarms: composite_alarms
+            .into_iter()
+            .map(|(name, alarm)| (name, ours(spec, "arn:alarm", alarm)))
+            .collect(),
+        dashboard: dashboard.map(|dashboard| ours(spec, "arn:dashboard", dashboard)),
         ..empty(spec)
+    }
+}
+
+/// A topic all of whose subscriptions are confirmed.
+fn found_topic(spec: &Spec, topic: Topic) -> FoundTopic {
+    let arn = spec.topic_arn();
+    let numbered = (1..).zip(&topic.subscriptions);
+    FoundTopic {
+        arns: numbered
+            .map(|(at, one)| (one.clone(), format!("{arn}:{at}")))
+            .collect(),
+        unconfirmed: BTreeSet::new(),
+        found: ours(spec, &arn, topic),
     }
 }

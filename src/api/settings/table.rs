@@ -56,6 +56,11 @@ pub const TABLE: &[Setting] = &[
     plain("PORT", "3001", "TCP port to listen on (0 takes a free one)"),
     plain("BIND_ADDRESS", "0.0.0.0", "IP address to listen on"),
     plain("LOG_LEVEL", "info", "error, warn, info, debug or trace"),
+    derived(
+        "SERVICE_NAME",
+        "no metrics are written",
+        "what metrics are emitted under, in the log, in CloudWatch's embedded format; the reconciler sets it",
+    ),
     Setting {
         name: "CHAIN_ID",
         absent: Absent::Refused,

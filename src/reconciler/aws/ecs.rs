@@ -1,10 +1,10 @@
 //! ECS: the cluster, the service and its newest rollout, registered revisions, and the one service call.
 
 use aws_sdk_ecs::types::{
-    AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration,
-    DeploymentRolloutState, LaunchType, LoadBalancer, NetworkConfiguration, PropagateTags,
-    Service as SdkService, ServiceDeploymentBrief, ServiceDeploymentStatus, ServiceField,
-    ServiceRegistry, SortOrder, Tag, TaskDefinitionStatus,
+    AssignPublicIp, AwsVpcConfiguration, DeploymentAlarms, DeploymentCircuitBreaker,
+    DeploymentConfiguration, DeploymentRolloutState, LaunchType, LoadBalancer,
+    NetworkConfiguration, PropagateTags, Service as SdkService, ServiceDeploymentBrief,
+    ServiceDeploymentStatus, ServiceField, ServiceRegistry, SortOrder, Tag, TaskDefinitionStatus,
 };
 
 use super::elb::rule::join;
@@ -117,6 +117,10 @@ fn normal(name: &str, found: &SdkService, own: &Own<'_>) -> Service {
         .and_then(|network| network.awsvpc_configuration.as_ref());
     let deployment = found.deployment_configuration.as_ref();
     let breaker = deployment.and_then(|deployment| deployment.deployment_circuit_breaker.as_ref());
+    // Names of alarms that are switched off change nothing.
+    let alarms = deployment
+        .and_then(|deployment| deployment.alarms.as_ref())
+        .filter(|alarms| alarms.enable);
     let balancer = found.load_balancers().first();
     let registry = found
         .service_registries()
@@ -154,6 +158,10 @@ fn normal(name: &str, found: &SdkService, own: &Own<'_>) -> Service {
             .unwrap_or(200),
         circuit_breaker: breaker.is_some_and(|breaker| breaker.enable),
         circuit_breaker_rollback: breaker.is_some_and(|breaker| breaker.rollback),
+        alarms: alarms
+            .map(|alarms| alarms.alarm_names.iter().cloned().collect())
+            .unwrap_or_default(),
+        alarms_rollback: alarms.is_some_and(|alarms| alarms.rollback),
         grace_period_seconds: found.health_check_grace_period_seconds.unwrap_or(0),
         execute_command: found.enable_execute_command,
     }
@@ -312,7 +320,15 @@ fn deployment(service: &Service) -> DeploymentConfiguration {
         .enable(service.circuit_breaker)
         .rollback(service.circuit_breaker_rollback)
         .build();
+    // Sent without names as well: an update that leaves them out keeps those there were.
+    let alarms = DeploymentAlarms::builder()
+        .set_alarm_names(Some(service.alarms.iter().cloned().collect()))
+        .enable(!service.alarms.is_empty())
+        .rollback(service.alarms_rollback)
+        .build();
     DeploymentConfiguration::builder()
+        // Every member is there, and the builder asks for no more.
+        .set_alarms(alarms.ok())
         .minimum_healthy_percent(service.healthy_percent_min)
         .maximum_percent(service.healthy_percent_max)
         .deployment_circuit_breaker(breaker)

@@ -31,6 +31,8 @@ pub fn task_definition(spec: &Spec) -> TaskDefinition {
 fn container(spec: &Spec) -> Container {
     let mut environment = spec.task.environment.clone();
     environment.insert("PORT".to_owned(), spec.port.to_string());
+    // The dimension of the metrics the program emits; `metric` looks for them under it.
+    environment.insert("SERVICE_NAME".to_owned(), spec.name.clone());
     let secrets = spec.task.parameters().into_iter();
     let secrets = secrets.map(|(variable, name)| (variable.to_owned(), parameter_arn(spec, name)));
     let open_files = signed(spec.task.open_files);

@@ -11,10 +11,8 @@ impl Graph<'_> {
             .alarms
             .iter()
             .filter(|(_, alarm)| {
-                alarm
-                    .dimensions
-                    .values()
-                    .any(|dimension| *dimension == Dimension::TargetGroup)
+                let mut dimensions = alarm.dimensions().into_iter();
+                dimensions.any(|(_, value)| *value == Dimension::TargetGroup)
             })
             .map(|(name, _)| Subject::new(Kind::Alarm, name))
             .collect()
@@ -22,11 +20,11 @@ impl Graph<'_> {
 
     pub(super) fn dimensions(&mut self) {
         for (name, found) in &self.observed.alarms {
-            for (dimension, value) in &found.value.dimensions {
+            for (dimension, value) in found.value.dimensions() {
                 let Dimension::Text(value) = value else {
                     continue;
                 };
-                let to = match dimension.as_str() {
+                let to = match dimension {
                     "TargetGroup" => self.target_group(),
                     "LoadBalancer" => {
                         Subject::new(Kind::LoadBalancer, &self.spec.load_balancer.name)

@@ -1,21 +1,68 @@
-//! Planning what wakes a person.
+//! Planning what wakes a person: alarms on metrics, alarms on alarms, and the dashboard they are looked at on.
+//!
+//! What is as wanted is never written again: alarms are the slowest thing to write, three a second.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::diff::diff;
 use super::{Call, Kind, Planning, Subject, Unsettled};
-use crate::reconciler::resource::Dimension;
+use crate::reconciler::observed::Found;
+use crate::reconciler::resource::{Alarm, Dashboard, Dimension, Watched};
+
+/// What own dimensions are called today, or what has to be there first.
+struct Names {
+    target_group: Result<String, Subject>,
+    load_balancer: Result<String, Subject>,
+}
+
+impl Names {
+    fn resolve(&self, dimension: &mut Dimension) -> Result<(), Subject> {
+        *dimension = match dimension {
+            Dimension::Text(_) => return Ok(()),
+            Dimension::TargetGroup => Dimension::Text(self.target_group.clone()?),
+            Dimension::LoadBalancer => Dimension::Text(self.load_balancer.clone()?),
+        };
+        Ok(())
+    }
+
+    /// An alarm with every dimension as CloudWatch is told it.
+    fn alarm(&self, alarm: &Alarm) -> Result<Alarm, Subject> {
+        let mut alarm = alarm.clone();
+        let measured = match &mut alarm.watched {
+            Watched::Metric(measured) => vec![measured],
+            Watched::Calculation { metrics, .. } => metrics.values_mut().collect(),
+        };
+        for dimension in measured
+            .into_iter()
+            .flat_map(|metric| metric.dimensions.values_mut())
+        {
+            self.resolve(dimension)?;
+        }
+        Ok(alarm)
+    }
+
+    /// The same of a dashboard.
+    fn dashboard(&self, dashboard: &Dashboard) -> Result<Dashboard, Subject> {
+        let mut missing = Ok(());
+        let mut dashboard = dashboard.clone();
+        dashboard.rename(|text| {
+            let own = [Dimension::TargetGroup, Dimension::LoadBalancer];
+            let mut own = own.into_iter().find(|own| own.word() == text)?;
+            missing = missing.clone().and(self.resolve(&mut own));
+            Some(own.word().to_owned())
+        });
+        missing.map(|()| dashboard)
+    }
+}
 
 impl Planning<'_> {
-    /// Puts what differs, deletes what is ours and no longer wanted — but that only once the service has what it needs.
-    pub(super) fn alarms(&mut self, service: Unsettled) {
+    fn names(&self) -> Names {
         let Planning {
             spec,
             desired,
             observed,
             ..
         } = self;
-        let (spec, desired, observed) = (*spec, *desired, *observed);
         let target_group = observed
             .target_group
             .as_ref()
@@ -24,6 +71,22 @@ impl Planning<'_> {
             .load_balancer
             .as_ref()
             .map(|found| found.arn.as_str());
+        let needed = |kind, name: &str| {
+            let subject = Subject::new(kind, name);
+            move || subject
+        };
+        Names {
+            target_group: metric_name(target_group)
+                .ok_or_else(needed(Kind::TargetGroup, &desired.target_group.name)),
+            load_balancer: metric_name(load_balancer)
+                .ok_or_else(needed(Kind::LoadBalancer, &spec.load_balancer.name)),
+        }
+    }
+
+    /// Puts what differs, deletes what is ours and no longer wanted — but that only once the service has what it needs.
+    pub(super) fn alarms(&mut self, service: Unsettled) {
+        let (desired, observed) = (self.desired, self.observed);
+        let names = self.names();
         for (name, alarm) in &desired.alarms {
             let subject = Subject::new(Kind::Alarm, name);
             let found = observed.alarms.get(name);
@@ -33,42 +96,133 @@ impl Planning<'_> {
             {
                 continue;
             }
-            let resolve = |dimension: &Dimension| match dimension {
-                Dimension::Text(text) => Ok(text.clone()),
-                Dimension::TargetGroup => metric_name(target_group)
-                    .ok_or_else(|| Subject::new(Kind::TargetGroup, &desired.target_group.name)),
-                Dimension::LoadBalancer => metric_name(load_balancer)
-                    .ok_or_else(|| Subject::new(Kind::LoadBalancer, &spec.load_balancer.name)),
-            };
-            let resolved: Result<BTreeMap<_, _>, _> = alarm
-                .dimensions
-                .iter()
-                .map(|(name, dimension)| Ok((name.clone(), resolve(dimension)?)))
-                .collect();
-            match resolved {
-                Ok(dimensions) => {
+            if let Some(topic) = self.silent(&alarm.actions) {
+                self.needs(&subject, vec![topic]);
+                continue;
+            }
+            match names.alarm(alarm) {
+                Ok(alarm) => {
+                    let create = found.is_none();
+                    let name = name.clone();
                     let call = Call::PutMetricAlarm {
-                        name: name.clone(),
-                        dimensions,
-                        alarm: alarm.clone(),
-                        create: found.is_none(),
+                        name,
+                        alarm,
+                        create,
                     };
                     self.step(&subject, call, changes.unwrap_or_default());
                 }
                 Err(missing) => self.needs(&subject, vec![missing]),
             }
         }
-        let obsolete = observed.alarms.iter().filter(|(name, found)| {
-            !desired.alarms.contains_key(*name) && found.owner.as_deref() == Some(&spec.name)
+        self.obsolete_alarms(&observed.alarms, &desired.alarms, Kind::Alarm, &service);
+    }
+
+    /// The same of alarms on alarms, which AWS takes only once those are there.
+    pub(super) fn composite_alarms(&mut self, service: Unsettled) {
+        let (desired, observed) = (self.desired, self.observed);
+        for (name, alarm) in &desired.composite_alarms {
+            let subject = Subject::new(Kind::CompositeAlarm, name);
+            let found = observed.composite_alarms.get(name);
+            let changes = found.map(|found| diff(&found.value, alarm));
+            if changes.as_ref().is_some_and(Vec::is_empty)
+                || found.is_some_and(|found| !self.is_ours(&subject, found))
+            {
+                continue;
+            }
+            let topic = self.silent(&alarm.actions).into_iter();
+            let missing: Vec<Subject> = children(&alarm.rule)
+                .filter_map(|child| {
+                    let there = observed.alarms.contains_key(child)
+                        || observed.composite_alarms.contains_key(child);
+                    let kind = match desired.composite_alarms.contains_key(child) {
+                        true => Kind::CompositeAlarm,
+                        false => Kind::Alarm,
+                    };
+                    (!there).then(|| Subject::new(kind, child))
+                })
+                .chain(topic)
+                .collect();
+            if missing.is_empty() {
+                let call = Call::PutCompositeAlarm {
+                    name: name.clone(),
+                    alarm: alarm.clone(),
+                    create: found.is_none(),
+                };
+                self.step(&subject, call, changes.unwrap_or_default());
+            } else {
+                self.needs(&subject, missing);
+            }
+        }
+        let (found, wanted) = (&observed.composite_alarms, &desired.composite_alarms);
+        self.obsolete_alarms(found, wanted, Kind::CompositeAlarm, &service);
+    }
+
+    /// The referenced topic, where it is not there: an alarm that notifies somebody is not turned to one that does not.
+    fn silent(&self, actions: &BTreeSet<String>) -> Option<Subject> {
+        let missing = self.desired.topic.is_none() && self.observed.topic.is_none();
+        let topic = self.spec.topic_arn();
+        (missing && actions.contains(&topic)).then(|| Subject::new(Kind::Topic, &topic))
+    }
+
+    /// Deletes what is ours and not wanted: after what still names it in its rule, which AWS insists on.
+    fn obsolete_alarms<T, W>(
+        &mut self,
+        found: &BTreeMap<String, Found<T>>,
+        wanted: &BTreeMap<String, W>,
+        kind: Kind,
+        service: &Unsettled,
+    ) {
+        let obsolete = found.iter().filter(|(name, found)| {
+            !wanted.contains_key(*name) && found.owner.as_deref() == Some(&self.spec.name)
         });
-        for (name, _) in obsolete {
-            let subject = Subject::new(Kind::Alarm, name);
-            match &service {
-                None => self.step(&subject, Call::DeleteAlarm { name: name.clone() }, vec![]),
-                Some(service) => self.needs(&subject, vec![service.clone()]),
+        let obsolete: Vec<&String> = obsolete.map(|(name, _)| name).collect();
+        for name in obsolete {
+            let subject = Subject::new(kind, name);
+            let parents = self.observed.composite_alarms.iter();
+            let parents = parents
+                .filter(|(_, parent)| children(&parent.value.rule).any(|child| child == name));
+            let parents = parents.map(|(parent, _)| Subject::new(Kind::CompositeAlarm, parent));
+            let before: Vec<Subject> = service.iter().cloned().chain(parents).collect();
+            if before.is_empty() {
+                self.step(&subject, Call::DeleteAlarm { name: name.clone() }, vec![]);
+            } else {
+                self.needs(&subject, before);
             }
         }
     }
+
+    pub(super) fn dashboard(&mut self) {
+        let found = self.observed.dashboard.as_ref();
+        let Some(desired) = &self.desired.dashboard else {
+            let ours = found.filter(|found| found.owner.as_deref() == Some(&self.spec.name));
+            if let Some(found) = ours {
+                let name = found.value.name.clone();
+                let subject = Subject::new(Kind::Dashboard, &name);
+                self.step(&subject, Call::DeleteDashboard { name }, vec![]);
+            }
+            return;
+        };
+        let subject = Subject::new(Kind::Dashboard, &desired.name);
+        let changes = found.map(|found| diff(&found.value, desired));
+        if changes.as_ref().is_some_and(Vec::is_empty)
+            || found.is_some_and(|found| !self.is_ours(&subject, found))
+        {
+            return;
+        }
+        match self.names().dashboard(desired) {
+            Ok(dashboard) => {
+                let create = found.is_none();
+                let call = Call::PutDashboard { dashboard, create };
+                self.step(&subject, call, changes.unwrap_or_default());
+            }
+            Err(missing) => self.needs(&subject, vec![missing]),
+        }
+    }
+}
+
+/// The alarms a rule names. Ours quotes them, and no name has a quote in it.
+fn children(rule: &str) -> impl Iterator<Item = &str> {
+    rule.split('"').skip(1).step_by(2)
 }
 
 /// CloudWatch names load balancers and target groups by the ending of their ARNs: `app/name/id`, `targetgroup/name/id`.

@@ -2,14 +2,13 @@
 //!
 //! `apply` turns one of these into one request and decides nothing.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::reconciler::resource::{
-    Alarm, DiscoveryService, HealthCheck, ListenerRule, MetricFilter, ScalableTarget,
-    ScalingPolicy, ScheduledAction, Service, TargetGroup, TaskDefinition,
+    Alarm, CompositeAlarm, Dashboard, DiscoveryService, HealthCheck, ListenerRule, MetricFilter,
+    ScalableTarget, ScalingPolicy, ScheduledAction, Service, Subscription, TargetGroup,
+    TaskDefinition,
 };
 
 /// One mutating call.
@@ -129,12 +128,33 @@ pub enum Call {
     /// Tags are taken by a new alarm only.
     PutMetricAlarm {
         name: String,
-        dimensions: BTreeMap<String, String>,
         alarm: Alarm,
+        create: bool,
+    },
+    PutCompositeAlarm {
+        name: String,
+        alarm: CompositeAlarm,
         create: bool,
     },
     DeleteAlarm {
         name: String,
+    },
+    PutDashboard {
+        dashboard: Dashboard,
+        create: bool,
+    },
+    DeleteDashboard {
+        name: String,
+    },
+    CreateTopic {
+        name: String,
+    },
+    Subscribe {
+        topic: String,
+        subscription: Subscription,
+    },
+    Unsubscribe {
+        arn: String,
     },
 }
 
@@ -230,7 +250,13 @@ impl Call {
                 ("application-autoscaling:DeleteScheduledAction", DELETE)
             }
             Call::PutMetricAlarm { .. } => ("cloudwatch:PutMetricAlarm", Verb::Put),
+            Call::PutCompositeAlarm { .. } => ("cloudwatch:PutCompositeAlarm", Verb::Put),
             Call::DeleteAlarm { .. } => ("cloudwatch:DeleteAlarms", DELETE),
+            Call::PutDashboard { .. } => ("cloudwatch:PutDashboard", Verb::Put),
+            Call::DeleteDashboard { .. } => ("cloudwatch:DeleteDashboards", DELETE),
+            Call::CreateTopic { .. } => ("sns:CreateTopic", CREATE),
+            Call::Subscribe { .. } => ("sns:Subscribe", CREATE),
+            Call::Unsubscribe { .. } => ("sns:Unsubscribe", DELETE),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::call::Effect;
-use super::{Blocked, Plan, Step, Waiting};
+use super::{Blocked, Note, Plan, Step, Waiting};
 use serde_json::Value;
 
 impl fmt::Display for Plan {
@@ -13,9 +13,11 @@ impl fmt::Display for Plan {
             steps,
             waiting,
             blocked,
+            notes,
         } = self;
         if self.is_settled() {
-            return writeln!(f, "no changes");
+            writeln!(f, "no changes")?;
+            return notes.iter().try_for_each(|note| writeln!(f, "  i {note}"));
         }
         writeln!(f, "plan for {unit}")?;
         for step in steps {
@@ -26,6 +28,9 @@ impl fmt::Display for Plan {
         }
         for blocked in blocked {
             writeln!(f, "  ! {blocked}")?;
+        }
+        for note in notes {
+            writeln!(f, "  i {note}")?;
         }
         let count = |effect| steps.iter().filter(|step| step.effect() == effect).count();
         let (create, change, delete) = (
@@ -87,6 +92,17 @@ impl fmt::Display for Brief<'_> {
         match text.char_indices().nth(CHARACTERS_MAX) {
             Some((cut, _)) => write!(f, "{}…", &text[..cut]),
             None => f.write_str(&text),
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::Unconfirmed { subject } => write!(
+                f,
+                "{subject} hears nothing yet: whoever it belongs to has not confirmed it"
+            ),
         }
     }
 }

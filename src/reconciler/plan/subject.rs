@@ -27,7 +27,11 @@ pub enum Kind {
     ScalableTarget,
     ScalingPolicy,
     ScheduledAction,
+    Topic,
+    Subscription,
     Alarm,
+    CompositeAlarm,
+    Dashboard,
 }
 
 /// One resource by kind and name.
@@ -77,7 +81,11 @@ impl fmt::Display for Kind {
             Kind::ScalableTarget => "scalable target",
             Kind::ScalingPolicy => "scaling policy",
             Kind::ScheduledAction => "scheduled action",
+            Kind::Topic => "topic",
+            Kind::Subscription => "subscription",
             Kind::Alarm => "alarm",
+            Kind::CompositeAlarm => "composite alarm",
+            Kind::Dashboard => "dashboard",
         })
     }
 }

@@ -129,6 +129,10 @@ impl Planning<'_> {
                 .iter()
                 .map(|name| Subject::new(Kind::Parameter, name)),
         );
+        // A rollout is stopped by alarms that are there when it begins.
+        let alarms = desired.service.alarms.iter();
+        let absent = alarms.filter(|name| !observed.alarms.contains_key(*name));
+        needs.extend(absent.map(|name| Subject::new(Kind::Alarm, name)));
         match (
             &observed.wanted,
             &observed.target_group,

@@ -24,9 +24,9 @@
 use std::collections::BTreeSet;
 
 use super::parse;
-use super::{Alarms, Health, Image, LoadBalancer, Network, Spec};
+use super::{Health, Image, LoadBalancer, Network, Spec, signals};
 use crate::reconciler::manifest::fields::{Fields, Reading};
-use crate::reconciler::manifest::value::{flag, positive, whole, wrong};
+use crate::reconciler::manifest::value::{flag, whole, wrong};
 
 mod logs;
 mod scaling;
@@ -120,11 +120,30 @@ referenced and never made.",
         fields.mapping("logs", "Where the tasks' output goes."),
         reading,
     );
-    let alarms = alarms(fields.mapping("alarms", "What wakes a person."));
+    let alarms = signals::alarms(fields.mapping("alarms", "What wakes a person."));
+    let slo = signals::slo(fields.mapping(
+        "slo",
+        "What users are promised; spending the budget of failures too fast raises alarms.",
+    ));
+    let notifications = signals::notifications(
+        fields.mapping("notifications", "Who hears of alarms."),
+        name.as_deref(),
+        reading,
+    );
+    let dashboard = fields.or(
+        "dashboard",
+        true,
+        flag().meaning("Whether there is a CloudWatch dashboard of the unit's name."),
+    );
     fields.end();
 
-    if let (Some(image), Some(account), Some(region)) = (&image, &account, &region) {
-        image_is_local(image, account, region, reading);
+    if let (Some(account), Some(region)) = (&account, &region) {
+        if let Some(image) = &image {
+            image_is_local(image, account, region, reading);
+        }
+        if let Some(notifications) = &notifications {
+            signals::topic_is_local(notifications, account, region, reading);
+        }
     }
     version.and(kind)?;
     Some(Spec {
@@ -142,6 +161,9 @@ referenced and never made.",
         scaling: scaling?,
         logs: logs?,
         alarms: alarms?,
+        slo: slo?,
+        notifications: notifications?,
+        dashboard: dashboard?,
     })
 }
 
@@ -290,37 +312,6 @@ fn load_balancer(fields: Fields<'_>) -> Option<LoadBalancer> {
         priority: priority?,
         target_group: target_group?,
         deregistration_delay_seconds: delay?,
-    })
-}
-
-fn alarms(fields: Fields<'_>) -> Option<Alarms> {
-    let errors = fields.or(
-        "errors",
-        10,
-        whole(1, 1_000_000)
-            .meaning("Answers of 5xx from the tasks in five minutes that raise an alarm."),
-    );
-    let latency = fields.or(
-        "latencyP99Seconds",
-        2,
-        positive().meaning("Seconds within which 99 of 100 requests must be answered."),
-    );
-    let cpu_percent = fields.or(
-        "cpuPercent",
-        70,
-        whole(1, 100).meaning("Average CPU above which an alarm is raised."),
-    );
-    let memory_percent = fields.or(
-        "memoryPercent",
-        80,
-        whole(1, 100).meaning("Average memory above which an alarm is raised."),
-    );
-    fields.end();
-    Some(Alarms {
-        errors: errors?,
-        latency_p99_seconds: latency?,
-        cpu_percent: cpu_percent?,
-        memory_percent: memory_percent?,
     })
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::call::{Answer, Call, Millis, Refusal, integer};
 use super::super::world::World;
+use super::embedded;
 use super::metric_filter::{self, parsed};
 use super::{
     EVENT_BYTES_MAX, Event, INVALID, Stream, group, group_name, invalid, limit, no_stream,
@@ -66,7 +67,10 @@ pub(super) fn put_log_events(world: &mut World, call: &Call) -> Answer {
         stream.push(event);
     }
     let next = stream.next();
-    metric_filter::emit(world, group_name(call)?, &accepted);
+    let name = group_name(call)?;
+    let messages = accepted.iter().map(|(_, message)| message.as_str());
+    embedded::emit(world, name, messages, call.now);
+    metric_filter::emit(world, name, &accepted);
     let mut rejected = serde_json::Map::new();
     if expired > too_old {
         rejected.insert("expiredLogEventEndIndex".into(), json!(expired));

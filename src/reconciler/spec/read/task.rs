@@ -49,7 +49,7 @@ pub(super) fn task(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Task> {
         "environment",
         parse::variable(),
         text()
-            .meaning("Plain settings: variable and value. PORT is set from spec.port.")
+            .meaning("Plain settings: variable and value. PORT is set from spec.port and SERVICE_NAME from metadata.name.")
             .example("info"),
     );
     let secrets = fields.entries(
@@ -172,7 +172,8 @@ pub(super) fn task(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Task> {
 }
 
 /// Variables the reconciler sets from other fields, and the field that is the place to say it.
-const DERIVED_VARIABLES: [(&str, &str); 1] = [("PORT", "spec.port")];
+const DERIVED_VARIABLES: [(&str, &str); 2] =
+    [("PORT", "spec.port"), ("SERVICE_NAME", "metadata.name")];
 
 /// A variable has one source.
 fn variables(sections: [(&str, &BTreeMap<String, String>); 3], reading: &Reading<'_>) {
