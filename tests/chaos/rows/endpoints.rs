@@ -11,6 +11,14 @@ use std::time::Duration;
 
 const RECEIPT: &str = "eth_getTransactionReceipt";
 
+/// The fault was met: at least one endpoint has played its script for `method` to the end.
+fn played(world: &World, method: &str) {
+    assert!(
+        world.nodes.iter().any(|node| node.played(method)),
+        "the script for {method} was not played"
+    );
+}
+
 async fn deployed(world: &World, models: impl IntoIterator<Item = String>) {
     for id in world.client.submit_all(models).await {
         world.client.reaches(&id, "deployed", 60).await;
@@ -24,6 +32,7 @@ pub async fn silent_after_send() -> Concluded {
         node.script(SEND, [Fault::After(Wire::Silence), Fault::After(Wire::Cut)])
     });
     deployed(&world, (0..3).map(|number| format!("silent-{number}"))).await;
+    played(&world, SEND);
     world.conclude(Granted::default(), 60).await
 }
 
@@ -85,8 +94,13 @@ pub async fn stale_nonce() -> Concluded {
     deployed(&world, (0..3).map(|number| format!("fresh-{number}"))).await;
     for (place, node) in world.nodes.iter().enumerate() {
         node.always("eth_getTransactionCount", Fault::Answer(json!("0x1")));
+        let before = node.called("eth_getTransactionCount");
         let models = (0..2).map(|number| format!("stale-{place}-{number}"));
         deployed(&world, models).await;
+        assert!(
+            node.called("eth_getTransactionCount") > before,
+            "it was asked"
+        );
         node.set(Mode::Pass);
     }
     world.conclude(Granted::default(), 60).await
@@ -103,6 +117,10 @@ pub async fn receipts_flicker() -> Concluded {
         )
     });
     deployed(&world, (0..5).map(|number| format!("flicker-{number}"))).await;
+    assert!(
+        world.nodes.iter().any(|node| node.called(RECEIPT) >= 4),
+        "receipts came and went"
+    );
     world.conclude(Granted::default(), 60).await
 }
 
@@ -172,9 +190,10 @@ pub async fn refusals() -> Concluded {
         world.every_node(|node| node.script(SEND, faults.clone()));
         deployed(
             &world,
-            (0..3).map(|number| format!("refused-{first}-{number}")),
+            (0..5).map(|number| format!("refused-{first}-{number}")),
         )
         .await;
+        played(&world, SEND);
     }
     world.conclude(Granted::default(), 60).await
 }
