@@ -62,7 +62,7 @@ fn a_problem_is_where_the_layer_that_said_it_says_it() {
         ),
         (
             overlaid("spec:\n  scaling: {min: 30}\n"),
-            "base.yaml:42:10: spec.scaling.max: is 10, below min, which is 30",
+            "base.yaml:43:10: spec.scaling.max: is 10, below min, which is 30",
         ),
         (
             overlaid("spec:\n  cluster: null\n"),
