@@ -10,14 +10,18 @@ use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::Gauges;
 use std::io::Write as _;
 use std::time::Duration;
+use tokio::time::Instant;
 
 const EVERY: Duration = Duration::from_secs(60);
+/// Time enough for the lease to be taken.
+const FIRST: Duration = Duration::from_secs(5);
 /// For the store and the chain together.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Until shutdown; without a name to emit under, nothing is written.
 pub async fn run(app: &App, mut shutdown: Shutdown) {
-    let mut minute = tokio::time::interval(EVERY);
+    // Soon after the start, so that a task that does not live for a minute has said something as well.
+    let mut minute = tokio::time::interval_at(Instant::now() + FIRST, EVERY);
     minute.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {

@@ -60,10 +60,6 @@ pub async fn observe(
         discovery: discovery.as_ref().map(|found| found.arn.as_str()),
         container: &spec.task.container,
     };
-    let dimensions = OwnDimensions {
-        target_group: metric_name(own.target_group),
-        load_balancer: metric_name(load_balancer.as_ref().map(|balancer| balancer.arn.as_str())),
-    };
     let service = async {
         // A cluster that is not there is an error to DescribeServices, and a finding to us.
         if cluster_active {
@@ -73,8 +69,7 @@ pub async fn observe(
         }
     };
     let requests = requests_of(load_balancer.as_ref(), own.target_group);
-    let topic = spec.topic_arn();
-    let (service, scalable_target, policies, scheduled_actions, alarms, dashboard, topic) = tokio::try_join!(
+    let (service, scalable_target, policies, scheduled_actions) = tokio::try_join!(
         Box::pin(service),
         Box::pin(autoscaling::scalable_target(aws, &scaling_resource)),
         Box::pin(autoscaling::policy::all(
@@ -83,19 +78,24 @@ pub async fn observe(
             requests.as_deref()
         )),
         Box::pin(autoscaling::scheduled_actions(aws, &scaling_resource)),
-        Box::pin(cloudwatch::alarms(aws, &prefix, &dimensions, desired)),
-        Box::pin(cloudwatch::dashboard::dashboard(
-            aws,
-            &spec.name,
-            &dimensions
-        )),
-        Box::pin(sns::topic(aws, &topic)),
     )?;
     let (mut scaling_policies, mut scaling_policy_arns) = (BTreeMap::new(), BTreeMap::new());
     for (name, (arn, policy)) in policies {
         scaling_policies.insert(name.clone(), policy);
         scaling_policy_arns.insert(name, arn);
     }
+    // Alarms name the target group, the load balancer and the policies.
+    let own = OwnDimensions {
+        policies: &scaling_policy_arns,
+        target_group: metric_name(own.target_group),
+        load_balancer: metric_name(load_balancer.as_ref().map(|balancer| balancer.arn.as_str())),
+    };
+    let topic = spec.topic_arn();
+    let (alarms, dashboard, topic) = tokio::try_join!(
+        Box::pin(cloudwatch::alarms(aws, &prefix, &own, desired)),
+        Box::pin(cloudwatch::dashboard::dashboard(aws, &spec.name, &own)),
+        Box::pin(sns::topic(aws, &topic)),
+    )?;
     // The running revision is looked at first; older ones only when it is not the wanted one.
     let wanted = match &service {
         Some(running) if running.definition == desired.task_definition => {

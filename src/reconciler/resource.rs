@@ -429,13 +429,21 @@ pub struct Alarm {
     pub comparison: String,
     /// `breaching`, `notBreaching`, `ignore` or `missing`.
     pub missing_data: String,
-    /// What happens when it fires: ARNs.
+    /// What happens when it fires: ARNs, and [`policy_action`]s.
     pub actions: BTreeSet<String>,
     /// What happens when it is over: ARNs.
     pub ok_actions: BTreeSet<String>,
     /// Whether those happen at all.
     pub actions_enabled: bool,
 }
+
+/// The action that sets off a scaling policy of this unit's, whatever its ARN is today.
+pub fn policy_action(name: &str) -> String {
+    format!("{POLICY_ACTION}{name}")
+}
+
+/// What such an action begins with; ARNs begin otherwise.
+pub const POLICY_ACTION: &str = "this unit's scaling policy ";
 
 impl Alarm {
     /// Every metric it looks at.

@@ -11,6 +11,7 @@ mod crash;
 mod deploy;
 mod engine;
 mod http;
+mod metrics;
 mod outage;
 mod process;
 #[path = "../support/support.rs"]

@@ -7,6 +7,7 @@ use contracts::reconciler::converge::{Outcome, Progress, converge};
 use contracts::reconciler::desired::desired;
 use contracts::reconciler::plan::Plan;
 use contracts::reconciler::resource::Measured;
+use contracts::reconciler::spec::{ScalingMetric, StepChange, StepScaling, Threshold};
 use contracts::simulator::load::{self, Load};
 use contracts::simulator::sns;
 use contracts::telemetry::metrics::{Gauges, METRICS, Metrics, NAMESPACE};
@@ -633,4 +634,81 @@ async fn quiet_traffic_does_not_page() {
     for alarm in ["errors", "page"] {
         assert_eq!(account.alarm_state(alarm), "OK", "no data is no error");
     }
+}
+
+/// The policy's ARN is known only once it is there, and another one after it was made again.
+#[tokio::test(start_paused = true)]
+async fn a_step_policys_alarm_acts_through_todays_policy() {
+    let mut account = Account::new().await;
+    account.spec.scaling.steps = vec![StepScaling {
+        name: "surge".to_owned(),
+        metric: ScalingMetric::Cpu,
+        threshold: Threshold::Above(85.0),
+        minutes: 2,
+        changes: vec![StepChange {
+            beyond: 0.0,
+            tasks: 2,
+        }],
+        cooldown_seconds: 60,
+    }];
+    let (outcome, steps) = account.reconcile().await;
+    assert_eq!(outcome, Outcome::Settled, "{steps:#?}");
+    assert_eq!(account.reconcile().await, (Outcome::Settled, vec![]));
+    let name = format!("{UNIT}-step-surge");
+    let policy = json!({
+        "ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount", "PolicyName": name,
+        "ResourceId": format!("service/hokusai-development/{UNIT}"),
+    });
+    account.call("application-autoscaling", "DeleteScalingPolicy", policy);
+    let (outcome, steps) = account.reconcile().await;
+    assert_eq!(outcome, Outcome::Settled, "{steps:#?}");
+    let expected = [
+        format!("application-autoscaling:PutScalingPolicy {name}"),
+        format!("cloudwatch:PutMetricAlarm {name}"),
+    ];
+    assert_eq!(steps, expected);
+    // It works: a full CPU for two minutes adds two tasks.
+    account.load(Load {
+        requests_per_second: 100.0,
+        cpu_seconds_per_request: 1.0,
+        ..Load::default()
+    });
+    minutes(6).await;
+    let input = json!({ "cluster": "hokusai-development", "services": [UNIT] });
+    let found = account.call("ecs", "DescribeServices", input);
+    assert!(
+        found["services"][0]["desiredCount"].as_u64().unwrap() >= 4,
+        "{found}"
+    );
+}
+
+/// The rollback alarms are there before the service that names them, and a rollout during which one fires is undone.
+#[tokio::test(start_paused = true)]
+async fn alarms_undo_a_rollout_where_the_manifest_says_so() {
+    let mut account = Account::new().await;
+    account.spec.alarms.stop_rollout = true;
+    let (outcome, steps) = account.reconcile().await;
+    assert_eq!(outcome, Outcome::Settled, "{steps:#?}");
+    let at = |what: &str| {
+        steps
+            .iter()
+            .position(|step| step.starts_with(what))
+            .unwrap()
+    };
+    assert!(at(&format!("cloudwatch:PutMetricAlarm {UNIT}-errors")) < at("ecs:CreateService"));
+    let input = json!({ "cluster": "hokusai-development", "services": [UNIT] });
+    let found = account.call("ecs", "DescribeServices", input);
+    let alarms = &found["services"][0]["deploymentConfiguration"]["alarms"];
+    let names = [format!("{UNIT}-errors"), format!("{UNIT}-latency")];
+    assert_eq!(
+        *alarms,
+        json!({ "alarmNames": names, "enable": true, "rollback": true })
+    );
+    assert_eq!(account.reconcile().await, (Outcome::Settled, vec![]));
+    account.spec.alarms.stop_rollout = false;
+    let (outcome, steps) = account.reconcile().await;
+    assert_eq!(
+        (outcome, steps),
+        (Outcome::Settled, vec![format!("ecs:UpdateService {UNIT}")])
+    );
 }

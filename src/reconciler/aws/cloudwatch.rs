@@ -13,20 +13,31 @@ use aws_sdk_cloudwatch::types::{
 use super::{AwsError, Clients, failed, lacking};
 use crate::reconciler::observed::Found;
 use crate::reconciler::resource::{
-    Alarm, CompositeAlarm, Dimension, Measured, OWNER_TAG, Resources, Watched,
+    Alarm, CompositeAlarm, Dimension, Measured, OWNER_TAG, Resources, Watched, policy_action,
 };
 
 pub mod dashboard;
 
 /// The unit's own resources as CloudWatch names them today.
-pub struct OwnDimensions {
+pub struct OwnDimensions<'a> {
+    /// ARNs of its scaling policies, by name.
+    pub policies: &'a BTreeMap<String, String>,
     /// `targetgroup/<name>/<id>`.
     pub target_group: Option<String>,
     /// `app/<name>/<id>`.
     pub load_balancer: Option<String>,
 }
 
-impl OwnDimensions {
+impl OwnDimensions<'_> {
+    /// What an action's ARN stands for.
+    fn action(&self, arn: String) -> String {
+        let mut policies = self.policies.iter();
+        match policies.find(|(_, policy)| **policy == arn) {
+            Some((name, _)) => policy_action(name),
+            None => arn,
+        }
+    }
+
     /// What a dimension's value stands for.
     fn named(&self, value: &str) -> Dimension {
         let is = |own: &Option<String>| own.as_deref() == Some(value);
@@ -57,7 +68,7 @@ const PAGE: i32 = 100;
 pub async fn alarms(
     aws: &Clients,
     prefix: &str,
-    own: &OwnDimensions,
+    own: &OwnDimensions<'_>,
     desired: &Resources,
 ) -> Result<Alarms, AwsError> {
     let operation = "cloudwatch:DescribeAlarms";
@@ -120,7 +131,7 @@ async fn owner(aws: &Clients, arn: &str) -> Result<Option<String>, AwsError> {
     Ok(tag.and_then(|tag| tag.value))
 }
 
-fn normal(alarm: MetricAlarm, own: &OwnDimensions) -> Alarm {
+fn normal(alarm: MetricAlarm, own: &OwnDimensions<'_>) -> Alarm {
     let evaluation_periods = alarm.evaluation_periods.unwrap_or_default();
     let queries = alarm.metrics.unwrap_or_default();
     let watched = if queries.is_empty() {
@@ -150,7 +161,10 @@ fn normal(alarm: MetricAlarm, own: &OwnDimensions) -> Alarm {
         missing_data: alarm
             .treat_missing_data
             .unwrap_or_else(|| "missing".to_owned()),
-        actions: set(alarm.alarm_actions),
+        actions: set(alarm.alarm_actions)
+            .into_iter()
+            .map(|arn| own.action(arn))
+            .collect(),
         ok_actions: set(alarm.ok_actions),
         actions_enabled: alarm.actions_enabled.unwrap_or(true),
     }
@@ -171,7 +185,10 @@ fn set(list: Option<Vec<String>>) -> BTreeSet<String> {
     list.into_iter().flatten().collect()
 }
 
-fn dimensions(list: Option<Vec<SdkDimension>>, own: &OwnDimensions) -> BTreeMap<String, Dimension> {
+fn dimensions(
+    list: Option<Vec<SdkDimension>>,
+    own: &OwnDimensions<'_>,
+) -> BTreeMap<String, Dimension> {
     let pairs = list.into_iter().flatten().map(|dimension| {
         let value = own.named(dimension.value.as_deref().unwrap_or_default());
         (dimension.name.unwrap_or_default(), value)
@@ -179,7 +196,7 @@ fn dimensions(list: Option<Vec<SdkDimension>>, own: &OwnDimensions) -> BTreeMap<
     pairs.collect()
 }
 
-fn calculation(queries: Vec<MetricDataQuery>, own: &OwnDimensions) -> Watched {
+fn calculation(queries: Vec<MetricDataQuery>, own: &OwnDimensions<'_>) -> Watched {
     let (mut expressions, mut metrics) = (BTreeMap::new(), BTreeMap::new());
     let mut compared = BTreeSet::new();
     for query in queries {

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::burn;
 use super::metric::{program, running_tasks, tasks, traffic};
-use crate::reconciler::resource::{Alarm, CompositeAlarm, Measured, Watched};
-use crate::reconciler::spec::Spec;
+use super::scaling::step_name;
+use super::{burn, signed};
+use crate::reconciler::resource::{Alarm, CompositeAlarm, Measured, Watched, policy_action};
+use crate::reconciler::spec::{ScalingMetric, Spec, StepScaling, Threshold};
 
 /// Metric alarms. Their names begin with the unit's, which is how `observe` finds those that are no longer wanted.
 pub fn alarms(spec: &Spec) -> BTreeMap<String, Alarm> {
@@ -32,7 +33,9 @@ pub fn alarms(spec: &Spec) -> BTreeMap<String, Alarm> {
         }
     }
     alarms.extend(burn::alarms(spec));
-    named(spec, alarms)
+    let mut alarms = named(spec, alarms);
+    alarms.extend(spec.scaling.steps.iter().map(|policy| step(spec, policy)));
+    alarms
 }
 
 /// Alarms on alarms: the pairs of windows of each objective, and the page.
@@ -274,6 +277,32 @@ fn rpc(spec: &Spec) -> (String, Alarm) {
         ..on(Watched::Metric(program(spec, "RpcFailures", "Sum", 300)), 2)
     };
     ("rpc".to_owned(), alarm)
+}
+
+/// Sets off the step-scaling policy of its name, and notifies nobody: it is work done, not work to do.
+fn step(spec: &Spec, policy: &StepScaling) -> (String, Alarm) {
+    let name = step_name(spec, policy);
+    let watched = match policy.metric {
+        ScalingMetric::Cpu => tasks(spec, "CPUUtilization", "Average", 60),
+        ScalingMetric::Memory => tasks(spec, "MemoryUtilization", "Average", 60),
+        ScalingMetric::RequestsPerTarget => traffic("RequestCountPerTarget", "Sum", 60),
+    };
+    let (threshold, comparison) = match policy.threshold {
+        Threshold::Above(value) => (value, "GreaterThanOrEqualToThreshold"),
+        Threshold::Below(value) => (value, "LessThanOrEqualToThreshold"),
+    };
+    let alarm = Alarm {
+        description: described(
+            "The service scales in steps.",
+            "Nothing; if it stays, see whether the service is at its maximum.",
+            "cpu",
+        ),
+        threshold,
+        comparison: comparison.to_owned(),
+        actions: BTreeSet::from([policy_action(&name)]),
+        ..on(Watched::Metric(watched), signed(policy.minutes))
+    };
+    (name, alarm)
 }
 
 const BELOW: &str = "LessThanThreshold";

@@ -7,15 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::diff::diff;
 use super::{Call, Kind, Planning, Subject, Unsettled};
 use crate::reconciler::observed::Found;
-use crate::reconciler::resource::{Alarm, Dashboard, Dimension, Watched};
+use crate::reconciler::resource::{Alarm, Dashboard, Dimension, POLICY_ACTION, Watched};
 
-/// What own dimensions are called today, or what has to be there first.
-struct Names {
+/// What own dimensions and policies are called today, or what has to be there first.
+struct Names<'a> {
+    policies: &'a BTreeMap<String, String>,
     target_group: Result<String, Subject>,
     load_balancer: Result<String, Subject>,
 }
 
-impl Names {
+impl Names<'_> {
     fn resolve(&self, dimension: &mut Dimension) -> Result<(), Subject> {
         *dimension = match dimension {
             Dimension::Text(_) => return Ok(()),
@@ -25,7 +26,7 @@ impl Names {
         Ok(())
     }
 
-    /// An alarm with every dimension as CloudWatch is told it.
+    /// An alarm with every dimension and action as CloudWatch is told it.
     fn alarm(&self, alarm: &Alarm) -> Result<Alarm, Subject> {
         let mut alarm = alarm.clone();
         let measured = match &mut alarm.watched {
@@ -38,6 +39,14 @@ impl Names {
         {
             self.resolve(dimension)?;
         }
+        let action = |action: &String| match action.strip_prefix(POLICY_ACTION) {
+            None => Ok(action.clone()),
+            Some(policy) => {
+                let arn = self.policies.get(policy).cloned();
+                arn.ok_or_else(|| Subject::new(Kind::ScalingPolicy, policy))
+            }
+        };
+        alarm.actions = alarm.actions.iter().map(action).collect::<Result<_, _>>()?;
         Ok(alarm)
     }
 
@@ -55,8 +64,8 @@ impl Names {
     }
 }
 
-impl Planning<'_> {
-    fn names(&self) -> Names {
+impl<'a> Planning<'a> {
+    fn names(&self) -> Names<'a> {
         let Planning {
             spec,
             desired,
@@ -76,6 +85,7 @@ impl Planning<'_> {
             move || subject
         };
         Names {
+            policies: &observed.scaling_policy_arns,
             target_group: metric_name(target_group)
                 .ok_or_else(needed(Kind::TargetGroup, &desired.target_group.name)),
             load_balancer: metric_name(load_balancer)

@@ -9,7 +9,7 @@ use crate::reconciler::resource::Dashboard;
 pub async fn dashboard(
     aws: &Clients,
     name: &str,
-    own: &OwnDimensions,
+    own: &OwnDimensions<'_>,
 ) -> Result<Option<Found<Dashboard>>, AwsError> {
     let operation = "cloudwatch:GetDashboard";
     let call = aws.cloudwatch.get_dashboard().dashboard_name(name);
