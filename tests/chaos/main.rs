@@ -1,7 +1,8 @@
 //! Every fault of `peers-relayers.md` §6.5 against the real program, a real Redis and a real chain, as one table: `make chaos`.
 //!
 //! Each row makes its fault, waits until everything accepted is final, and is then audited on chain, in Redis and in the logs
-//! ([`audit`]). A row's line ends in `pass`, `fail`, or `later` where what it needs does not exist yet; why it failed is printed below the table.
+//! ([`audit`]). A row's line ends in `pass`, `fail`, or `later` where what it needs does not exist yet; why it failed is printed below the table, and its replicas' logs
+//! are in `target/chaos`.
 //! The table is ignored by `cargo nextest run`, which runs only the tests of the checker. `CHAOS_ROW=13` runs one row, `CHAOS_ROW=13,27` two.
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The table: every fault, what is expected, and the run that shows it. Numbers are those of `peers-relayers.md` §6.5; `M2` to `M4` are the
+//! The table: every fault, what is expected, and the run that shows it. Numbers are those of `peers-relayers.md` §6.5; `21b` was found missing there; `M2` to `M4` are the
 //! demonstrations that issue 7 asks for.
 
 mod chain;
@@ -156,6 +156,11 @@ pub const TABLE: &[Row] = &[
         "21",
         "one endpoint gives a nonce of the past",
         endpoints::stale_nonce
+    ),
+    row!(
+        "21b",
+        "one endpoint gives a nonce that was never given out: no gap",
+        endpoints::future_nonce
     ),
     row!(
         "22",

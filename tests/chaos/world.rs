@@ -8,7 +8,7 @@ use crate::support::api::{Api, Environment, KEY, environment, minimal};
 use crate::support::link::Link;
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::redis::{self, Redis};
-use crate::support::{client, eventually};
+use crate::support::{client, eventually, target};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -212,6 +212,21 @@ impl World {
         let listed: Vec<String> = violations.iter().map(ToString::to_string).collect();
         assert!(violations.is_empty(), "{}", listed.join("\n"));
         Concluded(())
+    }
+}
+
+/// A run that fails leaves its replicas' logs in `target/chaos`.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let folder = target().join("chaos");
+            let name = std::thread::current()
+                .name()
+                .unwrap_or("a row")
+                .replace(' ', "-");
+            let _ = std::fs::create_dir_all(&folder);
+            let _ = std::fs::write(folder.join(format!("{name}.log")), self.logged());
+        }
     }
 }
 

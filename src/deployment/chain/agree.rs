@@ -79,6 +79,16 @@ pub(super) fn majority<T: Clone>(words: &[T], key: impl Fn(&T) -> H256) -> Optio
     (votes(best) * 2 > words.len()).then(|| best.clone())
 }
 
+/// The highest count that at least half of those that answered have reached, 0 without any: of three, one that is behind and one that is
+/// ahead of the truth are both outvoted. Too low a nonce is refused by every node and costs a moment; too high a one would leave a gap that
+/// nothing fills.
+pub(super) fn reached_by_half(mut counts: Vec<u64>) -> u64 {
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    let half = counts.len().div_ceil(2);
+    let place = half.saturating_sub(1);
+    counts.get(place).copied().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +145,23 @@ mod tests {
             (vec![here(7), here(8), absent.clone()], &unclear),
         ] {
             assert_eq!(&agree(&words), expected, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_count_is_reached_by_half_of_the_endpoints() {
+        for (counts, reached) in [
+            (vec![], 0),
+            (vec![5], 5),
+            // Of two, one that is behind is the more likely.
+            (vec![5, 0], 5),
+            (vec![5, 0, 5], 5),
+            (vec![5, 9, 5], 5),
+            (vec![0, 5, 9], 5),
+            (vec![5, 5, 9, 9], 9),
+            (vec![5, 5, 5, 9], 5),
+        ] {
+            assert_eq!(reached_by_half(counts.clone()), reached, "{counts:?}");
         }
     }
 

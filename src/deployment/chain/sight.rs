@@ -2,7 +2,7 @@
 //!
 //! Takes hashes and heights, gives what [`agree`](super::agree) makes of the answers. A missing answer never counts as a "no".
 
-use super::agree::{Agreement, Sight, agree, majority};
+use super::agree::{Agreement, Sight, agree, majority, reached_by_half};
 use super::rpc::{Answer, Call, RpcError, last_fault};
 use super::{Chain, H256, Header, Receipt};
 use serde::de::DeserializeOwned;
@@ -77,22 +77,22 @@ impl Chain {
             .collect())
     }
 
-    /// How many transactions of ours any endpoint knows, those waiting included: the next nonce. One that has not seen them all is outdone by one that has.
+    /// How many transactions of ours half of the endpoints know, those waiting included: the next nonce.
     ///
     /// # Errors
     /// [`RpcError`].
     pub async fn nonce_pending(&self) -> Result<u64, RpcError> {
         let (numbers, _) = self.nonces("pending").await?;
-        Ok(numbers.into_iter().max().unwrap_or_default())
+        Ok(reached_by_half(numbers))
     }
 
-    /// How many transactions of ours are in the chain, by the endpoint that has most of it.
+    /// How many transactions of ours are in the chain, as half of the endpoints have it.
     ///
     /// # Errors
     /// [`RpcError`].
     pub async fn nonce_latest(&self) -> Result<u64, RpcError> {
         let (numbers, _) = self.nonces("latest").await?;
-        Ok(numbers.into_iter().max().unwrap_or_default())
+        Ok(reached_by_half(numbers))
     }
 
     /// How many transactions of ours every healthy endpoint has in the chain at a height; 0 while one of them does not say. Nonces below it are used for good.

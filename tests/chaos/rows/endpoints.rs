@@ -103,6 +103,18 @@ pub async fn stale_nonce() -> Concluded {
     world.conclude(Granted::default(), 60).await
 }
 
+pub async fn future_nonce() -> Concluded {
+    let world = World::start().await;
+    world.nodes[1].always("eth_getTransactionCount", Fault::Answer(json!("0x7")));
+    let _api = world.replica().await;
+    deployed(&world, (0..3).map(|number| format!("ahead-{number}"))).await;
+    assert!(
+        world.nodes[1].called("eth_getTransactionCount") > 0,
+        "it was asked"
+    );
+    world.conclude(Granted::default(), 60).await
+}
+
 pub async fn receipts_flicker() -> Concluded {
     let world = World::start().await;
     let _api = world.replica().await;
