@@ -9,7 +9,7 @@
 //! Remembers nothing: [`converge`](converge::converge) observes and decides again in every pass, because both sides move.
 //! Any number of these may run at once; safety comes from re-observation, not from a lock.
 //!
-//! Pure: `manifest`, `spec`, `resource`, `desired`, `observed`, `graph`, `plan`. I/O: `observe` reads, `apply` writes, both
+//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `observed`, `graph`, `plan`. I/O: `observe` reads, `apply` writes, both
 //! through `aws`. `converge` is the flow. Nothing here knows `api` or `deployment`.
 
 pub mod apply;
@@ -18,6 +18,7 @@ pub mod converge;
 pub mod desired;
 pub mod graph;
 pub mod manifest;
+pub mod normal;
 pub mod observe;
 pub mod observed;
 mod pattern;

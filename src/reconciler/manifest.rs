@@ -163,6 +163,12 @@ impl Manifest {
             .map_or((&*self.file, START), |places| (&*places.file, places.value))
     }
 
+    /// `file:line` of a field, if it is written.
+    pub fn line(&self, field: &str) -> Option<String> {
+        let places = self.places.get(field)?;
+        Some(format!("{}:{}", places.file, places.name.line))
+    }
+
     /// The same of a field's name.
     fn origin_of_name(&self, field: &str) -> (&str, Place) {
         self.nearest(field)

@@ -58,7 +58,7 @@ pub async fn observe(
     let own = ecs::Own {
         target_group: target_group.as_ref().map(|found| found.arn.as_str()),
         discovery: discovery.as_ref().map(|found| found.arn.as_str()),
-        container: &spec.task.container,
+        wanted: &desired.task_definition,
     };
     let service = async {
         // A cluster that is not there is an error to DescribeServices, and a finding to us.

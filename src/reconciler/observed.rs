@@ -236,8 +236,20 @@ pub struct Running {
     pub running_count: i32,
     /// The newest rollout.
     pub rollout: Rollout,
+    /// What ECS may move requests between while it rolls out, where the service has two target groups.
+    pub shifting: Option<Shifting>,
     /// The newest service event, without its `(service …)` prefix.
     pub event: Option<String>,
+}
+
+/// A blue/green service's second target group, and the rule on which ECS sets the weights.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AdvancedConfiguration.html>
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shifting {
+    /// ARN of the target group that takes turns with the unit's own.
+    pub alternate: String,
+    /// ARN of the production rule.
+    pub rule: String,
 }
 
 /// How the newest rollout stands.
@@ -252,8 +264,8 @@ pub enum Rollout {
     RollingBack,
     /// ECS gave up on a revision.
     Failed {
-        /// ARN of the revision that failed, where ECS says it.
-        revision: Option<String>,
+        /// Whether the revision that failed says exactly what is wanted, whatever its number: it would fail again.
+        wanted: bool,
         /// Whether the revision before is running again.
         rolled_back: bool,
         /// ECS's words.

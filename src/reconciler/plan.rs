@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::graph::{self, Finding, Remedy};
 use super::observed::{Found, Observed};
@@ -17,17 +17,25 @@ mod alarms;
 mod call;
 pub mod diff;
 mod display;
+mod forecast;
+mod impact;
 mod notifications;
+mod report;
 mod scaling;
 mod subject;
 mod supports;
 mod traffic;
+mod untouched;
 mod workload;
 
 pub use alarms::metric_name;
 pub use call::{Call, ServiceCall};
+pub use forecast::forecast;
+pub use impact::{Impact, Manner, Risk, Takes};
+pub use report::{Asked, Report, Shown, ShownChange, Wave, field, report};
 pub use scaling::requests_of;
 pub use subject::{Kind, Subject};
+pub use untouched::{Untouched, weights};
 
 use diff::Change;
 
@@ -51,10 +59,15 @@ pub struct Plan {
 pub struct Step {
     /// What it is about.
     pub subject: Subject,
-    /// The call, with every argument.
+    /// The call, with every argument; written out as its operation only, since an argument may be a setting.
+    #[serde(serialize_with = "operation")]
     pub call: Call,
     /// Fields that differ; empty where the whole resource is made or deleted.
     pub changes: Vec<Change>,
+}
+
+fn operation<S: Serializer>(call: &Call, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(call.operation())
 }
 
 /// Something that is no difference, and that somebody should know.

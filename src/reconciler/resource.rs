@@ -8,10 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// The tag that says whose a resource is; its value is the manifest's `metadata.name`. Nothing without it is changed
 /// or deleted, and adding it by hand is how an existing resource is handed over to the reconciler.
 pub const OWNER_TAG: &str = "hokus.ai/unit";
+
+/// The tag of a registered revision that says what it says: [`TaskDefinition::digest`].
+pub const DIGEST_TAG: &str = "hokus.ai/digest";
 
 /// Everything one manifest stands for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -152,6 +156,9 @@ pub enum Join {
     /// Something else: its ARN.
     #[serde(untagged)]
     Other(String),
+    /// Several, by ARN, each with its share of the requests.
+    #[serde(untagged)]
+    Split(BTreeMap<String, i32>),
 }
 
 /// A Cloud Map service under a private namespace.
@@ -188,6 +195,15 @@ pub struct TaskDefinition {
     pub other_containers: BTreeSet<String>,
     /// Members beyond those above, in AWS's words; ours has none.
     pub other: BTreeSet<String>,
+}
+
+impl TaskDefinition {
+    /// The digest of this normal form: two revisions with one digest are the same, whatever their numbers.
+    pub fn digest(&self) -> String {
+        // Fields in the order of the type, maps and sets sorted: one text for one content.
+        let text = serde_json::to_string(self).unwrap_or_default();
+        hex::encode(Sha256::digest(text))
+    }
 }
 
 /// The container of a task definition.
@@ -299,7 +315,7 @@ pub struct Suspended {
 
 /// Why tasks are added and removed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(rename_all = "camelCase")]
 pub enum ScalingPolicy {
     /// As many tasks as hold a metric at a value.
     Tracking(Tracking),
@@ -417,7 +433,6 @@ pub struct Alarm {
     /// Shown to whom it wakes: what is wrong, what to do first, where to read on.
     pub description: String,
     /// What is compared with the threshold.
-    #[serde(flatten)]
     pub watched: Watched,
     /// How many periods are looked at …
     pub evaluation_periods: i32,
@@ -468,7 +483,7 @@ impl Alarm {
 
 /// What an alarm compares with its threshold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(rename_all = "camelCase")]
 pub enum Watched {
     /// One metric.
     Metric(Measured),

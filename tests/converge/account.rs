@@ -27,7 +27,12 @@ pub struct Account {
 impl Account {
     /// The fixture account with every secret in place, and the development manifest.
     pub async fn new() -> Account {
-        let account = Account::without_secrets().await;
+        Account::of(DEVELOPMENT).await
+    }
+
+    /// The fixture account with every secret of another manifest in place.
+    pub async fn of(manifest: &str) -> Account {
+        let account = Account::bare(manifest).await;
         let task = &account.spec.task;
         for (parameters, kind, value) in [
             (&task.secrets, "SecureString", "x"),
@@ -44,11 +49,14 @@ impl Account {
 
     /// The fixture account before anyone put a secret into it.
     pub async fn without_secrets() -> Account {
+        Account::bare(DEVELOPMENT).await
+    }
+
+    async fn bare(manifest: &str) -> Account {
         let world = account::parse(ACCOUNT).unwrap().into_world(1, START);
         let simulator = Simulator::new(world, START);
         tokio::spawn(play::run(simulator.clone(), std::future::pending()));
-        let spec =
-            Spec::believe(&Manifest::parse("development.yaml", DEVELOPMENT).unwrap()).unwrap();
+        let spec = Spec::believe(&Manifest::parse("manifest.yaml", manifest).unwrap()).unwrap();
         let config = client::config(&simulator);
         let aws = Aws::over(&config);
         Account {

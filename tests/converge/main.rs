@@ -13,6 +13,12 @@ mod account;
 mod deterministic;
 mod drift;
 mod faults;
+mod fields;
+mod forecast;
+mod generate;
 mod interrupted;
+#[path = "../reconciler/leaves.rs"]
+mod leaves;
+mod revisions;
 mod rollout;
 mod signals;

@@ -224,7 +224,7 @@ async fn a_calculation_edited_by_hand_is_put_back() {
         },
     );
     assert_eq!(outcome.await, Outcome::Settled);
-    assert_eq!(changes, ["expressions.share"]);
+    assert_eq!(changes, ["watched.calculation.expressions.share"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,12 +1,17 @@
 //! Compares a text with the file that holds what it should be.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where such a file is.
+pub fn path(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/reconciler")
+        .join(file)
+}
 
 /// Panics with both texts where they differ; with `BLESS=1` in the environment the file is rewritten instead.
 pub fn check(file: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/reconciler")
-        .join(file);
+    let path = path(file);
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, found).unwrap();
         return;

@@ -70,6 +70,7 @@ fn what_decides_touches_no_sdk_store_socket_clock_or_environment() {
         "reconciler/spec",
         "reconciler/resource",
         "reconciler/desired",
+        "reconciler/normal",
         "reconciler/observed",
         "reconciler/plan",
         "deployment/request",
@@ -102,7 +103,10 @@ fn each_foreign_library_stays_behind_its_own_door() {
         "reconciler/observe",
         "reconciler/apply",
     ];
-    assert_eq!(mentions(&everywhere, &["aws_sdk_", "aws_config"]), NOTHING);
+    let mut sdk = mentions(&everywhere, &["aws_sdk_", "aws_config"]);
+    // A key in KMS is the signer's to use, and no other part of the API's.
+    sdk.retain(|line| !line.contains("src/deployment/signer/kms.rs: "));
+    assert_eq!(sdk, NOTHING);
     assert_eq!(
         mentions(
             &["reconciler", "simulator"],

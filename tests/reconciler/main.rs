@@ -13,7 +13,9 @@
 
 mod golden;
 mod layers;
+mod leaves;
 mod manifests;
+mod normal;
 mod overlays;
 mod plans;
 mod program;

@@ -2,17 +2,17 @@
 //!
 //! - `observed.yaml`: `from` names a world of [`world`](crate::world), `but` is what differs from it, as a merge patch (RFC 7396)
 //! - `edits.yaml`, where the manifest is not the development one: text → what stands there instead
-//! - `expected.txt`: the plan as it is printed
+//! - `expected.txt`: the plan as it is printed; in some, `expected.md` and `expected.json`, the same for a pull request and for programs
 //! - `findings.txt`, where there are any: the broken references, as `verify` prints them
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use contracts::reconciler::desired::desired;
 use contracts::reconciler::graph;
 use contracts::reconciler::manifest::Manifest;
 use contracts::reconciler::observed::Observed;
-use contracts::reconciler::plan::plan;
+use contracts::reconciler::plan::{Report, report};
 use contracts::reconciler::spec::Spec;
 use serde::Deserialize;
 use serde_json::Value;
@@ -92,27 +92,124 @@ fn folders() -> Vec<PathBuf> {
     folders
 }
 
-#[test]
-fn every_situation_has_the_plan_beside_it() {
+/// One folder, decided.
+struct Situation {
+    name: String,
+    report: Report,
+    findings: Vec<graph::Finding>,
+}
+
+fn situations() -> Vec<Situation> {
     let folders = folders();
-    assert!(folders.len() >= 24, "{folders:?}");
-    for folder in folders {
-        let name = folder.file_name().unwrap().to_str().unwrap();
+    assert!(folders.len() >= 57, "{folders:?}");
+    let planned = |folder: PathBuf| {
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
         let world = std::fs::read_to_string(folder.join("observed.yaml")).unwrap();
         let world: World =
             serde_yaml::from_str(&world).unwrap_or_else(|error| panic!("{name}: {error}"));
         let observed = world.observed();
-        let spec = Spec::believe(&manifest(&folder)).unwrap_or_else(|problems| {
+        let manifest = manifest(&folder);
+        let spec = Spec::believe(&manifest).unwrap_or_else(|problems| {
             panic!("{name}: {problems:?}");
         });
         let wanted = desired(&spec);
-        let decided = plan(&spec, &wanted, &observed);
-        assert_eq!(decided, plan(&spec, &wanted, &observed), "{name}");
-        golden::check(&format!("plans/{name}/expected.txt"), &decided.to_string());
-        let findings = graph::check(&spec, &wanted, &observed);
-        if !findings.is_empty() || folder.join("findings.txt").exists() {
-            let findings: String = findings.iter().map(|each| format!("{each}\n")).collect();
-            golden::check(&format!("plans/{name}/findings.txt"), &findings);
+        let decide = || report(&manifest, &spec, &wanted, &observed);
+        assert_eq!(decide(), decide(), "{name}");
+        Situation {
+            report: decide(),
+            findings: graph::check(&spec, &wanted, &observed),
+            name,
         }
+    };
+    folders.into_iter().map(planned).collect()
+}
+
+#[test]
+fn every_situation_has_the_plan_beside_it() {
+    for Situation {
+        name,
+        report,
+        findings,
+    } in situations()
+    {
+        goes_round(&name, &report);
+        let file = format!("plans/{name}/findings.txt");
+        if !findings.is_empty() || golden::path(&file).exists() {
+            let findings: String = findings.iter().map(|each| format!("{each}\n")).collect();
+            golden::check(&file, &findings);
+        }
+        golden::check(&format!("plans/{name}/expected.txt"), &report.text(false));
+        let json = || format!("{:#}\n", serde_json::to_value(&report).unwrap());
+        let others: [(&str, &dyn Fn() -> String); 2] =
+            [("md", &|| report.markdown()), ("json", &json)];
+        for (ending, text) in others {
+            let file = format!("plans/{name}/expected.{ending}");
+            if golden::path(&file).exists() {
+                golden::check(&file, &text());
+            }
+        }
+    }
+}
+
+#[test]
+fn colour_changes_nothing_but_the_colour() {
+    for Situation { name, report, .. } in situations() {
+        let coloured = report.text(true);
+        let mut plain = String::new();
+        for (index, part) in coloured.split('\u{1b}').enumerate() {
+            let code = if index == 0 {
+                0
+            } else {
+                part.find('m').unwrap() + 1
+            };
+            plain += &part[code..];
+        }
+        assert_eq!(plain, report.text(false), "{name}");
+    }
+}
+
+/// Programs read the members that docs/plan.md names, and find no others.
+#[test]
+fn every_member_of_the_json_is_documented() {
+    let document = include_str!("../../docs/plan.md");
+    let documented: BTreeSet<&str> = document.split('`').skip(1).step_by(2).collect();
+    let mut members = BTreeSet::new();
+    for Situation { report, .. } in situations() {
+        collect(&serde_json::to_value(&report).unwrap(), &mut members);
+    }
+    let missing: Vec<_> = members
+        .iter()
+        .filter(|member| !documented.contains(member.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Names of members, but for those in a value that was changed: they are AWS's.
+fn collect(value: &Value, members: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                members.insert(name.clone());
+                if !["from", "to", "value"].contains(&name.as_str()) {
+                    collect(value, members);
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, members)),
+        _ => {}
+    }
+}
+
+/// A forecast that makes the same call on the same thing twice does not know what that call does.
+fn goes_round(name: &str, report: &Report) {
+    let mut seen = BTreeSet::new();
+    for step in report.waves.iter().flat_map(|wave| &wave.steps) {
+        let fields: Vec<_> = step
+            .changes
+            .iter()
+            .map(|shown| &shown.change.path)
+            .collect();
+        let call = format!("{} {} {fields:?}", step.call, step.subject);
+        assert!(seen.insert(call.clone()), "{name}: {call} twice");
     }
 }

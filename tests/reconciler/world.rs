@@ -180,6 +180,7 @@ pub fn converged(spec: &Spec) -> Observed {
             desired_count: 2,
             running_count: 2,
             rollout: Rollout::Completed,
+            shifting: None,
             event: Some("has reached a steady state.".to_owned()),
         }),
         wanted: Some(REVISION.to_owned()),

@@ -28,7 +28,7 @@ pub struct Layers {
 pub struct Named {
     #[command(flatten)]
     layers: Layers,
-    /// Text for people, or JSON for programs (reconcile: one event a line)
+    /// Text for people, JSON for programs (reconcile: one event a line), or Markdown for a pull request (plan only)
     #[arg(long, value_enum, default_value = "text")]
     pub output: Output,
 }
@@ -38,6 +38,7 @@ pub struct Named {
 pub enum Output {
     Text,
     Json,
+    Markdown,
 }
 
 impl Layers {
@@ -67,17 +68,23 @@ impl Named {
 
     /// Its spec; or prints what is wrong with it.
     pub fn believe(&self) -> Result<Spec, ExitCode> {
-        self.layers
-            .load()
-            .and_then(|manifest| Spec::believe(&manifest))
-            .map_err(|problems| refuse(&problems, self.output))
+        self.believe_written().map(|(_, spec)| spec)
+    }
+
+    /// The same with the manifest it was read from, for who speaks of its lines.
+    pub fn believe_written(&self) -> Result<(Manifest, Spec), ExitCode> {
+        let believed = self.layers.load().and_then(|manifest| {
+            let spec = Spec::believe(&manifest)?;
+            Ok((manifest, spec))
+        });
+        believed.map_err(|problems| refuse(&problems, self.output))
     }
 }
 
 /// Prints what is wrong with a manifest.
 pub fn refuse(problems: &[Problem], output: Output) -> ExitCode {
     match output {
-        Output::Text => {
+        Output::Text | Output::Markdown => {
             for problem in problems {
                 eprintln!("{problem}");
             }

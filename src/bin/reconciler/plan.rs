@@ -1,11 +1,12 @@
 //! `reconciler plan`: what would change, printed.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use contracts::reconciler::aws::Aws;
 use contracts::reconciler::desired::desired;
 use contracts::reconciler::observe::observe;
-use contracts::reconciler::plan::plan;
+use contracts::reconciler::plan::report;
 use serde_json::json;
 
 use crate::manifest::{Named, Output};
@@ -22,21 +23,28 @@ pub struct Args {
 
 pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, ExitCode> {
     let Args { named, exit_code } = args;
-    let spec = named.believe()?;
+    let (manifest, spec) = named.believe_written()?;
     let aws = Aws::connect(&spec.region, endpoint_url).await;
     let wanted = desired(&spec);
     let observed = observe(&aws.read, &spec, &wanted).await.map_err(|error| {
         eprintln!("error: {error}");
         ExitCode::from(FAILED)
     })?;
-    let plan = plan(&spec, &wanted, &observed);
+    let report = report(&manifest, &spec, &wanted, &observed);
     match named.output {
-        Output::Text => print!("{plan}"),
-        Output::Json => println!("{}", json!(plan)),
+        Output::Text => print!("{}", report.text(colour())),
+        Output::Json => println!("{}", json!(report)),
+        Output::Markdown => print!("{}", report.markdown()),
     }
-    Ok(if *exit_code && !plan.is_settled() {
+    Ok(if *exit_code && !report.settled {
         ExitCode::from(CHANGES_PENDING)
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Colour is for terminals, and not where `NO_COLOR` is set to anything (<https://no-color.org>).
+fn colour() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refused && std::io::stdout().is_terminal()
 }

@@ -52,7 +52,7 @@ fn printer(output: Output) -> impl FnMut(&Progress<'_>) {
     let mut said = String::new();
     move |progress| match output {
         Output::Json => println!("{}", json!(progress)),
-        Output::Text => match progress {
+        Output::Text | Output::Markdown => match progress {
             Progress::Planned { pass, plan } => {
                 let steps = plan.steps.len();
                 if steps > 0 {
@@ -128,7 +128,7 @@ fn finish(outcome: &Outcome, output: Output, timeout: Duration) -> ExitCode {
         }
         Outcome::Unreadable { error } => (FAILED, format!("AWS could not be read: {error}\n")),
     };
-    if output == Output::Text {
+    if output != Output::Json {
         match outcome {
             Outcome::Settled => println!("stable: AWS equals the manifest"),
             _ => eprint!("{reason}"),

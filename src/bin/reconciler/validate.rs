@@ -9,7 +9,7 @@ use crate::manifest::{Named, Output};
 pub fn run(named: &Named) -> Result<ExitCode, ExitCode> {
     let spec = named.believe()?;
     match named.output {
-        Output::Text => println!(
+        Output::Text | Output::Markdown => println!(
             "{}: valid, unit {} in {}/{}",
             named.file(),
             spec.name,

@@ -34,7 +34,7 @@ pub async fn run(named: &Named, endpoint_url: Option<&str>) -> Result<ExitCode, 
     };
     let count = findings.len() + obstacles.len();
     match named.output {
-        Output::Text => {
+        Output::Text | Output::Markdown => {
             for finding in &findings {
                 println!("  ! {finding}");
             }

@@ -11,6 +11,7 @@ use aws_sdk_cloudwatch::types::{
 };
 
 use super::{AwsError, Clients, failed, lacking};
+use crate::reconciler::normal::{flag, text};
 use crate::reconciler::observed::Found;
 use crate::reconciler::resource::{
     Alarm, CompositeAlarm, Dimension, Measured, OWNER_TAG, Resources, Watched, policy_action,
@@ -160,13 +161,15 @@ fn normal(alarm: MetricAlarm, own: &OwnDimensions<'_>) -> Alarm {
             .unwrap_or_default(),
         missing_data: alarm
             .treat_missing_data
-            .unwrap_or_else(|| "missing".to_owned()),
+            .unwrap_or_else(|| const { text("alarms.*.missing_data") }.to_owned()),
         actions: set(alarm.alarm_actions)
             .into_iter()
             .map(|arn| own.action(arn))
             .collect(),
         ok_actions: set(alarm.ok_actions),
-        actions_enabled: alarm.actions_enabled.unwrap_or(true),
+        actions_enabled: alarm
+            .actions_enabled
+            .unwrap_or(const { flag("alarms.*.actions_enabled") }),
     }
 }
 

@@ -9,15 +9,18 @@ use aws_sdk_ecs::types::{
 
 use super::elb::rule::join;
 use super::{AwsError, Clients, failed, lacking, task_definition};
-use crate::reconciler::observed::{Found, Rollout, Running};
+use crate::reconciler::normal::number;
+use crate::reconciler::observed::{Found, Rollout, Running, Shifting};
 use crate::reconciler::plan::ServiceCall;
-use crate::reconciler::resource::{Join, OWNER_TAG, Service, TaskDefinition};
+use crate::reconciler::resource::{DIGEST_TAG, Join, OWNER_TAG, Service, TaskDefinition};
 
 pub use super::task_definition::register;
 
 /// How many older revisions are looked through for one that already says what is wanted: enough for a rollback, and
 /// DescribeTaskDefinition reads only one at a time.
 const REVISIONS_MAX: i32 = 10;
+/// How many of those are read side by side; ECS allows 20 such reads a second.
+const REVISIONS_AT_ONCE: usize = 5;
 
 /// What a service's references are compared with: this unit's ARNs today.
 pub struct Own<'a> {
@@ -25,12 +28,19 @@ pub struct Own<'a> {
     pub target_group: Option<&'a str>,
     /// The Cloud Map service's.
     pub discovery: Option<&'a str>,
-    /// The container the manifest means.
-    pub container: &'a str,
+    /// What the service should run.
+    pub wanted: &'a TaskDefinition,
 }
 
-pub(super) fn owner_tag(unit: &str) -> Tag {
+fn owner_tag(unit: &str) -> Tag {
     Tag::builder().key(OWNER_TAG).value(unit).build()
+}
+
+/// Whose a revision is, and what it says. People and other tools read the second; this program compares content, since who
+/// copies a revision to change it copies its tags with it.
+pub(super) fn revision_tags(unit: &str, definition: &TaskDefinition) -> Vec<Tag> {
+    let digest = Tag::builder().key(DIGEST_TAG).value(definition.digest());
+    vec![owner_tag(unit), digest.build()]
 }
 
 /// Whether a cluster is there and ACTIVE.
@@ -74,8 +84,8 @@ pub async fn service(
         .clone()
         .ok_or_else(|| lacking(operation, "taskDefinition"))?;
     let (definition, rollout) = tokio::try_join!(
-        definition(aws, &revision, own.container),
-        rollout(aws, cluster, name, &found)
+        definition(aws, &revision, &own.wanted.container.name),
+        rollout(aws, cluster, name, &found, own.wanted)
     )?;
     let owner = found
         .tags()
@@ -92,6 +102,7 @@ pub async fn service(
         desired_count: found.desired_count,
         running_count: found.running_count,
         rollout,
+        shifting: shifting(&found),
         event: event.map(|event| {
             event
                 .trim_start_matches(&format!("(service {name})"))
@@ -108,6 +119,15 @@ pub async fn service(
             value: normal(name, &found, own),
         },
     }))
+}
+
+fn shifting(found: &SdkService) -> Option<Shifting> {
+    let balancer = found.load_balancers().first()?;
+    let advanced = balancer.advanced_configuration.as_ref()?;
+    Some(Shifting {
+        alternate: advanced.alternate_target_group_arn.clone()?,
+        rule: advanced.production_listener_rule.clone()?,
+    })
 }
 
 fn normal(name: &str, found: &SdkService, own: &Own<'_>) -> Service {
@@ -149,20 +169,21 @@ fn normal(name: &str, found: &SdkService, own: &Own<'_>) -> Service {
             .unwrap_or_default(),
         public_address: vpc.and_then(|vpc| vpc.assign_public_ip.as_ref())
             == Some(&AssignPublicIp::Enabled),
-        // Absent means AWS's 100 and 200 for a REPLICA service.
         healthy_percent_min: deployment
             .and_then(|deployment| deployment.minimum_healthy_percent)
-            .unwrap_or(100),
+            .unwrap_or(const { number("service.healthy_percent_min") }),
         healthy_percent_max: deployment
             .and_then(|deployment| deployment.maximum_percent)
-            .unwrap_or(200),
+            .unwrap_or(const { number("service.healthy_percent_max") }),
         circuit_breaker: breaker.is_some_and(|breaker| breaker.enable),
         circuit_breaker_rollback: breaker.is_some_and(|breaker| breaker.rollback),
         alarms: alarms
             .map(|alarms| alarms.alarm_names.iter().cloned().collect())
             .unwrap_or_default(),
         alarms_rollback: alarms.is_some_and(|alarms| alarms.rollback),
-        grace_period_seconds: found.health_check_grace_period_seconds.unwrap_or(0),
+        grace_period_seconds: found
+            .health_check_grace_period_seconds
+            .unwrap_or(const { number("service.grace_period_seconds") }),
         execute_command: found.enable_execute_command,
     }
 }
@@ -173,6 +194,7 @@ async fn rollout(
     cluster: &str,
     name: &str,
     found: &SdkService,
+    wanted: &TaskDefinition,
 ) -> Result<Rollout, AwsError> {
     let call = aws
         .ecs
@@ -196,11 +218,11 @@ async fn rollout(
     if let Some(primary) = primary
         && primary.rollout_state == Some(DeploymentRolloutState::Failed)
     {
-        let reason = primary.rollout_state_reason.clone().unwrap_or_default();
+        let revision = primary.task_definition.as_deref();
         return Ok(Rollout::Failed {
-            revision: primary.task_definition.clone(),
+            wanted: is_wanted(aws, revision, wanted).await?,
             rolled_back: false,
-            reason,
+            reason: primary.rollout_state_reason.clone().unwrap_or_default(),
         });
     }
     let Some(newest) = newest else {
@@ -214,9 +236,11 @@ async fn rollout(
     };
     match newest.status.as_ref() {
         Some(ServiceDeploymentStatus::Successful) => Ok(Rollout::Completed),
-        Some(ServiceDeploymentStatus::RollbackSuccessful) => failure(aws, &newest, true).await,
+        Some(ServiceDeploymentStatus::RollbackSuccessful) => {
+            failure(aws, &newest, true, wanted).await
+        }
         Some(ServiceDeploymentStatus::RollbackFailed | ServiceDeploymentStatus::Stopped) => {
-            failure(aws, &newest, false).await
+            failure(aws, &newest, false, wanted).await
         }
         Some(
             ServiceDeploymentStatus::RollbackRequested
@@ -232,6 +256,7 @@ async fn failure(
     aws: &Clients,
     brief: &ServiceDeploymentBrief,
     rolled_back: bool,
+    wanted: &TaskDefinition,
 ) -> Result<Rollout, AwsError> {
     let mut revision = None;
     if let Some(arn) = &brief.target_service_revision_arn {
@@ -251,10 +276,25 @@ async fn failure(
             .and_then(|revision| revision.task_definition);
     }
     Ok(Rollout::Failed {
-        revision,
+        wanted: is_wanted(aws, revision.as_deref(), wanted).await?,
         rolled_back,
         reason: brief.status_reason.clone().unwrap_or_default(),
     })
+}
+
+/// Whether a revision that ECS gave up on says what is wanted, by content: the same may have been registered again since.
+async fn is_wanted(
+    aws: &Clients,
+    revision: Option<&str>,
+    wanted: &TaskDefinition,
+) -> Result<bool, AwsError> {
+    match revision {
+        Some(revision) => {
+            let found = definition(aws, revision, &wanted.container.name).await?;
+            Ok(found.digest() == wanted.digest())
+        }
+        None => Ok(false),
+    }
 }
 
 async fn definition(
@@ -276,7 +316,7 @@ async fn definition(
     Ok(task_definition::normal(found, container))
 }
 
-/// The newest of the last ten revisions that says exactly what is wanted.
+/// The newest of the last ten revisions that says exactly what is wanted: found by content, whoever registered it.
 pub async fn revision(aws: &Clients, wanted: &TaskDefinition) -> Result<Option<String>, AwsError> {
     let call = aws
         .ecs
@@ -289,9 +329,20 @@ pub async fn revision(aws: &Clients, wanted: &TaskDefinition) -> Result<Option<S
         .send()
         .await
         .map_err(failed("ecs:ListTaskDefinitions"))?;
-    for arn in reply.task_definition_arns.unwrap_or_default() {
-        if definition(aws, &arn, &wanted.container.name).await? == *wanted {
-            return Ok(Some(arn));
+    let digest = wanted.digest();
+    let arns = reply.task_definition_arns.unwrap_or_default();
+    for batch in arns.chunks(REVISIONS_AT_ONCE) {
+        let same = |index: usize| {
+            let (arn, digest) = (batch.get(index), &digest);
+            async move {
+                let Some(arn) = arn else { return Ok(None) };
+                let found = definition(aws, arn, &wanted.container.name).await?;
+                Ok::<_, AwsError>((found.digest() == *digest).then_some(arn))
+            }
+        };
+        let (a, b, c, d, e) = tokio::try_join!(same(0), same(1), same(2), same(3), same(4))?;
+        if let Some(arn) = [a, b, c, d, e].into_iter().flatten().next() {
+            return Ok(Some(arn.clone()));
         }
     }
     Ok(None)

@@ -12,6 +12,7 @@ use aws_sdk_ecs::types::{
 };
 
 use super::{AwsError, Clients, failed, lacking};
+use crate::reconciler::normal::{flag, number, text};
 use crate::reconciler::resource::{Container, TaskDefinition, Ulimit};
 
 mod other;
@@ -39,18 +40,20 @@ pub fn normal(found: SdkTaskDefinition, container: &str) -> TaskDefinition {
     let platform = found
         .runtime_platform
         .and_then(|platform| platform.cpu_architecture);
-    let number = |text: Option<String>| text.and_then(|text| text.parse().ok()).unwrap_or_default();
-    let (cpu, memory) = (number(found.cpu), number(found.memory));
+    let parsed = |size: Option<String>| size.and_then(|size| size.parse().ok()).unwrap_or_default();
+    let (cpu, memory) = (parsed(found.cpu), parsed(found.memory));
     TaskDefinition {
         family: found.family.unwrap_or_default(),
         cpu,
         memory,
         execution_role: found.execution_role_arn.unwrap_or_default(),
         task_role: found.task_role_arn.unwrap_or_default(),
-        // Fargate runs X86_64 where the platform is not named.
         architecture: platform
-            .unwrap_or(CpuArchitecture::X8664)
-            .as_str()
+            .as_ref()
+            .map_or(
+                const { text("task_definition.architecture") },
+                CpuArchitecture::as_str,
+            )
             .to_owned(),
         container: normal_container(chosen, cpu, memory),
         other_containers: containers
@@ -90,8 +93,6 @@ fn normal_container(found: ContainerDefinition, cpu: u32, memory: u32) -> Contai
     if health_command.first().is_some_and(|word| word == "CMD") {
         health_command.remove(0);
     }
-    // ECS's defaults: interval 30, timeout 5, retries 3, no start period.
-    // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html
     let health_number = |number: fn(&HealthCheck) -> Option<i32>, default| {
         health.as_ref().and_then(number).unwrap_or(default)
     };
@@ -123,14 +124,30 @@ fn normal_container(found: ContainerDefinition, cpu: u32, memory: u32) -> Contai
             .collect(),
         log_group: option("awslogs-group"),
         log_stream_prefix: option("awslogs-stream-prefix"),
-        health_interval_seconds: health_number(|health| health.interval, 30),
-        health_timeout_seconds: health_number(|health| health.timeout, 5),
-        health_retries: health_number(|health| health.retries, 3),
-        health_start_period_seconds: health_number(|health| health.start_period, 0),
+        health_interval_seconds: health_number(
+            |health| health.interval,
+            const { number("task_definition.container.health_interval_seconds") },
+        ),
+        health_timeout_seconds: health_number(
+            |health| health.timeout,
+            const { number("task_definition.container.health_timeout_seconds") },
+        ),
+        health_retries: health_number(
+            |health| health.retries,
+            const { number("task_definition.container.health_retries") },
+        ),
+        health_start_period_seconds: health_number(
+            |health| health.start_period,
+            const { number("task_definition.container.health_start_period_seconds") },
+        ),
         health_command,
-        stop_timeout_seconds: found.stop_timeout.unwrap_or(30),
-        read_only: found.readonly_root_filesystem.unwrap_or(false),
-        init: init.unwrap_or(false),
+        stop_timeout_seconds: found
+            .stop_timeout
+            .unwrap_or(const { number("task_definition.container.stop_timeout_seconds") }),
+        read_only: found
+            .readonly_root_filesystem
+            .unwrap_or(const { flag("task_definition.container.read_only") }),
+        init: init.unwrap_or(const { flag("task_definition.container.init") }),
         user: found.user.filter(|user| !user.is_empty()),
         ulimits,
         other,
@@ -175,7 +192,7 @@ pub async fn register(
             container_definition(container, region)
                 .ok_or_else(|| lacking(operation, "container"))?,
         )
-        .tags(super::ecs::owner_tag(unit));
+        .set_tags(Some(super::ecs::revision_tags(unit, definition)));
     call.send().await.map_err(failed(operation)).map(drop)
 }
 

@@ -5,7 +5,7 @@
 
 use super::{Graph, Remedy, person};
 use crate::reconciler::observed::{Rollout, Running};
-use crate::reconciler::plan::{Kind, Subject};
+use crate::reconciler::plan::{Kind, Subject, weights};
 use crate::reconciler::resource::Join;
 
 impl Graph<'_> {
@@ -21,10 +21,18 @@ impl Graph<'_> {
             .find(|rule| rule.owner.as_deref() == Some(&self.spec.name));
         if let Some(rule) = ours
             && rule.value.forward != Join::Ours
+            && weights(self.observed).is_none()
         {
             let why = match &rule.value.forward {
                 Join::Other(arn) => {
                     format!("the host's requests go to {arn} instead, not to this unit's tasks")
+                }
+                Join::Split(groups) => {
+                    let groups: Vec<&str> = groups.keys().map(String::as_str).collect();
+                    format!(
+                        "the host's requests are shared out among {}",
+                        groups.join(", ")
+                    )
                 }
                 Join::None | Join::Ours => {
                     "the host's requests are not forwarded to any target group".to_owned()
@@ -52,7 +60,7 @@ impl Graph<'_> {
     fn joins(&mut self, running: &Running) {
         let service = &running.found.value;
         match &service.target_group {
-            Join::Ours => {}
+            Join::Ours | Join::Split(_) => {}
             Join::None => {
                 let why = "loadBalancers is empty: no task is ever registered as a target, and every request is answered by the load balancer itself with 503 or 504";
                 self.find(self.service(), self.target_group(), why, Remedy::Reconcile);

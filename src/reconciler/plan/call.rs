@@ -2,7 +2,6 @@
 //!
 //! `apply` turns one of these into one request and decides nothing.
 
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::reconciler::resource::{
@@ -12,7 +11,7 @@ use crate::reconciler::resource::{
 };
 
 /// One mutating call.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 #[allow(
     missing_docs,
     reason = "each variant is the AWS operation of that name, its fields that operation's parameters"
@@ -159,7 +158,7 @@ pub enum Call {
 }
 
 /// A service with its references resolved.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ServiceCall {
     /// Cluster name.
     pub cluster: String,

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// One field: where, what it is, what it should be. `null` stands for absent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,6 +16,9 @@ pub struct Change {
     pub from: Value,
     /// Desired.
     pub to: Value,
+    /// Why, where the field is not the manifest's to set and its owner's bounds are broken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Every field in which `observed` is not as `desired`, in the order of their names.
@@ -48,10 +52,67 @@ fn walk(path: &str, from: &Value, to: &Value, changes: &mut Vec<Change>) {
             );
         }
     } else if from != to {
+        let shown = |value: &Value| {
+            if is_secretive(path) {
+                digest(value)
+            } else {
+                value.clone()
+            }
+        };
         changes.push(Change {
             path: path.to_owned(),
-            from: from.clone(),
-            to: to.clone(),
+            from: shown(from),
+            to: shown(to),
+            reason: None,
         });
+    }
+}
+
+/// Words in the names of settings whose value is nobody's to read in a plan, should one ever stand in the environment.
+const SECRETIVE: [&str; 9] = [
+    "KEY",
+    "SECRET",
+    "TOKEN",
+    "PASSWORD",
+    "PASSWD",
+    "PRIVATE",
+    "CREDENTIAL",
+    "MNEMONIC",
+    "_URL",
+];
+
+/// Whether a path is a plain setting whose name looks like a secret's. URLs count: keys of RPC nodes and passwords of Redis
+/// stand in them.
+fn is_secretive(path: &str) -> bool {
+    let name = path
+        .rsplit_once("environment.")
+        .map(|(_, name)| name.to_uppercase());
+    name.is_some_and(|name| SECRETIVE.iter().any(|word| name.contains(word)))
+}
+
+/// Enough to see that two values differ.
+fn digest(value: &Value) -> Value {
+    match value {
+        Value::Null => Value::Null,
+        value => {
+            let digest = hex::encode(Sha256::digest(value.to_string()));
+            format!("sha256:{}", digest.split_at(12).0).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_setting_that_looks_like_a_secret_is_shown_as_a_digest() {
+        let with = |key: &str| json!({ "environment": { "DEPLOYER_KEY": key, "LOG_LEVEL": key } });
+        let changes = diff(&with("one"), &with("two"));
+        let text = format!("{:?}", changes[0]);
+        assert!(text.contains("sha256:") && !text.contains("one"), "{text}");
+        assert_ne!(changes[0].from, changes[0].to);
+        assert_eq!(changes[1].to, json!("two"));
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::call::Effect;
+use super::report::values;
 use super::{Blocked, Note, Plan, Step, Waiting};
-use serde_json::Value;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,6 +51,15 @@ impl Step {
     fn effect(&self) -> Effect {
         self.call.effect(!self.changes.is_empty())
     }
+
+    /// `+`, `~` or `-`.
+    pub(super) fn sign(&self) -> char {
+        match self.effect() {
+            Effect::Create => '+',
+            Effect::Change => '~',
+            Effect::Delete => '-',
+        }
+    }
 }
 
 impl fmt::Display for Step {
@@ -60,39 +69,11 @@ impl fmt::Display for Step {
             call,
             changes,
         } = self;
-        let sign = match self.effect() {
-            Effect::Create => '+',
-            Effect::Change => '~',
-            Effect::Delete => '-',
-        };
-        writeln!(f, "  {sign} {subject}  ({})", call.operation())?;
+        writeln!(f, "  {} {subject}  ({})", self.sign(), call.operation())?;
         for change in changes {
-            writeln!(
-                f,
-                "      {}: {} → {}",
-                change.path,
-                Brief(&change.from),
-                Brief(&change.to)
-            )?;
+            writeln!(f, "      {}: {}", change.path, values(change))?;
         }
         Ok(())
-    }
-}
-
-/// A value on one line, cut where it would no longer help.
-struct Brief<'a>(&'a Value);
-
-impl fmt::Display for Brief<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const CHARACTERS_MAX: usize = 120;
-        if self.0.is_null() {
-            return f.write_str("absent");
-        }
-        let text = self.0.to_string();
-        match text.char_indices().nth(CHARACTERS_MAX) {
-            Some((cut, _)) => write!(f, "{}…", &text[..cut]),
-            None => f.write_str(&text),
-        }
     }
 }
 
@@ -148,14 +129,7 @@ impl fmt::Display for Blocked {
             Blocked::Immutable { subject, changes } => {
                 let changes: Vec<String> = changes
                     .iter()
-                    .map(|change| {
-                        format!(
-                            "{}: {} → {}",
-                            change.path,
-                            Brief(&change.from),
-                            Brief(&change.to)
-                        )
-                    })
+                    .map(|change| format!("{}: {}", change.path, values(change)))
                     .collect();
                 write!(
                     f,

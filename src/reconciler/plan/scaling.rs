@@ -2,8 +2,8 @@
 
 use super::diff::diff;
 use super::{Call, Kind, Planning, Subject, Unsettled, metric_name};
-use crate::reconciler::observed::LoadBalancer;
-use crate::reconciler::resource::{Join, ScalableTarget, ScalingPolicy, Tracking};
+use crate::reconciler::observed::{LoadBalancer, Observed};
+use crate::reconciler::resource::{Join, Resources, ScalableTarget, ScalingPolicy, Tracking};
 
 /// How Application Auto Scaling names a target group's requests: `app/name/id/targetgroup/name/id`.
 /// <https://docs.aws.amazon.com/autoscaling/application/APIReference/API_PredefinedMetricSpecification.html>
@@ -12,24 +12,29 @@ pub fn requests_of(balancer: Option<&LoadBalancer>, target_group: Option<&str>) 
     Some(format!("{balancer}/{}", metric_name(target_group)?))
 }
 
+/// The bounds as they may be: the manifest's, or those a scheduled action of the manifest's has made of them since. Which
+/// of these the clock asks for just now is not known here; bounds that are neither go back to the manifest's.
+pub(super) fn bounds(desired: &Resources, observed: &Observed) -> (i32, i32) {
+    let ScalableTarget { min, max, .. } = desired.scalable_target;
+    let found = observed.scalable_target.as_ref();
+    let mut scheduled = desired.scheduled_actions.values();
+    found
+        .map(|found| (found.min, found.max))
+        .filter(|found| {
+            scheduled.any(|action| (action.min, action.max) == (Some(found.0), Some(found.1)))
+        })
+        .unwrap_or((min, max))
+}
+
 impl Planning<'_> {
     /// `service/<cluster>/<service>`, Application Auto Scaling's name for it.
     fn scaling_resource(&self) -> String {
         format!("service/{}/{}", self.spec.cluster, self.spec.name)
     }
 
-    /// The bounds as they may be: the manifest's, or those a scheduled action of the manifest's has made of them since. Which
-    /// of these the clock asks for just now is not known here; bounds that are neither go back to the manifest's.
+    /// See [`bounds`].
     pub(super) fn bounds(&self) -> (i32, i32) {
-        let ScalableTarget { min, max, .. } = self.desired.scalable_target;
-        let found = self.observed.scalable_target.as_ref();
-        let mut scheduled = self.desired.scheduled_actions.values();
-        found
-            .map(|found| (found.min, found.max))
-            .filter(|found| {
-                scheduled.any(|action| (action.min, action.max) == (Some(found.0), Some(found.1)))
-            })
-            .unwrap_or((min, max))
+        bounds(self.desired, self.observed)
     }
 
     fn target(&self) -> ScalableTarget {

@@ -1,10 +1,11 @@
 //! Planning the way of a request: the target group, and the listener rule that leads to it.
 
 use super::diff::diff;
+use super::untouched::weights;
 use super::{Blocked, Call, Kind, Planning, Subject, Unsettled};
 use crate::reconciler::observed::Found;
 use crate::reconciler::pattern::matches;
-use crate::reconciler::resource::{ListenerRule, TargetGroup};
+use crate::reconciler::resource::{Join, ListenerRule, TargetGroup};
 
 impl Planning<'_> {
     pub(super) fn target_group(&mut self) -> Unsettled {
@@ -145,7 +146,19 @@ impl Planning<'_> {
             );
             return Some(subject);
         };
-        let (priority, rest): (Vec<_>, Vec<_>) = diff(&found.value, desired)
+        let mut changes = diff(&found.value, desired);
+        let split = matches!(found.value.forward, Join::Split(_));
+        if split && weights(self.observed).is_some() {
+            changes.retain(|change| change.path != "forward");
+        }
+        for change in changes
+            .iter_mut()
+            .filter(|change| split && change.path == "forward")
+        {
+            change.reason =
+                Some("not ECS moving requests between our two target groups".to_owned());
+        }
+        let (priority, rest): (Vec<_>, Vec<_>) = changes
             .into_iter()
             .partition(|change| change.path == "priority");
         let settled = priority.is_empty() && rest.is_empty();

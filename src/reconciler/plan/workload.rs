@@ -2,6 +2,7 @@
 
 use super::call::ServiceCall;
 use super::diff::{Change, diff};
+use super::untouched::within;
 use super::{Blocked, Call, Kind, Planning, Subject, Unsettled, Waiting};
 use crate::reconciler::observed::{Rollout, Running};
 
@@ -106,6 +107,10 @@ impl Planning<'_> {
                 path: "desired_count".to_owned(),
                 from: running.desired_count.into(),
                 to: bounded.into(),
+                reason: Some(format!(
+                    "not {}, where autoscaling keeps it",
+                    within(self.bounds())
+                )),
             });
         }
         changes
@@ -156,28 +161,25 @@ impl Planning<'_> {
     /// Whether ECS already gave up on exactly the wanted revision; trying it again would fail the same way.
     fn gave_up_on_wanted(&mut self, running: &Running) -> bool {
         let Rollout::Failed {
-            revision: Some(revision),
+            wanted: true,
             rolled_back,
             reason,
         } = &running.rollout
         else {
             return false;
         };
-        let failed = self.observed.wanted.as_ref() == Some(revision);
-        if failed {
-            self.plan.blocked.push(Blocked::RolloutFailed {
-                rolled_back: *rolled_back,
-                reason: reason.clone(),
-            });
-        }
-        failed
+        self.plan.blocked.push(Blocked::RolloutFailed {
+            rolled_back: *rolled_back,
+            reason: reason.clone(),
+        });
+        true
     }
 
     /// Reports a service that is as wanted but not there yet; true while that lasts.
     fn rollout(&mut self, running: &Running) -> bool {
         match &running.rollout {
             Rollout::Failed {
-                revision: _,
+                wanted: _,
                 rolled_back: false,
                 reason,
             } => {

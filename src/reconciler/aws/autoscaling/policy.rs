@@ -11,11 +11,8 @@ use aws_sdk_applicationautoscaling::types::{
 use super::DIMENSION;
 use crate::reconciler::aws::elb::rule::join;
 use crate::reconciler::aws::{AwsError, Clients, failed, lacking};
+use crate::reconciler::normal::{flag, number, text};
 use crate::reconciler::resource::{Join, ScalingPolicy, Step, Steps, Tracking};
-
-/// A policy's cooldowns where it says none, both kinds alike, for ECS.
-/// <https://docs.aws.amazon.com/autoscaling/application/APIReference/API_TargetTrackingScalingPolicyConfiguration.html>
-const COOLDOWN_SECONDS: i32 = 300;
 
 /// All policies of a resource by name, each with its ARN; `requests_of` is how AWS names this unit's own requests.
 pub async fn all(
@@ -67,9 +64,15 @@ fn normal_tracking(
             .unwrap_or_default(),
         requests_of: label.map_or(Join::None, |label| join(label, requests_of)),
         target: found.target_value,
-        scale_in_cooldown_seconds: found.scale_in_cooldown.unwrap_or(COOLDOWN_SECONDS),
-        scale_out_cooldown_seconds: found.scale_out_cooldown.unwrap_or(COOLDOWN_SECONDS),
-        scale_in_disabled: found.disable_scale_in.unwrap_or(false),
+        scale_in_cooldown_seconds: found
+            .scale_in_cooldown
+            .unwrap_or(const { number("scaling_policies.*.tracking.scale_in_cooldown_seconds") }),
+        scale_out_cooldown_seconds: found
+            .scale_out_cooldown
+            .unwrap_or(const { number("scaling_policies.*.tracking.scale_out_cooldown_seconds") }),
+        scale_in_disabled: found
+            .disable_scale_in
+            .unwrap_or(const { flag("scaling_policies.*.tracking.scale_in_disabled") }),
     }
 }
 
@@ -96,10 +99,17 @@ fn normal_steps(found: &StepScalingPolicyConfiguration) -> Steps {
         aggregation: found
             .metric_aggregation_type
             .as_ref()
-            .map_or("Average", |aggregation| aggregation.as_str())
+            .map_or(
+                const { text("scaling_policies.*.steps.aggregation") },
+                |aggregation| aggregation.as_str(),
+            )
             .to_owned(),
-        cooldown_seconds: found.cooldown.unwrap_or(COOLDOWN_SECONDS),
-        tasks_min: found.min_adjustment_magnitude.unwrap_or(0),
+        cooldown_seconds: found
+            .cooldown
+            .unwrap_or(const { number("scaling_policies.*.steps.cooldown_seconds") }),
+        tasks_min: found
+            .min_adjustment_magnitude
+            .unwrap_or(const { number("scaling_policies.*.steps.tasks_min") }),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rules of the HTTPS listener.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, HostHeaderConditionConfig, Rule, RuleCondition, RulePriorityPair, Tag,
@@ -8,6 +8,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 
 use super::owners;
 use crate::reconciler::aws::{AwsError, Clients, failed, lacking};
+use crate::reconciler::normal::number;
 use crate::reconciler::observed::Found;
 use crate::reconciler::resource::{Join, ListenerRule, OWNER_TAG};
 
@@ -62,25 +63,29 @@ fn normal(rule: &Rule, ours: Option<&str>) -> ListenerRule {
     let mut forward = Join::None;
     for action in rule.actions() {
         // A lone target group stands in `TargetGroupArn`, in `ForwardConfig`, or in both.
-        let groups: BTreeSet<&str> = action
-            .target_group_arn
-            .as_deref()
-            .into_iter()
-            .chain(
-                action
-                    .forward_config
-                    .iter()
-                    .flat_map(|config| config.target_groups())
-                    .filter_map(|group| group.target_group_arn.as_deref()),
-            )
+        let mut groups: BTreeMap<String, i32> = action
+            .forward_config
+            .iter()
+            .flat_map(|config| config.target_groups())
+            .filter_map(|group| {
+                let weight = group
+                    .weight
+                    .unwrap_or(const { number("listener_rule.weights") });
+                Some((group.target_group_arn.clone()?, weight))
+            })
             .collect();
-        match (&action.r#type, groups.len()) {
-            (Some(ActionTypeEnum::Forward), 1) => {
-                forward = groups.first().map_or(Join::None, |arn| join(arn, ours));
+        if let Some(arn) = &action.target_group_arn {
+            let weight = const { number("listener_rule.weights") };
+            groups.entry(arn.clone()).or_insert(weight);
+        }
+        match (&action.r#type, groups.first_key_value()) {
+            (Some(ActionTypeEnum::Forward), Some((arn, _))) if groups.len() == 1 => {
+                forward = join(arn, ours);
             }
-            (kind, groups) => {
+            (Some(ActionTypeEnum::Forward), Some(_)) => forward = Join::Split(groups),
+            (kind, _) => {
                 let kind = kind.as_ref().map_or("?", |kind| kind.as_str());
-                other.insert(format!("action {kind} to {groups} target groups"));
+                other.insert(format!("action {kind}"));
             }
         }
     }
