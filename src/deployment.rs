@@ -106,7 +106,7 @@ pub struct SignedTransaction {
     pub nonce: u64,
     /// Its hash.
     pub hash: H256,
-    /// The bytes for `eth_sendRawTransaction`, as 0x hex; empty once the outcome is final.
+    /// The bytes for `eth_sendRawTransaction`, as 0x hex. Kept when all is final, since a deep reorganisation asks for them again.
     pub raw: String,
     /// The most it can take from the account: gas limit × fee cap + value, in wei.
     pub cost_wei_max: U256,
@@ -158,12 +158,6 @@ impl Deployment {
         };
         next.state = advance(self.state.clone(), event)?;
         next.updated_at_ms = now_ms;
-        if next.state.is_settled() {
-            // The hashes tell what was done; the bytes can do nothing any more.
-            next.attempts
-                .iter_mut()
-                .for_each(|attempt| attempt.transaction.raw.clear());
-        }
         Ok(next)
     }
 
@@ -188,26 +182,6 @@ impl Deployment {
             .map(|attempt| attempt.transaction.cost_wei_max)
             .max()
             .unwrap_or_default()
-    }
-}
-
-impl State {
-    /// Whether nothing will ever happen to it again.
-    pub fn is_settled(&self) -> bool {
-        match self {
-            Self::Queued | Self::InFlight(_) | Self::Parked { reason: _ } => false,
-            Self::Failed { failure: _ } => true,
-            Self::Deployed {
-                token: _,
-                registration,
-            } => match registration {
-                Registration::Wanted | Registration::InFlight(_) => false,
-                Registration::Done {
-                    transaction_hash: _,
-                }
-                | Registration::Not { reason: _ } => true,
-            },
-        }
     }
 }
 

@@ -12,17 +12,18 @@
 //! | `cd:{s}:inflight` | zset | ids by nonce: the nonces that are held | |
 //! | `cd:{s}:parked` | zset | ids put aside, by time | until an operator decides |
 //! | `cd:{s}:wishes` | hash | id → `cancel`, `close` or `retry`: for the holder of the lease | until answered |
+//! | `cd:{s}:spent` | zset | ids by nonce: the last that our transactions used | the last 1000 |
 //! | `cd:{s}:model:<model id>` | string | the model's live or deployed id | like its job; deleted when it fails |
 //! | `cd:{s}:next` | string | the next nonce | for ever |
 //! | `cd:{s}:epoch` | string | there since the data was last reconciled with the chain; its absence means that data was lost | for ever |
-//! | `cd:{s}:known` | hash | hash of a model id → token we made, from the chain's logs, after a loss | 30 days |
+//! | `cd:{s}:known` | set | hashes of the models whose token we made, from the chain's logs, after a loss | 30 days |
 //! | `cd:{s}:lease`, `cd:{s}:fence` | string, counter | the holder's token; the last token given out | `LEASE_MS`; for ever |
 
 pub mod connection;
 mod seal;
 mod write;
 
-use super::chain::{Address, H256, checksummed};
+use super::chain::{Address, checksummed};
 use super::request::ModelId;
 use super::{Deployment, Illegal};
 use connection::{Connection, Unavailable};
@@ -143,15 +144,6 @@ pub struct Work {
     pub unreadable: Vec<(Uuid, StoreError)>,
     /// The next nonce, as far as the store knows.
     pub next_nonce: u64,
-}
-
-/// A token of ours that the chain's logs tell of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
-    /// The transaction that made it.
-    pub transaction_hash: H256,
-    /// The block it is in.
-    pub block_number: u64,
 }
 
 /// Why a change did not happen.
@@ -319,6 +311,20 @@ impl Store {
         Ok(answer == "saved")
     }
 
+    /// The deployments whose transactions used these nonces, as far as they are still known.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn spent(&self, nonces: std::ops::Range<u64>) -> Result<Vec<Deployment>, StoreError> {
+        let mut pipeline = redis::pipe();
+        let last = nonces.end.saturating_sub(1);
+        pipeline.zrangebyscore(self.key("spent"), nonces.start, last);
+        let (names,): (Vec<String>,) = self.connection.pipeline(&pipeline).await?;
+        let records = self.records(&ids(&names)).await?;
+        let readable = records.into_iter().filter_map(|(_, record)| record.ok());
+        Ok(readable.map(|stored| stored.deployment).collect())
+    }
+
     /// Whether something is still wished of it.
     ///
     /// # Errors
@@ -428,17 +434,6 @@ impl Store {
             parked,
             oldest_queued_at_ms: oldest.first().map(|(_, at_ms)| *at_ms),
         })
-    }
-
-    /// What the chain's logs told of a model's token after a loss of data.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn known(&self, model: &ModelId) -> Result<Option<Known>, StoreError> {
-        let mut pipeline = redis::pipe();
-        pipeline.hget(self.key("known"), hash_of(model));
-        let (known,): (Option<String>,) = self.connection.pipeline(&pipeline).await?;
-        Ok(known.and_then(|known| serde_json::from_str(&known).ok()))
     }
 
     async fn records(

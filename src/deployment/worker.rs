@@ -16,6 +16,7 @@
 
 mod confirm;
 mod replace;
+mod restore;
 mod send;
 mod settle;
 mod wishes;
@@ -49,7 +50,7 @@ const FAILED_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// A transaction not yet mined is sent again this often, since a node may have forgotten it.
 const REBROADCAST: Duration = Duration::from_secs(15);
 /// Requests to nodes at once.
-const REQUESTS_MAX: usize = 16;
+const REQUESTS_MAX: usize = 32;
 
 /// What every deployment is made with.
 #[derive(Debug, Clone)]
@@ -119,6 +120,10 @@ struct Memory {
     refused: HashMap<H256, (Refusal, u32)>,
     /// The lowest unmined transaction, and since when it is that.
     lowest: Option<(H256, Instant)>,
+    /// When what a deep reorganisation undid was last sent again.
+    restored_at: Option<Instant>,
+    /// When a nonce that is to be spent otherwise was last tried.
+    tried: HashMap<Uuid, Instant>,
     /// Deployments that could not be estimated, and how often.
     unestimated: HashMap<Uuid, u32>,
     /// Set while nonces are known to be used that the store does not know.
@@ -181,8 +186,8 @@ impl Worker {
         memory: &mut Memory,
         shutdown: &Shutdown,
     ) -> Result<Pace, TurnError> {
-        let before = lease.take();
-        *lease = self.store.lease(before.as_ref()).await?;
+        let taken = self.store.lease(lease.as_ref()).await?;
+        let before = std::mem::replace(lease, taken);
         let Some(held) = lease else {
             self.metrics.follows();
             return Ok(Pace::Idle);
@@ -404,16 +409,11 @@ fn log(before: &Deployment, after: &Deployment) {
         .last()
         .map(|attempt| format!("{:?}", attempt.transaction.hash));
     let (model, nonce) = (request.model_id.as_str(), nonce(after));
-    match attention {
-        Some(attention)
-            if *attention != before.attention.unwrap_or(*attention)
-                || before.attention.is_none() =>
-        {
-            tracing::error!(deployment = %id, caller, model, from, to, nonce, transaction, ?attention, "deployment needs attention");
-        }
-        Some(_) | None => {
-            tracing::info!(deployment = %id, caller, model, from, to, nonce, transaction, "deployment advanced");
-        }
+    let parked = matches!(state, State::Parked { .. });
+    if parked || (attention.is_some() && *attention != before.attention) {
+        tracing::error!(deployment = %id, caller, model, from, to, nonce, transaction, ?attention, "deployment needs attention");
+    } else {
+        tracing::info!(deployment = %id, caller, model, from, to, nonce, transaction, "deployment advanced");
     }
 }
 

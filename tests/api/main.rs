@@ -14,6 +14,8 @@ mod http;
 mod metrics;
 mod outage;
 mod process;
+mod secured;
+mod store;
 #[path = "../support/support.rs"]
 mod support;
 

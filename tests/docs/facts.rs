@@ -44,7 +44,7 @@ fn the_api_reference_has_the_routes_of_the_source() {
         .filter_map(|span| span.split_once(' '))
         .filter(|(method, route)| methods.contains(method) && route.starts_with('/'))
         .map(|(method, route)| {
-            let post = route == "/api/deployments";
+            let post = route == "/api/deployments" || route.ends_with("/cancel");
             assert_eq!(method, if post { "POST" } else { "GET" }, "{route}");
             route.to_owned()
         })
@@ -79,7 +79,7 @@ fn the_api_reference_has_the_error_codes_of_the_source() {
 
 #[test]
 fn the_api_reference_has_the_statuses_of_the_source() {
-    let source = read("src/deployment.rs");
+    let source = read("src/deployment/state.rs");
     let progress = between(&source, "pub fn progress(", "pub fn name(")[0];
     let made: Set = between(progress, "(\"", "\")")
         .into_iter()

@@ -14,7 +14,7 @@ if ARGV[7] == '1' then
   if live or ARGV[6] == '0' then return {'token', ''} end
   -- Made by us before the records were lost? Then whoever asked for it, and asks again, learns of it.
   if redis.call('EXISTS', KEYS[5]) == 0 then return {'settling', ''} end
-  if redis.call('HEXISTS', KEYS[4], ARGV[8]) == 0 then return {'token', ''} end
+  if redis.call('SISMEMBER', KEYS[4], ARGV[8]) == 0 then return {'token', ''} end
 end
 if live then return {'busy', live} end
 if redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[6]) >= tonumber(ARGV[9]) then return {'full', ''} end

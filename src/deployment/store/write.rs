@@ -3,13 +3,23 @@
 //! Every script compares the fencing token first. After an unknown outcome the record is read back: what is there at the next revision, and is
 //! ours, was saved.
 
-use super::{Known, Lease, RETENTION_SECONDS, Store, StoreError, Stored, print};
+use super::{Lease, RETENTION_SECONDS, Store, StoreError, Stored, print};
 use crate::deployment::chain::H256;
 use crate::deployment::{Deployment, Registration, State};
 use uuid::Uuid;
 
 /// Tokens written down per script, so that no script holds Redis up.
 const KNOWN_PER_SCRIPT: usize = 200;
+
+/// Nonces whose records are found again after a reorganisation deeper than the depth that was taken for final.
+const SPENT_MAX: usize = 1_000;
+
+/// The nonce that was held before and is not any more, because a transaction of ours used it.
+fn spent_by(before: &Deployment, after: &Deployment) -> Option<u64> {
+    let nonce = |deployment: &Deployment| deployment.state.flight().map(|flight| flight.nonce);
+    let lost = before.displacements != after.displacements;
+    nonce(before).filter(|_| nonce(after).is_none() && !lost)
+}
 
 /// In which list a state is looked for.
 fn place(state: &State) -> &'static str {
@@ -154,6 +164,7 @@ impl Store {
             Some(flight) => flight.nonce,
             None => deployment.submitted_at_ms,
         };
+        let spent = spent_by(&stored.deployment, &deployment);
         let mut script = self.scripts.save.key(self.key("lease"));
         script
             .key(self.job(id))
@@ -162,6 +173,7 @@ impl Store {
             .key(self.key("parked"))
             .key(self.model(&deployment.request.model_id))
             .key(self.key("wishes"))
+            .key(self.key("spent"))
             .arg(&lease.token)
             .arg(id.to_string())
             .arg(stored.revision)
@@ -170,7 +182,9 @@ impl Store {
             .arg(place(&deployment.state))
             .arg(score)
             .arg(RETENTION_SECONDS)
-            .arg(u8::from(answers_wish));
+            .arg(u8::from(answers_wish))
+            .arg(spent.map(|nonce| nonce.to_string()).unwrap_or_default())
+            .arg(SPENT_MAX);
         let answer: Result<String, _> = self.connection.run(&script).await;
         let saved = Stored {
             deployment,
@@ -208,7 +222,7 @@ impl Store {
         self.answered(self.connection.run(&script).await?)
     }
 
-    /// Writes down what the chain says after a loss: the tokens that we made and the next nonce. From then on nonces are given out again.
+    /// Writes down what the chain says after a loss: the models whose token we made and the next nonce. From then on nonces are given out again.
     ///
     /// # Errors
     /// [`StoreError`]; it can be done again.
@@ -216,7 +230,7 @@ impl Store {
         &self,
         lease: &Lease,
         next_nonce: u64,
-        known: &[(H256, Known)],
+        known: &[H256],
     ) -> Result<(), StoreError> {
         let epoch = lease.epoch.clone().unwrap_or(Uuid::new_v4().to_string());
         for some in known.chunks(KNOWN_PER_SCRIPT) {
@@ -230,7 +244,7 @@ impl Store {
         lease: &Lease,
         epoch: &str,
         next_nonce: u64,
-        known: &[(H256, Known)],
+        known: &[H256],
     ) -> Result<(), StoreError> {
         let mut script = self.scripts.settle.key(self.key("lease"));
         for name in ["epoch", "next", "known"] {
@@ -241,10 +255,8 @@ impl Store {
             .arg(epoch)
             .arg(next_nonce)
             .arg(RETENTION_SECONDS);
-        for (model, token) in known {
-            script
-                .arg(format!("{model:?}"))
-                .arg(serde_json::to_string(token).unwrap_or_default());
+        for model in known {
+            script.arg(format!("{model:?}"));
         }
         self.answered(self.connection.run(&script).await?)
     }

@@ -47,14 +47,9 @@ impl Worker {
         let (used_deep, used) =
             try_join(self.chain.nonce_at(deep), self.chain.nonce_latest()).await?;
         memory.used = used;
-        if let Some(lowest) = jobs.iter().filter_map(|job| nonce(&job.deployment)).min()
-            && used < lowest
-        {
-            tracing::error!(
-                used,
-                lowest,
-                "the chain has fewer of our transactions than were final: a reorganisation deeper than CONFIRMATION_BLOCKS, or a node behind"
-            );
+        let lowest = jobs.iter().filter_map(|job| nonce(&job.deployment)).min();
+        if let Some(lowest) = lowest {
+            self.restore(memory, used..lowest).await?;
         }
         let mut headers = Headers::new();
         let mined = jobs.iter().filter_map(|job| mined_in(&job.deployment));

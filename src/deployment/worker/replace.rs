@@ -5,16 +5,19 @@
 //! them is mined, the record knows of it.
 
 use super::{Memory, TurnError, Worker, nonce, now_ms};
-use crate::deployment::chain::U256;
+use crate::deployment::chain::{Estimate, U256};
+use crate::deployment::fees::{self, Fees};
 use crate::deployment::store::{Lease, Stored};
 use crate::deployment::transaction::{Refusal, Unsigned, reread};
 use crate::deployment::{
-    ATTEMPTS_MAX, Attempt, Attention, Closing, Deployment, Event, Purpose, State, fees,
+    ATTEMPTS_MAX, Attempt, Attention, Closing, Deployment, Event, Purpose, State,
 };
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// What a transfer of nothing to ourselves takes on a chain without other charges.
+/// What a transfer of nothing to ourselves takes where no node says otherwise; some L2s ask for more.
 const NO_OP_GAS: u64 = 21_000;
+/// Between two tries to spend a nonce, when the first came to nothing.
+const SPEND_PAUSE: Duration = Duration::from_secs(5);
 /// How often nodes have to refuse a transaction for good, turn after turn, before its nonce is spent otherwise.
 const REFUSALS_MAX: u32 = 5;
 
@@ -30,10 +33,17 @@ impl Worker {
         for index in 0..jobs.len() {
             let Some(job) = jobs.get(index) else { break };
             if let Some(closing) = self.given_up(memory, &job.deployment)
-                && let Some(job) = self.spend(lease, job.clone(), closing, false).await?
+                && let Some(job) = self
+                    .spend(lease, memory, job.clone(), closing, false)
+                    .await?
             {
                 changed.push(job.deployment.id);
                 jobs[index] = job;
+            }
+        }
+        for job in &mut jobs {
+            if let Some(attention) = refusal(memory, &job.deployment) {
+                *job = self.notice(lease, job.clone(), attention).await?;
             }
         }
         let lowest = jobs.iter().position(|job| {
@@ -94,10 +104,17 @@ impl Worker {
     pub(super) async fn spend(
         &self,
         lease: &Lease,
+        memory: &mut Memory,
         job: Stored,
         closing: Closing,
         answers_wish: bool,
     ) -> Result<Option<Stored>, TurnError> {
+        let id = job.deployment.id;
+        let tried = memory.tried.get(&id);
+        if tried.is_some_and(|at| at.elapsed() < SPEND_PAUSE) {
+            return Ok(None);
+        }
+        memory.tried.insert(id, Instant::now());
         let Some(attempt) = self.replacement(&job.deployment, true).await? else {
             self.notice(lease, job, Attention::FeeCapReached).await?;
             return Ok(None);
@@ -151,15 +168,7 @@ impl Worker {
             return Ok(None);
         };
         let unsigned = if no_op {
-            Some(Unsigned {
-                chain_id: self.policy.chain_id,
-                nonce: newest.transaction.nonce,
-                to: self.chain.deployer(),
-                value_wei: U256::zero(),
-                gas_limit: NO_OP_GAS.into(),
-                fees,
-                data: Vec::new(),
-            })
+            Some(self.no_op(newest.transaction.nonce, fees).await)
         } else {
             reread(&newest.transaction.raw, self.policy.chain_id, fees)
         };
@@ -168,6 +177,23 @@ impl Worker {
         };
         let purpose = if no_op { Purpose::NoOp } else { newest.purpose };
         Ok(Some(self.signed(unsigned, purpose).await?))
+    }
+
+    async fn no_op(&self, nonce: u64, fees: Fees) -> Unsigned {
+        let (to, value_wei) = (self.chain.deployer(), U256::zero());
+        let gas_limit = match self.chain.estimate(to, &[], value_wei).await {
+            Ok(Estimate::Gas(gas)) => gas.max(NO_OP_GAS.into()),
+            Ok(Estimate::Reverts(_) | Estimate::InsufficientFunds) | Err(_) => NO_OP_GAS.into(),
+        };
+        Unsigned {
+            chain_id: self.policy.chain_id,
+            nonce,
+            to,
+            value_wei,
+            gas_limit,
+            fees,
+            data: Vec::new(),
+        }
     }
 
     /// Signs; nothing is saved or sent by it.
@@ -186,5 +212,18 @@ impl Worker {
             gas_limit,
             at_ms: now_ms(),
         })
+    }
+}
+
+/// What an operator should know of a transaction that nodes refuse.
+fn refusal(memory: &Memory, deployment: &Deployment) -> Option<Attention> {
+    let (refusal, times) = memory.refused.get(&deployment.newest()?.transaction.hash)?;
+    match refusal {
+        // One node may not have seen the funds yet.
+        _ if *times < 2 => None,
+        Refusal::InsufficientFunds => Some(Attention::InsufficientFunds),
+        Refusal::Invalid | Refusal::Reverts => Some(Attention::RefusedByNodes),
+        // The first two are no refusals; the third is raised.
+        Refusal::AlreadyKnown | Refusal::NonceUsed | Refusal::FeeTooLow => None,
     }
 }

@@ -3,11 +3,12 @@
 use super::settle::Settling;
 use super::{Memory, REQUESTS_MAX, TurnError, Worker, now_ms, stage};
 use crate::crash;
+use crate::deployment::chain::abi;
 use crate::deployment::chain::agree::Sight;
 use crate::deployment::chain::registry::Registrable;
 use crate::deployment::chain::{Address, Estimate, H256, ProofError, U256, rpc::RpcError};
 use crate::deployment::fees::{self, Fees};
-use crate::deployment::store::{Known, Lease, Stored};
+use crate::deployment::store::{Lease, Stored};
 use crate::deployment::transaction::{self, Unsigned};
 use crate::deployment::verdict::{self, block_of, is_deep};
 use crate::deployment::{
@@ -87,6 +88,12 @@ impl Worker {
             memory.settling = Some(Settling::default());
             return Ok(());
         }
+        // Nothing lies between what nodes know of and what is held: what did is undone.
+        let held = in_flight
+            .iter()
+            .filter_map(|job| super::nonce(&job.deployment));
+        let expected = held.min().unwrap_or(next_nonce);
+        self.restore(memory, pending..expected).await?;
         let fees = match fees::offer(facts, self.policy.fee_cap_wei) {
             Ok(fees) => fees,
             Err(above) => {
@@ -359,9 +366,11 @@ impl Worker {
         token: Address,
     ) -> Result<Prepared, TurnError> {
         let sight = match self.sight_of(deployment).await? {
-            Sight::Nowhere => match self.lost_transaction(deployment).await? {
-                Some(hash) => self.chain.receipts(&[hash]).await?.pop(),
-                None => {
+            Sight::Nowhere => match self.made_by(deployment).await? {
+                Maker::Us(hash) => self.chain.receipts(&[hash]).await?.pop(),
+                // It was ours to make, and no node says who did: they may be behind.
+                Maker::Unknown if !deployment.attempts.is_empty() => None,
+                Maker::Unknown | Maker::Another => {
                     let failure = Failure::ModelTaken { token };
                     return Ok(Prepared::Decided(Event::Refused(failure)));
                 }
@@ -389,20 +398,41 @@ impl Worker {
         })
     }
 
-    /// The transaction of ours that made the model's token before the records were lost, if it is the very call that this request asks for.
-    async fn lost_transaction(&self, deployment: &Deployment) -> Result<Option<H256>, TurnError> {
-        let Some(Known {
-            transaction_hash,
-            block_number: _,
-        }) = self.store.known(&deployment.request.model_id).await?
-        else {
-            return Ok(None);
+    /// Who made the model's token, when none of the attempts in the record did. We, if it was the very call that this request asks for: its
+    /// record was lost.
+    async fn made_by(&self, deployment: &Deployment) -> Result<Maker, TurnError> {
+        let model = abi::model_topic(&deployment.request.model_id);
+        let made = self.tokens_made(Some(model)).await?;
+        // The contract makes one per model.
+        let Some(made) = made.first() else {
+            return Ok(Maker::Unknown);
         };
-        let sent = self.chain.input_of(transaction_hash).await?;
+        let hash = made.transaction_hash;
+        let attempts = &mut deployment.attempts.iter();
+        if attempts.any(|attempt| attempt.transaction.hash == hash) {
+            return Ok(Maker::Us(hash));
+        }
+        if made.deployer != self.chain.deployer() {
+            return Ok(Maker::Another);
+        }
+        let Some(input) = self.chain.input_of(hash).await? else {
+            return Ok(Maker::Unknown);
+        };
         let call = self.deploy_call(deployment).await?.map(hex::encode);
-        let same = sent.zip(call).is_some_and(|((from, input), call)| {
-            from == self.chain.deployer() && input.trim_start_matches("0x") == call
-        });
-        Ok(same.then_some(transaction_hash))
+        Ok(if call.as_deref() == Some(input.trim_start_matches("0x")) {
+            Maker::Us(hash)
+        } else {
+            Maker::Another
+        })
     }
+}
+
+/// Who made a token.
+enum Maker {
+    /// This transaction of ours, by the call that is asked for.
+    Us(H256),
+    /// Another account, or we for another request.
+    Another,
+    /// No log of the last blocks tells.
+    Unknown,
 }

@@ -9,7 +9,7 @@
 use super::{Memory, TurnError, Worker, nonce};
 use crate::crash;
 use crate::deployment::chain::{H256, logs::Made, rpc::RpcError};
-use crate::deployment::store::{Known, Lease, Stored};
+use crate::deployment::store::{Lease, Stored};
 use crate::telemetry::chain as print_chain;
 use futures_util::future::try_join;
 use std::collections::BTreeSet;
@@ -60,22 +60,8 @@ impl Worker {
         if since.elapsed() < SETTLE_PAUSE {
             return Ok(());
         }
-        let made = self.tokens_made().await?;
-        let known: Vec<(H256, Known)> = made
-            .into_iter()
-            .map(|made| {
-                let Made {
-                    model,
-                    transaction_hash,
-                    block_number,
-                } = made;
-                let known = Known {
-                    transaction_hash,
-                    block_number,
-                };
-                (model, known)
-            })
-            .collect();
+        let made = self.tokens_made(None).await?;
+        let known: Vec<H256> = made.iter().map(|made| made.model).collect();
         crash::at("before-settle");
         let next_nonce = next_nonce.max(pending);
         self.store.settle(lease, next_nonce, &known).await?;
@@ -89,15 +75,15 @@ impl Worker {
         Ok(())
     }
 
-    /// Our tokens of the last blocks. A node that gives no logs costs the recognition of them, not safety.
-    async fn tokens_made(&self) -> Result<Vec<Made>, RpcError> {
+    /// The tokens of the last blocks: of one model by anybody, or of all models by our account. A node that gives no logs costs the recognition of them, not safety.
+    pub(super) async fn tokens_made(&self, model: Option<H256>) -> Result<Vec<Made>, RpcError> {
         let head = self.chain.head().await?;
         let mut from = head.saturating_sub(self.policy.lookback_blocks);
         let mut blocks = LOGS_BLOCKS;
         let mut made = Vec::new();
         while from <= head {
             let to = from.saturating_add(blocks - 1).min(head);
-            match self.chain.tokens_made(from, to).await {
+            match self.chain.tokens_made(from, to, model).await {
                 Ok(some) => {
                     made.extend(some);
                     from = to + 1;

@@ -14,6 +14,8 @@ pub(super) enum Answer {
     Spend(Closing),
     /// Not yet: what is mined may still be undone.
     Later,
+    /// It is put back where its state belongs: it was put aside while it could not be read.
+    Place,
     /// There is nothing to be done any more.
     Nothing,
 }
@@ -26,7 +28,7 @@ pub(super) fn answer(state: &State, wish: Wish) -> Answer {
     };
     match (state, wish) {
         (State::Parked { reason: _ }, Wish::Retry) => Answer::Save(Event::Retried),
-        (_, Wish::Retry) => Answer::Nothing,
+        (_, Wish::Retry) => Answer::Place,
         (State::Queued | State::Parked { reason: _ }, Wish::Cancel | Wish::Close) => {
             Answer::Save(Event::Refused(failure))
         }
@@ -83,11 +85,15 @@ impl Worker {
                     self.save(lease, job, event, true).await?;
                 }
                 Answer::Spend(closing) => {
-                    if let Some(job) = self.spend(lease, job, closing, true).await? {
+                    if let Some(job) = self.spend(lease, memory, job, closing, true).await? {
                         self.broadcast(lease, memory, vec![job]).await?;
                     }
                 }
                 Answer::Later => {}
+                Answer::Place => {
+                    let same = job.deployment.clone();
+                    self.store.save(lease, &job, same, true).await?;
+                }
                 Answer::Nothing => self.store.unwish(id).await?,
             }
         }
@@ -115,7 +121,7 @@ mod tests {
         for (state, wish, expected) in [
             (State::Queued, Wish::Cancel, cancelled.clone()),
             (State::Queued, Wish::Close, closed.clone()),
-            (State::Queued, Wish::Retry, Answer::Nothing),
+            (State::Queued, Wish::Retry, Answer::Place),
             (parked.clone(), Wish::Cancel, cancelled),
             (parked.clone(), Wish::Close, closed),
             (parked, Wish::Retry, Answer::Save(Event::Retried)),
