@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::forecast::forecast;
 use super::impact::{Impact, impact};
 use super::untouched::{Untouched, untouched};
-use super::{Blocked, Change, Kind, Note, Step, Subject, Waiting};
+use super::{Blocked, Change, Kind, Note, Step, Subject, Waiting, plan};
 use crate::reconciler::manifest::Manifest;
 use crate::reconciler::normal::row;
 use crate::reconciler::observed::Observed;
@@ -101,10 +101,8 @@ pub fn report(
     observed: &Observed,
 ) -> Report {
     let plans = forecast(spec, desired, observed);
-    let (Some(first), Some(last)) = (plans.first(), plans.last()) else {
-        // `forecast` gives one plan at least; this keeps that from being a panic.
-        return Report::nothing(spec);
-    };
+    let first = plan(spec, desired, observed);
+    let last = plans.last().unwrap_or(&first);
     let moving = |waiting: &&Waiting| plans.len() == 1 || !matches!(waiting, Waiting::Needs { .. });
     let mut waiting: Vec<Waiting> = first.waiting.iter().filter(moving).cloned().collect();
     let mut blocked = first.blocked.clone();
@@ -158,19 +156,6 @@ pub fn report(
 }
 
 impl Report {
-    fn nothing(spec: &Spec) -> Report {
-        Report {
-            unit: spec.name.clone(),
-            settled: true,
-            waves: Vec::new(),
-            waiting: Vec::new(),
-            blocked: Vec::new(),
-            untouched: Vec::new(),
-            notes: Vec::new(),
-            seconds: (0, 0),
-        }
-    }
-
     /// How many steps there are of a sign.
     fn count(&self, sign: char) -> usize {
         let steps = self.waves.iter().flat_map(|wave| &wave.steps);
