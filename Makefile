@@ -52,6 +52,10 @@ chaos: install ## every fault against the real program, Redis and chain: a table
 	@[ -e /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 ] || scripts/install.sh packages faketime
 	cargo test --quiet --locked --test chaos -- --ignored --exact the_table --nocapture
 
+bench-calls: ## what a look at one converged unit costs in calls, with a reason for each, and that history does not add to it
+	@cargo nextest run --locked --test converge -E 'test(a_no_op_reads_no_more)' >target/bench-calls.log 2>&1 || { cat target/bench-calls.log; exit 1; }
+	@cat target/bench-calls.txt
+
 demo: install build ## the whole thing on this machine: an empty account, a converged one, a token on chain, drift healed (KEEP=1 leaves it running)
 	@scripts/demo.py $(if $(KEEP),--keep)
 
@@ -71,6 +75,10 @@ generate: build ## rewrite what is made from the table of settings (.env.product
 	target/debug/contracts-api settings --output env >.env.production
 	target/debug/contracts-api settings --output markdown >target/settings.md
 	sed -i -e '/^<!-- settings: /,/^<!-- .settings -->/{//!d}' -e '/^<!-- settings: /r target/settings.md' docs/deployment.md
+	{ echo '```json'; target/debug/reconciler policy manifests/development.yaml; echo '```'; } >target/policy.md
+	sed -i -e '/^<!-- policy: /,/^<!-- .policy -->/{//!d}' -e '/^<!-- policy: /r target/policy.md' docs/deployment.md
+	target/debug/reconciler schema >manifests/schema.json
+	target/debug/reconciler schema --overlay >manifests/overlay.schema.json
 
 docs-test: install build ## run every command of README.md and docs/ against the simulated AWS, a real Redis and a real chain
 	@scripts/docs.py

@@ -9,7 +9,7 @@
 //! Remembers nothing: [`converge`](converge::converge) observes and decides again in every pass, because both sides move.
 //! Any number of these may run at once; safety comes from re-observation, not from a lock.
 //!
-//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `observed`, `graph`, `plan`. I/O: `observe` reads, `apply` writes, both
+//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `observed`, `graph`, `plan`, `policy`. I/O: `observe` reads, `apply` writes, both
 //! through `aws`. `converge` is the flow. Nothing here knows `api` or `deployment`.
 
 pub mod apply;
@@ -23,5 +23,6 @@ pub mod observe;
 pub mod observed;
 mod pattern;
 pub mod plan;
+pub mod policy;
 pub mod resource;
 pub mod spec;

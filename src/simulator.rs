@@ -16,6 +16,7 @@
 pub mod account;
 pub mod acm;
 pub mod address;
+mod authorize;
 pub mod autoscaling;
 pub mod balancer;
 pub mod call;
@@ -65,6 +66,8 @@ use self::fault::{Faults, Loss};
 use self::front::Front;
 use self::journal::Entry;
 use self::throttle::Throttle;
+/// One question to IAM about a call.
+pub use authorize::Asked;
 /// An HTTP-independent request to one AWS operation.
 pub use call::{Call, Refusal};
 /// How often an operation was called.
@@ -234,6 +237,11 @@ impl Simulator {
     /// Starts counting anew.
     pub fn clear_calls(&self) {
         locked(&self.inner.front).calls.clear();
+    }
+
+    /// What IAM was asked about calls of roles' sessions.
+    pub fn asked(&self) -> Vec<Asked> {
+        locked(&self.inner.front).asked.iter().cloned().collect()
     }
 
     /// The one region simulated.

@@ -3,10 +3,11 @@
 //! Takes a call that has been read, gives its answer or the way its reply was lost. It answers nothing by itself and knows no
 //! service's operations. Everything in it is off until it is set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::authorize::{self, Asked};
 use super::call::{self, Answer, Call, Millis};
 use super::fault::{Fault, Faults, Loss};
 use super::journal::{self, Journal};
@@ -30,6 +31,7 @@ pub(super) struct Front {
     pub(super) lag: Lag,
     pub(super) journal: Journal,
     pub(super) calls: BTreeMap<String, Calls>,
+    pub(super) asked: BTreeSet<Asked>,
 }
 
 /// More than all services together have operations here.
@@ -65,6 +67,7 @@ impl Front {
         }
         let refused = fault.as_ref().and_then(|fault| fault.refusal(call));
         let refused = refused.or_else(|| self.limits.as_mut()?.take(call).err());
+        let refused = refused.or_else(|| authorize::denied(world, call, &mut self.asked));
         let answer = match refused {
             Some(refusal) => Err(refusal),
             None => self.answer(world, call, fault.as_ref(), route),

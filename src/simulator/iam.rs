@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use self::evaluate::{Decision, Principal, Request};
 use super::account;
+use super::authorize::Asked;
 use super::call::{Answer, Call, Millis, Refusal};
 use super::tag::{self, Tags};
 use super::world::World;
@@ -241,14 +242,34 @@ pub fn assumable(
 /// denies it, and the role's boundary, if any, allows it too. Conditions are taken as met. A role that does not exist may do
 /// nothing.
 pub fn allows(world: &World, role_arn: &str, action: &str, resource: &str) -> bool {
-    let Some(role) = with_arn(world, role_arn) else {
-        return false;
-    };
     let request = Request {
         action,
         resource,
         context: None,
     };
+    with_arn(world, role_arn).is_some_and(|role| may(world, role, request))
+}
+
+/// The same of a session of a role by that role's name, conditions and all.
+pub(super) fn session_may(world: &World, role_name: &str, asked: &Asked) -> bool {
+    let role = world.iam.roles.get(role_name);
+    role.is_some_and(|role| may(world, role, request(asked)))
+}
+
+/// The same of one policy document.
+pub(super) fn document_allows(document: &str, asked: &Asked) -> bool {
+    evaluate::decide([document], request(asked)).decision == Decision::Allowed
+}
+
+fn request(asked: &Asked) -> Request<'_> {
+    Request {
+        action: &asked.action,
+        resource: &asked.resource,
+        context: Some(&asked.context),
+    }
+}
+
+fn may(world: &World, role: &Role, request: Request<'_>) -> bool {
     let managed = |arn: &String| policy::default_document(&world.iam, arn);
     let own = role.inline.values().map(String::as_str);
     let attached = role.attached.iter().filter_map(managed);

@@ -10,6 +10,7 @@
 )]
 
 mod account;
+mod calls;
 mod deterministic;
 mod drift;
 mod faults;
@@ -20,5 +21,6 @@ mod interrupted;
 #[path = "../reconciler/leaves.rs"]
 mod leaves;
 mod revisions;
+mod rights;
 mod rollout;
 mod signals;

@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 
 mod manifest;
 mod plan;
+mod policy;
 mod reconcile;
 mod render;
 mod schema;
@@ -60,6 +61,8 @@ enum Verb {
     Plan(plan::Args),
     /// Make AWS equal to the manifest and wait until the service is stable
     Reconcile(reconcile::Args),
+    /// Print the IAM policy the reconciler itself needs for this manifest, and no more
+    Policy(manifest::Layers),
     /// Print the one manifest that a base, its overlays and --set make
     Render(manifest::Layers),
     /// Print the manifest's JSON Schema, for editors; manifests/schema.json is a copy
@@ -98,6 +101,7 @@ async fn run(Line { endpoint_url, verb }: Line) -> ExitCode {
         Verb::Validate(args) => validate::run(&args),
         Verb::Verify(args) => verify::run(&args, endpoint_url).await,
         Verb::Plan(args) => plan::run(&args, endpoint_url).await,
+        Verb::Policy(args) => policy::run(&args),
         Verb::Render(args) => render::run(&args),
         Verb::Schema(args) => schema::run(&args),
         Verb::Reconcile(args) => reconcile::run(&args, endpoint_url).await,

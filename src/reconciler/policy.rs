@@ -1,0 +1,400 @@
+//! The rights the reconciler itself needs for one unit: Spec → IAM policy.
+//!
+//! One row for every call of `aws`, and for what AWS asks beside it: tags on what is made with tags, the roles handed to ECS. Each right is on
+//! exactly what the unit names, where AWS allows that; where a resource's ARN ends in an id AWS chooses, the end is `*`, and a condition
+//! narrows it if there is one. Resource types and condition keys are those of the Service Authorization Reference,
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>.
+
+use serde_json::{Map, Value, json};
+
+use super::resource::OWNER_TAG;
+use super::spec::Spec;
+
+/// One right, and for whose sake it is there.
+pub struct Right {
+    /// As IAM has it: `ecs:UpdateService`.
+    pub action: &'static str,
+    /// On what.
+    on: On,
+    /// What it is for.
+    pub why: &'static str,
+}
+
+/// What a right is on; also the statement's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum On {
+    /// AWS knows no narrower resource for these actions.
+    Anything,
+    Cluster,
+    Service,
+    ServiceRevisions,
+    TaskDefinitions,
+    TargetGroup,
+    Listener,
+    ListenerRules,
+    LogGroup,
+    /// Tags of a log group are asked of its ARN without the `:*` that every other right is on.
+    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html>
+    LogGroupTags,
+    Roles,
+    /// Only to ECS's tasks.
+    RolesOfTasks,
+    Alarms,
+    Namespaces,
+    DiscoveryServices,
+    /// Anything of Cloud Map, but only with the owner's tag in the request.
+    OwnedDiscoveryTags,
+    /// Only the task count of ECS services.
+    ScalableTargets,
+}
+
+use On::{
+    Alarms, Anything, Cluster, DiscoveryServices, Listener, ListenerRules, LogGroup, LogGroupTags,
+    Namespaces, OwnedDiscoveryTags, Roles, RolesOfTasks, ScalableTargets, Service,
+    ServiceRevisions, TargetGroup, TaskDefinitions,
+};
+
+const fn right(action: &'static str, on: On, why: &'static str) -> Right {
+    Right { action, on, why }
+}
+
+/// Every right there is. `sts:GetCallerIdentity` needs none.
+pub const RIGHTS: &[Right] = &[
+    right(
+        "application-autoscaling:DeleteScalingPolicy",
+        ScalableTargets,
+        "a policy nobody wants any more",
+    ),
+    right(
+        "application-autoscaling:DescribeScalableTargets",
+        Anything,
+        "the bounds, and whether scaling is suspended",
+    ),
+    right(
+        "application-autoscaling:DescribeScalingPolicies",
+        Anything,
+        "what the service scales on",
+    ),
+    right(
+        "application-autoscaling:PutScalingPolicy",
+        ScalableTargets,
+        "what the service scales on",
+    ),
+    right(
+        "application-autoscaling:RegisterScalableTarget",
+        ScalableTargets,
+        "the bounds",
+    ),
+    right(
+        "cloudwatch:DeleteAlarms",
+        Alarms,
+        "an alarm nobody wants any more",
+    ),
+    right(
+        "cloudwatch:DescribeAlarms",
+        Anything,
+        "every alarm of the unit in one listing",
+    ),
+    right(
+        "cloudwatch:ListTagsForResource",
+        Alarms,
+        "whose an alarm is",
+    ),
+    right("cloudwatch:PutMetricAlarm", Alarms, "an alarm"),
+    right(
+        "cloudwatch:TagResource",
+        Alarms,
+        "the owner's tag on an alarm",
+    ),
+    right("ecs:CreateService", Service, "the service, the first time"),
+    right(
+        "ecs:DescribeClusters",
+        Cluster,
+        "whether the cluster is there",
+    ),
+    right(
+        "ecs:DescribeServiceRevisions",
+        ServiceRevisions,
+        "which task definition the newest rollout is of",
+    ),
+    right(
+        "ecs:DescribeServices",
+        Service,
+        "the service, its counts and its rollout",
+    ),
+    right(
+        "ecs:DescribeTaskDefinition",
+        Anything,
+        "what the running revision says",
+    ),
+    right(
+        "ecs:ListServiceDeployments",
+        Service,
+        "whether the newest rollout succeeded",
+    ),
+    right(
+        "ecs:ListTaskDefinitions",
+        Anything,
+        "an older revision that already says what is wanted",
+    ),
+    right(
+        "ecs:RegisterTaskDefinition",
+        TaskDefinitions,
+        "a new revision",
+    ),
+    right("ecs:TagResource", Service, "the owner's tag on the service"),
+    right(
+        "ecs:TagResource",
+        TaskDefinitions,
+        "the owner's tag on a revision",
+    ),
+    right(
+        "ecs:UpdateService",
+        Service,
+        "another revision, count or setting",
+    ),
+    right(
+        "elasticloadbalancing:AddTags",
+        ListenerRules,
+        "the owner's tag on the rule",
+    ),
+    right(
+        "elasticloadbalancing:AddTags",
+        TargetGroup,
+        "the owner's tag on the target group",
+    ),
+    right(
+        "elasticloadbalancing:CreateRule",
+        Listener,
+        "the host's rule",
+    ),
+    right(
+        "elasticloadbalancing:CreateTargetGroup",
+        TargetGroup,
+        "the target group",
+    ),
+    right(
+        "elasticloadbalancing:DescribeListeners",
+        Anything,
+        "the load balancer's HTTPS listener",
+    ),
+    right(
+        "elasticloadbalancing:DescribeLoadBalancers",
+        Anything,
+        "whether the load balancer is there",
+    ),
+    right(
+        "elasticloadbalancing:DescribeRules",
+        Anything,
+        "the host's rule, and who else asks for the host",
+    ),
+    right(
+        "elasticloadbalancing:DescribeTags",
+        Anything,
+        "whose the target group and the rules are",
+    ),
+    right(
+        "elasticloadbalancing:DescribeTargetGroupAttributes",
+        Anything,
+        "how long a leaving task may finish",
+    ),
+    right(
+        "elasticloadbalancing:DescribeTargetGroups",
+        Anything,
+        "the target group and its health check",
+    ),
+    right(
+        "elasticloadbalancing:DescribeTargetHealth",
+        Anything,
+        "how many tasks are healthy",
+    ),
+    right(
+        "elasticloadbalancing:ModifyRule",
+        ListenerRules,
+        "the host's rule put right",
+    ),
+    right(
+        "elasticloadbalancing:ModifyTargetGroup",
+        TargetGroup,
+        "the health check put right",
+    ),
+    right(
+        "elasticloadbalancing:ModifyTargetGroupAttributes",
+        TargetGroup,
+        "how long a leaving task may finish",
+    ),
+    right(
+        "elasticloadbalancing:SetRulePriorities",
+        ListenerRules,
+        "the rule's priority put right",
+    ),
+    right("iam:CreateRole", Roles, "the two roles of the tasks"),
+    right(
+        "iam:DeleteRolePolicy",
+        Roles,
+        "a right of the tasks nobody wants any more",
+    ),
+    right(
+        "iam:DetachRolePolicy",
+        Roles,
+        "a right of the tasks nobody wants any more",
+    ),
+    right("iam:GetRole", Roles, "the two roles, and whose they are"),
+    right("iam:GetRolePolicy", Roles, "what the tasks may do"),
+    right(
+        "iam:ListAttachedRolePolicies",
+        Roles,
+        "what the tasks may do",
+    ),
+    right("iam:ListRolePolicies", Roles, "what the tasks may do"),
+    right(
+        "iam:PassRole",
+        RolesOfTasks,
+        "the two roles handed to ECS with a revision",
+    ),
+    right("iam:PutRolePolicy", Roles, "what the tasks may do"),
+    right("iam:TagRole", Roles, "the owner's tag on the roles"),
+    right(
+        "iam:UpdateAssumeRolePolicy",
+        Roles,
+        "who may assume the roles put right",
+    ),
+    right("logs:CreateLogGroup", LogGroup, "the log group"),
+    right(
+        "logs:DescribeLogGroups",
+        Anything,
+        "the log group and its retention",
+    ),
+    right(
+        "logs:ListTagsForResource",
+        LogGroupTags,
+        "whose the log group is",
+    ),
+    right(
+        "logs:PutRetentionPolicy",
+        LogGroup,
+        "how long lines are kept",
+    ),
+    right(
+        "logs:TagResource",
+        LogGroupTags,
+        "the owner's tag on the log group",
+    ),
+    right(
+        "servicediscovery:CreateService",
+        DiscoveryServices,
+        "the private DNS name",
+    ),
+    right(
+        "servicediscovery:CreateService",
+        Namespaces,
+        "the private DNS name",
+    ),
+    right(
+        "servicediscovery:ListNamespaces",
+        Anything,
+        "whether the namespace is there",
+    ),
+    right(
+        "servicediscovery:ListServices",
+        Anything,
+        "the private DNS name and its record",
+    ),
+    right(
+        "servicediscovery:ListTagsForResource",
+        Anything,
+        "whose the private DNS name is",
+    ),
+    right(
+        "servicediscovery:TagResource",
+        OwnedDiscoveryTags,
+        "the owner's tag on the private DNS name",
+    ),
+    right(
+        "servicediscovery:UpdateService",
+        DiscoveryServices,
+        "the record put right",
+    ),
+    right(
+        "ssm:DescribeParameters",
+        Anything,
+        "whether every secret is there; values are never read",
+    ),
+];
+
+/// The policy, one statement for each kind of resource.
+pub fn policy(spec: &Spec) -> Value {
+    let mut kinds: Vec<On> = RIGHTS.iter().map(|right| right.on).collect();
+    kinds.sort();
+    kinds.dedup();
+    let statements: Vec<Value> = kinds.into_iter().map(|on| statement(spec, on)).collect();
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+fn statement(spec: &Spec, on: On) -> Value {
+    let rights = RIGHTS.iter().filter(|right| right.on == on);
+    let mut statement = Map::from_iter([
+        ("Sid".to_owned(), json!(format!("{on:?}"))),
+        ("Effect".to_owned(), json!("Allow")),
+        (
+            "Action".to_owned(),
+            rights.map(|right| right.action).collect(),
+        ),
+        ("Resource".to_owned(), json!(resources(spec, on))),
+    ]);
+    if let Some((key, value)) = condition(spec, on) {
+        let condition = json!({ "StringEquals": { key: value } });
+        statement.insert("Condition".to_owned(), condition);
+    }
+    Value::Object(statement)
+}
+
+fn resources(spec: &Spec, on: On) -> Vec<String> {
+    let arn = |service: &str, resource: String| vec![spec.arn(service, &resource)];
+    let service = format!("{}/{}", spec.cluster, spec.name);
+    let balancer = &spec.load_balancer.name;
+    match on {
+        Anything | OwnedDiscoveryTags => vec!["*".to_owned()],
+        Cluster => arn("ecs", format!("cluster/{}", spec.cluster)),
+        Service => arn("ecs", format!("service/{service}")),
+        ServiceRevisions => arn("ecs", format!("service-revision/{service}/*")),
+        TaskDefinitions => arn("ecs", format!("task-definition/{}:*", spec.task.family)),
+        TargetGroup => {
+            let name = &spec.load_balancer.target_group;
+            arn("elasticloadbalancing", format!("targetgroup/{name}/*"))
+        }
+        Listener => arn(
+            "elasticloadbalancing",
+            format!("listener/app/{balancer}/*/*"),
+        ),
+        ListenerRules => arn(
+            "elasticloadbalancing",
+            format!("listener-rule/app/{balancer}/*/*/*"),
+        ),
+        LogGroup => arn("logs", format!("log-group:{}:*", spec.logs.group)),
+        LogGroupTags => arn("logs", format!("log-group:{}", spec.logs.group)),
+        Roles | RolesOfTasks => [&spec.task.execution_role, &spec.task.task_role]
+            .map(|role| format!("arn:aws:iam::{}:role/{role}", spec.account))
+            .into(),
+        Alarms => arn("cloudwatch", format!("alarm:{}-*", spec.name)),
+        Namespaces => arn("servicediscovery", "namespace/*".to_owned()),
+        DiscoveryServices => arn("servicediscovery", "service/*".to_owned()),
+        ScalableTargets => arn("application-autoscaling", "scalable-target/*".to_owned()),
+    }
+}
+
+/// What narrows a right whose resource cannot be named to the end.
+fn condition(spec: &Spec, on: On) -> Option<(String, String)> {
+    let condition = |key: &str, value: &str| Some((key.to_owned(), value.to_owned()));
+    match on {
+        RolesOfTasks => condition("iam:PassedToService", "ecs-tasks.amazonaws.com"),
+        OwnedDiscoveryTags => condition(&format!("aws:RequestTag/{OWNER_TAG}"), &spec.name),
+        ScalableTargets => condition(
+            "application-autoscaling:scalable-dimension",
+            "ecs:service:DesiredCount",
+        ),
+        Anything | Cluster | Service | ServiceRevisions | TaskDefinitions | TargetGroup
+        | Listener | ListenerRules | LogGroup | LogGroupTags | Roles | Alarms | Namespaces
+        | DiscoveryServices => None,
+    }
+}

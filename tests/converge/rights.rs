@@ -1,0 +1,241 @@
+//! The policy `reconciler policy` prints, given to a role whose session reconciles: enough for everything, and nothing in it unused.
+
+use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
+use contracts::reconciler::aws::Aws;
+use contracts::reconciler::converge::Outcome;
+use contracts::reconciler::policy::policy;
+use contracts::simulator::client;
+use serde_json::{Value, json};
+
+use crate::account::Account;
+
+/// The account with a reconciler that is a session of a role with this policy and no other right.
+async fn with_rights(document: &Value) -> Account {
+    let mut account = Account::new().await;
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": { "AWS": format!("arn:aws:iam::{}:root", account.spec.account) },
+        }],
+    });
+    let role = json!({
+        "RoleName": "reconciler", "AssumeRolePolicyDocument": trust.to_string(), "MaxSessionDuration": 43_200,
+    });
+    let role = account.call("iam", "CreateRole", role);
+    let rights = json!({
+        "RoleName": "reconciler", "PolicyName": "rights", "PolicyDocument": document.to_string(),
+    });
+    account.call("iam", "PutRolePolicy", rights);
+    let session = json!({
+        "RoleArn": role["Role"]["Arn"], "RoleSessionName": "reconcile", "DurationSeconds": 43_200,
+    });
+    let session = account.call("sts", "AssumeRole", session);
+    let text = |member: &str| session["Credentials"][member].as_str().unwrap().to_owned();
+    let credentials = Credentials::new(
+        text("AccessKeyId"),
+        text("SecretAccessKey"),
+        Some(text("SessionToken")),
+        None,
+        "a session of the role",
+    );
+    let config = client::config(&account.simulator)
+        .to_builder()
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build();
+    account.aws = Aws::over(&config);
+    account
+}
+
+/// Somebody else's edits to everything the reconciler puts right.
+fn edit(account: &Account) {
+    let spec = &account.spec;
+    let only = |service: &'static str, operation: &str, list: &str, input: Value| {
+        let listed = account.call(service, operation, input);
+        listed[list].as_array().unwrap().clone()
+    };
+    let elb = "elasticloadbalancing";
+    let balancer = &only(elb, "DescribeLoadBalancers", "LoadBalancers", json!({}))[0];
+    let listener = &only(
+        elb,
+        "DescribeListeners",
+        "Listeners",
+        json!({ "LoadBalancerArn": balancer["LoadBalancerArn"] }),
+    )[0];
+    let rules = only(
+        elb,
+        "DescribeRules",
+        "Rules",
+        json!({ "ListenerArn": listener["ListenerArn"] }),
+    );
+    let priority = spec.load_balancer.priority.to_string();
+    let rule = rules
+        .iter()
+        .find(|rule| rule["Priority"] == json!(priority))
+        .unwrap();
+    let group = &only(
+        elb,
+        "DescribeTargetGroups",
+        "TargetGroups",
+        json!({ "Names": [spec.load_balancer.target_group] }),
+    )[0]["TargetGroupArn"];
+    let names = only("servicediscovery", "ListServices", "Services", json!({}));
+    let name = names
+        .iter()
+        .find(|service| service["Name"] == json!(spec.discovery.service))
+        .unwrap();
+    let anyone = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "*", "Resource": "*",
+    }] });
+    let trust = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Service": "ec2.amazonaws.com" },
+    }] });
+    let role = &spec.task.task_role;
+    let resource = format!("service/{}/{}", spec.cluster, spec.name);
+    let scaling = json!({
+        "PolicyName": "by-hand", "ServiceNamespace": "ecs", "ResourceId": resource,
+        "ScalableDimension": "ecs:service:DesiredCount", "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": 10.0,
+            "PredefinedMetricSpecification": { "PredefinedMetricType": "ECSServiceAverageCPUUtilization" },
+        },
+    });
+    let alarm = json!({
+        "AlarmName": format!("{}-obsolete", spec.name), "Namespace": "AWS/ECS", "MetricName": "CPUUtilization",
+        "Statistic": "Average", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Tags": [{ "Key": "hokus.ai/unit", "Value": spec.name }],
+    });
+    let edits = [
+        (
+            "logs",
+            "PutRetentionPolicy",
+            json!({ "logGroupName": spec.logs.group, "retentionInDays": 1 }),
+        ),
+        (
+            "iam",
+            "PutRolePolicy",
+            json!({ "RoleName": role, "PolicyName": "by-hand", "PolicyDocument": anyone.to_string() }),
+        ),
+        (
+            "iam",
+            "AttachRolePolicy",
+            json!({ "RoleName": role, "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess" }),
+        ),
+        (
+            "iam",
+            "UpdateAssumeRolePolicy",
+            json!({ "RoleName": role, "PolicyDocument": trust.to_string() }),
+        ),
+        (
+            elb,
+            "ModifyTargetGroup",
+            json!({ "TargetGroupArn": group, "HealthCheckIntervalSeconds": 60 }),
+        ),
+        (
+            elb,
+            "ModifyTargetGroupAttributes",
+            json!({ "TargetGroupArn": group, "Attributes": [
+                { "Key": "deregistration_delay.timeout_seconds", "Value": "77" },
+            ] }),
+        ),
+        (
+            elb,
+            "ModifyRule",
+            json!({ "RuleArn": rule["RuleArn"], "Conditions": [
+                { "Field": "host-header", "Values": ["elsewhere.hokus.ai"] },
+            ] }),
+        ),
+        (
+            elb,
+            "SetRulePriorities",
+            json!({ "RulePriorities": [{ "RuleArn": rule["RuleArn"], "Priority": 77 }] }),
+        ),
+        (
+            "servicediscovery",
+            "UpdateService",
+            json!({ "Id": name["Id"], "Service": { "DnsConfig": { "DnsRecords": [{ "Type": "A", "TTL": 77 }] } } }),
+        ),
+        ("application-autoscaling", "PutScalingPolicy", scaling),
+        ("monitoring", "PutMetricAlarm", alarm),
+        (
+            "ecs",
+            "UpdateService",
+            json!({ "cluster": spec.cluster, "service": spec.name, "desiredCount": 0 }),
+        ),
+    ];
+    for (service, operation, input) in edits {
+        account.call(service, operation, input);
+    }
+}
+
+/// The policy without one action.
+fn without(policy: &Value, action: &str) -> String {
+    let mut policy = policy.clone();
+    let statements = policy["Statement"].as_array_mut().unwrap();
+    for statement in statements.iter_mut() {
+        let actions = statement["Action"].as_array_mut().unwrap();
+        actions.retain(|granted| granted != action);
+    }
+    statements.retain(|statement| statement["Action"] != json!([]));
+    policy.to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_printed_policy_is_enough_and_nothing_in_it_is_unused() {
+    let policy = policy(&Account::new().await.spec);
+    let account = with_rights(&policy).await;
+    let (outcome, steps) = account.reconcile().await;
+    assert_eq!(outcome, Outcome::Settled, "to create: {steps:#?}");
+    edit(&account);
+    let (outcome, steps) = account.reconcile().await;
+    assert_eq!(outcome, Outcome::Settled, "to update: {steps:#?}");
+
+    let asked = account.simulator.asked();
+    println!("{} questions to IAM", asked.len());
+    assert!(
+        asked
+            .iter()
+            .all(|asked| asked.allowed_by(&policy.to_string()))
+    );
+    let statements = policy["Statement"].as_array().unwrap();
+    let granted = statements
+        .iter()
+        .flat_map(|statement| statement["Action"].as_array().unwrap());
+    let unused: Vec<&Value> = granted
+        .filter(|action| {
+            let less = without(&policy, action.as_str().unwrap());
+            asked.iter().all(|asked| asked.allowed_by(&less))
+        })
+        .collect();
+    assert_eq!(unused, Vec::<&Value>::new());
+    // A statement all of whose resources could go would be one too many, whatever its actions.
+    for index in 0..statements.len() {
+        let mut less = policy.clone();
+        less["Statement"].as_array_mut().unwrap().remove(index);
+        let less = less.to_string();
+        assert!(
+            !asked.iter().all(|asked| asked.allowed_by(&less)),
+            "{} is unused",
+            statements[index]
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_right_that_is_taken_away_is_missed_by_name() {
+    let whole = policy(&Account::new().await.spec);
+    for (action, error) in [
+        ("iam:PassRole", "is not authorized to perform: iam:PassRole"),
+        (
+            "elasticloadbalancing:CreateRule",
+            "is not authorized to perform: elasticloadbalancing:CreateRule",
+        ),
+    ] {
+        let less = serde_json::from_str(&without(&whole, action)).unwrap();
+        let account = with_rights(&less).await;
+        let (outcome, steps) = account.reconcile().await;
+        assert_ne!(outcome, Outcome::Settled);
+        assert!(steps.iter().any(|step| step.contains(error)), "{steps:#?}");
+    }
+}
