@@ -70,13 +70,15 @@ demo-image: install build image ## the demo with the image's own files for the t
 	@scripts/image/unpack.sh
 	@LOCAL_BINARIES=target/image/bin scripts/demo.py
 
-generate: build ## rewrite what is made from the table of settings (.env.production, a part of docs/deployment.md) and from AWS's models (the simulator's shapes)
+generate: build ## rewrite what is made from the source (.env.production, manifests/*schema.json, parts of docs/) and from AWS's models (the simulator's shapes)
 	scripts/shapes.py >src/simulator/wire/shapes.txt
 	target/debug/contracts-api settings --output env >.env.production
 	target/debug/contracts-api settings --output markdown >target/settings.md
 	sed -i -e '/^<!-- settings: /,/^<!-- .settings -->/{//!d}' -e '/^<!-- settings: /r target/settings.md' docs/deployment.md
 	{ echo '```json'; target/debug/reconciler policy manifests/development.yaml; echo '```'; } >target/policy.md
 	sed -i -e '/^<!-- policy: /,/^<!-- .policy -->/{//!d}' -e '/^<!-- policy: /r target/policy.md' docs/deployment.md
+	target/debug/reconciler explain --markdown >target/fields.md
+	sed -i -e '/^<!-- fields: /,/^<!-- .fields -->/{//!d}' -e '/^<!-- fields: /r target/fields.md' docs/manifest.md
 	target/debug/reconciler schema >manifests/schema.json
 	target/debug/reconciler schema --overlay >manifests/overlay.schema.json
 

@@ -9,14 +9,17 @@
 //! Remembers nothing: [`converge`](converge::converge) observes and decides again in every pass, because both sides move.
 //! Any number of these may run at once; safety comes from re-observation, not from a lock.
 //!
-//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `observed`, `graph`, `plan`, `policy`. I/O: `observe` reads, `apply` writes, both
+//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `observed`, `graph`, `plan`, `policy`, `lint`, `explain`.
+//! I/O: `observe` reads, `apply` writes, both
 //! through `aws`. `converge` is the flow. Nothing here knows `api` or `deployment`.
 
 pub mod apply;
 pub mod aws;
 pub mod converge;
 pub mod desired;
+pub mod explain;
 pub mod graph;
+pub mod lint;
 pub mod manifest;
 pub mod normal;
 pub mod observe;

@@ -42,6 +42,10 @@ enum On {
     Alarms,
     Namespaces,
     DiscoveryServices,
+    Repository,
+    HostedZones,
+    /// The parameters of `spec.task.addresses`; there may be none.
+    Addresses,
     /// Anything of Cloud Map, but only with the owner's tag in the request.
     OwnedDiscoveryTags,
     /// Only the task count of ECS services.
@@ -49,9 +53,9 @@ enum On {
 }
 
 use On::{
-    Alarms, Anything, Cluster, DiscoveryServices, Listener, ListenerRules, LogGroup, LogGroupTags,
-    Namespaces, OwnedDiscoveryTags, Roles, RolesOfTasks, ScalableTargets, Service,
-    ServiceRevisions, TargetGroup, TaskDefinitions,
+    Addresses, Alarms, Anything, Cluster, DiscoveryServices, HostedZones, Listener, ListenerRules,
+    LogGroup, LogGroupTags, Namespaces, OwnedDiscoveryTags, Repository, Roles, RolesOfTasks,
+    ScalableTargets, Service, ServiceRevisions, TargetGroup, TaskDefinitions,
 };
 
 const fn right(action: &'static str, on: On, why: &'static str) -> Right {
@@ -61,9 +65,19 @@ const fn right(action: &'static str, on: On, why: &'static str) -> Right {
 /// Every right there is. `sts:GetCallerIdentity` needs none.
 pub const RIGHTS: &[Right] = &[
     right(
+        "acm:ListCertificates",
+        Anything,
+        "whether the listener's certificates are good",
+    ),
+    right(
         "application-autoscaling:DeleteScalingPolicy",
         ScalableTargets,
         "a policy nobody wants any more",
+    ),
+    right(
+        "application-autoscaling:DeleteScheduledAction",
+        ScalableTargets,
+        "a schedule nobody wants any more",
     ),
     right(
         "application-autoscaling:DescribeScalableTargets",
@@ -76,9 +90,19 @@ pub const RIGHTS: &[Right] = &[
         "what the service scales on",
     ),
     right(
+        "application-autoscaling:DescribeScheduledActions",
+        Anything,
+        "what the bounds change to, and when",
+    ),
+    right(
         "application-autoscaling:PutScalingPolicy",
         ScalableTargets,
         "what the service scales on",
+    ),
+    right(
+        "application-autoscaling:PutScheduledAction",
+        ScalableTargets,
+        "what the bounds change to, and when",
     ),
     right(
         "application-autoscaling:RegisterScalableTarget",
@@ -105,6 +129,26 @@ pub const RIGHTS: &[Right] = &[
         "cloudwatch:TagResource",
         Alarms,
         "the owner's tag on an alarm",
+    ),
+    right(
+        "ec2:DescribeSecurityGroups",
+        Anything,
+        "whether the load balancer reaches the tasks",
+    ),
+    right(
+        "ec2:DescribeSubnets",
+        Anything,
+        "which zones and network the subnets are in",
+    ),
+    right(
+        "ecr:BatchGetImage",
+        Repository,
+        "which processor and size the image is of",
+    ),
+    right(
+        "ecr:DescribeImages",
+        Repository,
+        "whether the image is there, and its digest",
     ),
     right("ecs:CreateService", Service, "the service, the first time"),
     right(
@@ -172,6 +216,11 @@ pub const RIGHTS: &[Right] = &[
         "elasticloadbalancing:CreateTargetGroup",
         TargetGroup,
         "the target group",
+    ),
+    right(
+        "elasticloadbalancing:DescribeListenerCertificates",
+        Anything,
+        "whether the host has a certificate",
     ),
     right(
         "elasticloadbalancing:DescribeListeners",
@@ -261,14 +310,29 @@ pub const RIGHTS: &[Right] = &[
     ),
     right("logs:CreateLogGroup", LogGroup, "the log group"),
     right(
+        "logs:DeleteMetricFilter",
+        LogGroup,
+        "a metric filter nobody wants any more",
+    ),
+    right(
         "logs:DescribeLogGroups",
         Anything,
         "the log group and its retention",
     ),
     right(
+        "logs:DescribeMetricFilters",
+        LogGroup,
+        "what is counted in the log",
+    ),
+    right(
         "logs:ListTagsForResource",
         LogGroupTags,
         "whose the log group is",
+    ),
+    right(
+        "logs:PutMetricFilter",
+        LogGroup,
+        "what is counted in the log",
     ),
     right(
         "logs:PutRetentionPolicy",
@@ -279,6 +343,16 @@ pub const RIGHTS: &[Right] = &[
         "logs:TagResource",
         LogGroupTags,
         "the owner's tag on the log group",
+    ),
+    right(
+        "route53:ListHostedZonesByName",
+        Anything,
+        "whether the host's zone is there",
+    ),
+    right(
+        "route53:ListResourceRecordSets",
+        HostedZones,
+        "whether the host leads to the load balancer",
     ),
     right(
         "servicediscovery:CreateService",
@@ -320,14 +394,23 @@ pub const RIGHTS: &[Right] = &[
         Anything,
         "whether every secret is there; values are never read",
     ),
+    right(
+        "ssm:GetParameters",
+        Addresses,
+        "the contracts' addresses, the only values that are read",
+    ),
 ];
 
-/// The policy, one statement for each kind of resource.
+/// The policy, one statement for each kind of resource the unit has.
 pub fn policy(spec: &Spec) -> Value {
     let mut kinds: Vec<On> = RIGHTS.iter().map(|right| right.on).collect();
     kinds.sort();
     kinds.dedup();
-    let statements: Vec<Value> = kinds.into_iter().map(|on| statement(spec, on)).collect();
+    let statements: Vec<Value> = kinds
+        .into_iter()
+        .filter(|on| !resources(spec, *on).is_empty())
+        .map(|on| statement(spec, on))
+        .collect();
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
@@ -377,6 +460,14 @@ fn resources(spec: &Spec, on: On) -> Vec<String> {
             .map(|role| format!("arn:aws:iam::{}:role/{role}", spec.account))
             .into(),
         Alarms => arn("cloudwatch", format!("alarm:{}-*", spec.name)),
+        Repository => arn("ecr", format!("repository/{}", spec.image.repository)),
+        HostedZones => vec!["arn:aws:route53:::hostedzone/*".to_owned()],
+        Addresses => {
+            let names = spec.task.addresses.values();
+            names
+                .map(|name| spec.arn("ssm", &format!("parameter{name}")))
+                .collect()
+        }
         Namespaces => arn("servicediscovery", "namespace/*".to_owned()),
         DiscoveryServices => arn("servicediscovery", "service/*".to_owned()),
         ScalableTargets => arn("application-autoscaling", "scalable-target/*".to_owned()),
@@ -395,6 +486,6 @@ fn condition(spec: &Spec, on: On) -> Option<(String, String)> {
         ),
         Anything | Cluster | Service | ServiceRevisions | TaskDefinitions | TargetGroup
         | Listener | ListenerRules | LogGroup | LogGroupTags | Roles | Alarms | Namespaces
-        | DiscoveryServices => None,
+        | DiscoveryServices | Repository | HostedZones | Addresses => None,
     }
 }

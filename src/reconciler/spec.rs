@@ -52,6 +52,8 @@ pub struct Spec {
     pub notifications: Notifications,
     /// Whether there is a dashboard.
     pub dashboard: bool,
+    /// Warnings that are meant: code and reason.
+    pub allow: BTreeMap<String, String>,
 }
 
 /// An image in ECR, by tag or digest.

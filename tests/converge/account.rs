@@ -10,7 +10,7 @@ use contracts::reconciler::spec::{Reference, Spec};
 use contracts::simulator::{Call, Simulator, account, client, image, play};
 use serde_json::{Value, json};
 
-const DEVELOPMENT: &str = include_str!("../../manifests/development.yaml");
+pub const DEVELOPMENT: &str = include_str!("../../manifests/development.yaml");
 const ACCOUNT: &str = include_str!("../fixtures/account.yaml");
 /// Some contract's.
 const ADDRESS: &str = "0x00000000000000000000000000000000000c0de1";

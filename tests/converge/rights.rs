@@ -3,11 +3,13 @@
 use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
 use contracts::reconciler::aws::Aws;
 use contracts::reconciler::converge::Outcome;
+use contracts::reconciler::manifest::Manifest;
 use contracts::reconciler::policy::policy;
+use contracts::reconciler::spec::Spec;
 use contracts::simulator::client;
 use serde_json::{Value, json};
 
-use crate::account::Account;
+use crate::account::{Account, DEVELOPMENT};
 
 /// The account with a reconciler that is a session of a role with this policy and no other right.
 async fn with_rights(document: &Value) -> Account {
@@ -45,6 +47,20 @@ async fn with_rights(document: &Value) -> Account {
         .build();
     account.aws = Aws::over(&config);
     account
+}
+
+/// The development manifest with what it could also ask for.
+fn grown() -> Spec {
+    let more = "
+spec:
+  scaling: {schedules: [{name: night, at: cron(0 22 * * ? *), min: 2, max: 4}]}
+  logs: {metricFilters: [{name: warnings, pattern: warn, metric: Warnings, namespace: Hokusai/Contracts}]}
+";
+    let manifest = Manifest::parse("development.yaml", DEVELOPMENT).unwrap();
+    let Ok(manifest) = manifest.patched(Manifest::parse("more.yaml", more).unwrap()) else {
+        panic!("nothing is removed");
+    };
+    Spec::believe(&manifest).unwrap()
 }
 
 /// Somebody else's edits to everything the reconciler puts right.
@@ -184,12 +200,17 @@ fn without(policy: &Value, action: &str) -> String {
 #[tokio::test(start_paused = true)]
 async fn the_printed_policy_is_enough_and_nothing_in_it_is_unused() {
     let policy = policy(&Account::new().await.spec);
-    let account = with_rights(&policy).await;
+    let mut account = with_rights(&policy).await;
     let (outcome, steps) = account.reconcile().await;
     assert_eq!(outcome, Outcome::Settled, "to create: {steps:#?}");
+    // What the manifest gains and loses again.
+    let base = std::mem::replace(&mut account.spec, grown());
+    let (outcome, steps) = account.reconcile().await;
+    assert_eq!(outcome, Outcome::Settled, "to grow: {steps:#?}");
+    account.spec = base;
     edit(&account);
     let (outcome, steps) = account.reconcile().await;
-    assert_eq!(outcome, Outcome::Settled, "to update: {steps:#?}");
+    assert_eq!(outcome, Outcome::Settled, "to put right: {steps:#?}");
 
     let asked = account.simulator.asked();
     println!("{} questions to IAM", asked.len());

@@ -11,9 +11,11 @@
     clippy::print_stderr
 )]
 
+mod explain;
 mod golden;
 mod layers;
 mod leaves;
+mod lints;
 mod manifests;
 mod normal;
 mod overlays;

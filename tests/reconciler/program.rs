@@ -29,7 +29,7 @@ fn run(arguments: &[&str]) -> (i32, String, String) {
 fn exit_codes_are_as_the_help_says() {
     // Nothing listens on port 9 of the loopback (discard).
     let nowhere = ["--endpoint-url", "http://127.0.0.1:9", "plan", DEVELOPMENT];
-    let rows: [(&[&str], i32); 14] = [
+    let rows: [(&[&str], i32); 21] = [
         (&["--help"], 0),
         (&["--version"], 0),
         (&[], 64),
@@ -41,6 +41,22 @@ fn exit_codes_are_as_the_help_says() {
         (&["validate", PRODUCTION, "--set", "image.tag=latest"], 64),
         (&["render", PRODUCTION], 0),
         (&["schema", "--overlay"], 0),
+        (&["explain"], 0),
+        (&["explain", "scaling.max"], 0),
+        (&["explain", "scaling.maks"], 64),
+        (&["lint", DEVELOPMENT, "--deny-warnings"], 0),
+        (&["lint", DEVELOPMENT, "--set", "scaling.min=1"], 0),
+        (
+            &[
+                "validate",
+                DEVELOPMENT,
+                "--set",
+                "scaling.min=1",
+                "--deny-warnings",
+            ],
+            64,
+        ),
+        (&["policy", PRODUCTION], 0),
         (&["plan", "no/such.yaml"], 64),
         (&["reconcile", DEVELOPMENT, "--timeout", "soon"], 64),
         (&nowhere, 1),
@@ -73,4 +89,31 @@ fn problems_in_json_go_to_standard_output() {
     let problems: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((code, stderr.as_str()), (64, ""));
     assert_eq!(problems["problems"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn the_help_of_every_verb_has_examples_the_program_understands() {
+    let (_, help, _) = run(&["--help"]);
+    let verbs = help
+        .split("Commands:\n")
+        .nth(1)
+        .and_then(|text| text.split("\n\n").next())
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|verb| *verb != "help");
+    for verb in verbs {
+        let (code, help, _) = run(&[verb, "--help"]);
+        assert_eq!(code, 0, "{verb}");
+        let examples = help.split("Examples:\n").nth(1);
+        let examples = examples.unwrap_or_else(|| panic!("{verb} has no examples"));
+        for example in examples.lines() {
+            let mut arguments: Vec<&str> = example.split_whitespace().skip(1).collect();
+            assert_eq!(arguments[0], verb, "{example}");
+            // Read to its end, and then the help is printed instead.
+            arguments.push("--help");
+            let (code, _, stderr) = run(&arguments);
+            assert_eq!(code, 0, "{example}\n{stderr}");
+        }
+    }
 }

@@ -10,6 +10,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod explain;
+mod lint;
 mod manifest;
 mod plan;
 mod policy;
@@ -54,18 +56,41 @@ struct Line {
 #[derive(Subcommand)]
 enum Verb {
     /// Check a manifest, all mistakes at once; touches no network
+    #[command(
+        after_help = "Examples:\n  reconciler validate manifests/development.yaml\n  reconciler validate manifests/development.yaml --set image.tag=0.2.0 --output json"
+    )]
     Validate(manifest::Named),
     /// Check that every reference holds, from the listener rule to the secret; reads AWS, changes nothing
+    #[command(after_help = "Examples:\n  reconciler verify manifests/development.yaml")]
     Verify(manifest::Named),
     /// Show what would change in AWS and what that waits for; changes nothing
+    #[command(
+        after_help = "Examples:\n  reconciler plan manifests/production.yaml\n  reconciler plan manifests/development.yaml -f manifests/production.yaml --exit-code"
+    )]
     Plan(plan::Args),
     /// Make AWS equal to the manifest and wait until the service is stable
+    #[command(
+        after_help = "Examples:\n  reconciler reconcile manifests/development.yaml\n  reconciler reconcile manifests/production.yaml --set image.tag=0.2.0 --timeout 20m"
+    )]
     Reconcile(reconcile::Args),
+    /// Say what a field of the manifest means, may hold and becomes; all of them without one
+    #[command(after_help = "Examples:\n  reconciler explain\n  reconciler explain scaling.max")]
+    Explain(explain::Args),
+    /// Warn of what a manifest may say but seldom should, with the reason and the fix
+    #[command(
+        after_help = "Examples:\n  reconciler lint manifests/development.yaml\n  reconciler lint manifests/production.yaml --deny-warnings"
+    )]
+    Lint(lint::Args),
     /// Print the IAM policy the reconciler itself needs for this manifest, and no more
+    #[command(after_help = "Examples:\n  reconciler policy manifests/development.yaml")]
     Policy(manifest::Layers),
     /// Print the one manifest that a base, its overlays and --set make
+    #[command(
+        after_help = "Examples:\n  reconciler render manifests/production.yaml --set scaling.max=30"
+    )]
     Render(manifest::Layers),
     /// Print the manifest's JSON Schema, for editors; manifests/schema.json is a copy
+    #[command(after_help = "Examples:\n  reconciler schema\n  reconciler schema --overlay")]
     Schema(schema::Args),
 }
 
@@ -101,6 +126,8 @@ async fn run(Line { endpoint_url, verb }: Line) -> ExitCode {
         Verb::Validate(args) => validate::run(&args),
         Verb::Verify(args) => verify::run(&args, endpoint_url).await,
         Verb::Plan(args) => plan::run(&args, endpoint_url).await,
+        Verb::Explain(args) => explain::run(&args),
+        Verb::Lint(args) => lint::run(&args),
         Verb::Policy(args) => policy::run(&args),
         Verb::Render(args) => render::run(&args),
         Verb::Schema(args) => schema::run(&args),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use contracts::reconciler::lint::lint;
 use contracts::reconciler::manifest::{Manifest, Problem};
 use contracts::reconciler::spec::Spec;
 use serde_json::json;
@@ -31,6 +32,9 @@ pub struct Named {
     /// Text for people, JSON for programs (reconcile: one event a line), or Markdown for a pull request (plan only)
     #[arg(long, value_enum, default_value = "text")]
     pub output: Output,
+    /// Take warnings for errors: exit with 64 when there is one (`reconciler lint` explains them)
+    #[arg(long)]
+    deny_warnings: bool,
 }
 
 /// For whom the output is.
@@ -48,7 +52,7 @@ impl Layers {
     }
 
     /// All layers as one manifest.
-    pub fn load(&self) -> Result<Manifest, Vec<Problem>> {
+    fn load(&self) -> Result<Manifest, Vec<Problem>> {
         let mut manifest = Manifest::load(&self.manifest)?;
         for overlay in &self.overlays {
             manifest = manifest.patched(Manifest::load_overlay(overlay)?)?;
@@ -57,6 +61,13 @@ impl Layers {
         self.sets
             .iter()
             .try_fold(manifest, |manifest, set| manifest.set(set, &fields))
+    }
+
+    /// The same with what is believed of it.
+    pub fn believe(&self) -> Result<(Manifest, Spec), Vec<Problem>> {
+        let manifest = self.load()?;
+        let spec = Spec::believe(&manifest)?;
+        Ok((manifest, spec))
     }
 }
 
@@ -71,13 +82,20 @@ impl Named {
         self.believe_written().map(|(_, spec)| spec)
     }
 
-    /// The same with the manifest it was read from, for who speaks of its lines.
+    /// The same with the manifest it was read from, for who speaks of its lines. Warnings go to standard error.
     pub fn believe_written(&self) -> Result<(Manifest, Spec), ExitCode> {
-        let believed = self.layers.load().and_then(|manifest| {
-            let spec = Spec::believe(&manifest)?;
-            Ok((manifest, spec))
-        });
-        believed.map_err(|problems| refuse(&problems, self.output))
+        let (manifest, spec) = self
+            .layers
+            .believe()
+            .map_err(|problems| refuse(&problems, self.output))?;
+        let warnings = lint(&manifest, &spec);
+        for warning in &warnings {
+            eprintln!("{warning}");
+        }
+        if self.deny_warnings && !warnings.is_empty() {
+            return Err(ExitCode::from(USAGE));
+        }
+        Ok((manifest, spec))
     }
 }
 

@@ -25,8 +25,9 @@ use std::collections::BTreeSet;
 
 use super::parse;
 use super::{Health, Image, LoadBalancer, Network, Spec, signals};
+use crate::reconciler::lint::CODES;
 use crate::reconciler::manifest::fields::{Fields, Reading};
-use crate::reconciler::manifest::value::{flag, whole, wrong};
+use crate::reconciler::manifest::value::{choice, flag, text, whole, wrong};
 
 mod logs;
 mod scaling;
@@ -55,6 +56,11 @@ Another name is another unit.",
             .example("hokusai-contracts-development"),
     );
     metadata.end();
+    let allow = root.entries(
+        "allow",
+        choice(&CODES.map(|code| (code, code.to_owned()))),
+        text().meaning("Warnings of `reconciler lint` that are meant: code and reason."),
+    );
     let fields = root.mapping("spec", "What the unit shall be.");
     root.end();
 
@@ -164,6 +170,7 @@ referenced and never made.",
         slo: slo?,
         notifications: notifications?,
         dashboard: dashboard?,
+        allow,
     })
 }
 
