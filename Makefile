@@ -5,7 +5,7 @@ RECONCILER ?= cargo run --quiet --bin reconciler --
 CARGO_TOOLS = cargo install --quiet --locked --debug --root target/tools cargo-deny@0.20.2 cargo-machete@0.9.2
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check lint supply-chain advisories test conformance page-test bench chaos demo image image-test demo-image generate docs-test diagram bless validate plan reconcile
+.PHONY: help install build check lint supply-chain advisories test conformance policy-test page-test bench chaos demo image image-test demo-image generate docs-test diagram bless validate plan reconcile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ test: install ## everything that is fast, the demo among it
 conformance: install ## the conformance scripts against moto too; rewrites docs/conformance.md, fails on a difference nobody has explained
 	@scripts/install.sh moto
 	@tests/conformance/run.py --moto
+
+policy-test: install build ## hold the policy of `reconciler policy` to moto's IAM, right by right
+	@scripts/install.sh moto
+	@tests/policy/moto.py
 
 page-test: install build ## the simulator's live page in headless Chromium; screenshots in target/page
 	@command -v chromium >/dev/null || scripts/install.sh packages chromium

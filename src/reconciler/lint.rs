@@ -9,7 +9,7 @@ use regex_lite::Regex;
 use serde::Serialize;
 
 use super::manifest::{Manifest, Place};
-use super::spec::{Reference, Spec};
+use super::spec::{Notifications, Reference, Spec};
 
 /// One warning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -47,11 +47,12 @@ impl fmt::Display for Warning {
 }
 
 /// Every code there is.
-pub const CODES: [&str; 10] = [
+pub const CODES: [&str; 11] = [
     DRAIN_CUT_SHORT,
     FIXED_SIZE,
     HEALTH_SLOWER_THAN_ROLLOUT,
     IMAGE_BY_TAG,
+    NOBODY_IS_TOLD,
     ONE_TASK,
     PUBLIC_ADDRESS,
     READINESS_AS_HEALTH,
@@ -63,6 +64,7 @@ const DRAIN_CUT_SHORT: &str = "drain-cut-short";
 const FIXED_SIZE: &str = "fixed-size";
 const HEALTH_SLOWER_THAN_ROLLOUT: &str = "health-slower-than-rollout";
 const IMAGE_BY_TAG: &str = "image-by-tag";
+const NOBODY_IS_TOLD: &str = "nobody-is-told";
 const ONE_TASK: &str = "one-task";
 const PUBLIC_ADDRESS: &str = "public-address";
 const READINESS_AS_HEALTH: &str = "readiness-as-health";
@@ -153,6 +155,16 @@ fn findings(spec: &Spec) -> Vec<Finding> {
             "spec.network.publicAddress",
             "gives every task an address that the whole internet may try",
             "use private subnets with a NAT gateway or VPC endpoints, and leave this out",
+        ));
+    }
+    if let Notifications::Own { subscriptions, .. } = &spec.notifications
+        && subscriptions.is_empty()
+    {
+        found.push(finding(
+            NOBODY_IS_TOLD,
+            "spec.notifications.subscriptions",
+            "is empty, so no alarm reaches anybody",
+            "name who is to hear of alarms, such as `email: alerts@hokus.ai`",
         ));
     }
     health(spec, &mut found);

@@ -8,7 +8,7 @@
 use serde_json::{Map, Value, json};
 
 use super::resource::OWNER_TAG;
-use super::spec::Spec;
+use super::spec::{Notifications, Spec};
 
 /// One right, and for whose sake it is there.
 pub struct Right {
@@ -40,6 +40,12 @@ enum On {
     /// Only to ECS's tasks.
     RolesOfTasks,
     Alarms,
+    Dashboard,
+    Topic,
+    /// The same if it is the unit's.
+    OwnTopic,
+    /// Any, for AWS knows no narrower resource; none if the topic is only referenced.
+    Subscriptions,
     Namespaces,
     DiscoveryServices,
     Repository,
@@ -53,9 +59,10 @@ enum On {
 }
 
 use On::{
-    Addresses, Alarms, Anything, Cluster, DiscoveryServices, HostedZones, Listener, ListenerRules,
-    LogGroup, LogGroupTags, Namespaces, OwnedDiscoveryTags, Repository, Roles, RolesOfTasks,
-    ScalableTargets, Service, ServiceRevisions, TargetGroup, TaskDefinitions,
+    Addresses, Alarms, Anything, Cluster, Dashboard, DiscoveryServices, HostedZones, Listener,
+    ListenerRules, LogGroup, LogGroupTags, Namespaces, OwnTopic, OwnedDiscoveryTags, Repository,
+    Roles, RolesOfTasks, ScalableTargets, Service, ServiceRevisions, Subscriptions, TargetGroup,
+    TaskDefinitions, Topic,
 };
 
 const fn right(action: &'static str, on: On, why: &'static str) -> Right {
@@ -115,16 +122,40 @@ pub const RIGHTS: &[Right] = &[
         "an alarm nobody wants any more",
     ),
     right(
+        "cloudwatch:DeleteDashboards",
+        Dashboard,
+        "a dashboard nobody wants any more",
+    ),
+    right(
         "cloudwatch:DescribeAlarms",
         Anything,
         "every alarm of the unit in one listing",
+    ),
+    right("cloudwatch:GetDashboard", Dashboard, "the dashboard"),
+    right(
+        "cloudwatch:ListTagsForResource",
+        Dashboard,
+        "whose the dashboard is",
     ),
     right(
         "cloudwatch:ListTagsForResource",
         Alarms,
         "whose an alarm is",
     ),
+    // A composite alarm cannot be made with a narrower right.
+    // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html>
+    right(
+        "cloudwatch:PutCompositeAlarm",
+        Anything,
+        "an alarm on alarms",
+    ),
+    right("cloudwatch:PutDashboard", Dashboard, "the dashboard"),
     right("cloudwatch:PutMetricAlarm", Alarms, "an alarm"),
+    right(
+        "cloudwatch:TagResource",
+        Dashboard,
+        "the owner's tag on the dashboard",
+    ),
     right(
         "cloudwatch:TagResource",
         Alarms,
@@ -389,6 +420,20 @@ pub const RIGHTS: &[Right] = &[
         DiscoveryServices,
         "the record put right",
     ),
+    right("sns:CreateTopic", OwnTopic, "the topic of the alarms"),
+    right(
+        "sns:ListSubscriptionsByTopic",
+        Topic,
+        "whether the topic is there, and who hears of alarms",
+    ),
+    right("sns:ListTagsForResource", Topic, "whose the topic is"),
+    right("sns:Subscribe", OwnTopic, "who hears of alarms"),
+    right("sns:TagResource", OwnTopic, "the owner's tag on the topic"),
+    right(
+        "sns:Unsubscribe",
+        Subscriptions,
+        "a subscription nobody wants any more",
+    ),
     right(
         "ssm:DescribeParameters",
         Anything,
@@ -459,6 +504,19 @@ fn resources(spec: &Spec, on: On) -> Vec<String> {
         Roles | RolesOfTasks => [&spec.task.execution_role, &spec.task.task_role]
             .map(|role| format!("arn:aws:iam::{}:role/{role}", spec.account))
             .into(),
+        Dashboard => vec![format!(
+            "arn:aws:cloudwatch::{}:dashboard/{}",
+            spec.account, spec.name
+        )],
+        Topic => vec![spec.topic_arn()],
+        OwnTopic => match &spec.notifications {
+            Notifications::Own { .. } => vec![spec.topic_arn()],
+            Notifications::Existing { .. } => Vec::new(),
+        },
+        Subscriptions => match &spec.notifications {
+            Notifications::Own { .. } => vec!["*".to_owned()],
+            Notifications::Existing { .. } => Vec::new(),
+        },
         Alarms => arn("cloudwatch", format!("alarm:{}-*", spec.name)),
         Repository => arn("ecr", format!("repository/{}", spec.image.repository)),
         HostedZones => vec!["arn:aws:route53:::hostedzone/*".to_owned()],
@@ -486,6 +544,7 @@ fn condition(spec: &Spec, on: On) -> Option<(String, String)> {
         ),
         Anything | Cluster | Service | ServiceRevisions | TaskDefinitions | TargetGroup
         | Listener | ListenerRules | LogGroup | LogGroupTags | Roles | Alarms | Namespaces
-        | DiscoveryServices | Repository | HostedZones | Addresses => None,
+        | DiscoveryServices | Dashboard | Topic | OwnTopic | Subscriptions | Repository
+        | HostedZones | Addresses => None,
     }
 }

@@ -110,7 +110,13 @@ fn questions(world: &World, call: &Call) -> Vec<Asked> {
         .iter()
         .map(|resource| ask(&action, resource.clone()))
         .collect();
-    if let Some((action, resource)) = tagging(call, resources.last()) {
+    // The right to make an alarm on alarms is on `*`, the right to tag it on the alarm.
+    let alarm = || filled(world, call, "arn:aws:cloudwatch:R:A:alarm:{AlarmName}");
+    let made = match action.as_str() {
+        "cloudwatch:PutCompositeAlarm" => alarm().pop(),
+        _ => resources.last().cloned(),
+    };
+    if let Some((action, resource)) = tagging(call, made) {
         questions.push(ask(action, resource));
     }
     for role in ["executionRoleArn", "taskRoleArn"] {
@@ -130,11 +136,11 @@ fn questions(world: &World, call: &Call) -> Vec<Asked> {
 }
 
 /// Making something with tags is tagging it as well.
-fn tagging(call: &Call, made: Option<&String>) -> Option<(&'static str, String)> {
+fn tagging(call: &Call, made: Option<String>) -> Option<(&'static str, String)> {
     if tags(call).is_empty() || call.operation.contains("Tag") {
         return None;
     }
-    let made = made.cloned()?;
+    let made = made?;
     Some(match call.service {
         "ecs" => ("ecs:TagResource", made),
         // A rule's ARN is its listener's, continued.

@@ -54,6 +54,7 @@ fn grown() -> Spec {
     let more = "
 spec:
   scaling: {schedules: [{name: night, at: cron(0 22 * * ? *), min: 2, max: 4}]}
+  dashboard: false
   logs: {metricFilters: [{name: warnings, pattern: warn, metric: Warnings, namespace: Hokusai/Contracts}]}
 ";
     let manifest = Manifest::parse("development.yaml", DEVELOPMENT).unwrap();
@@ -172,8 +173,21 @@ fn edit(account: &Account) {
             "UpdateService",
             json!({ "Id": name["Id"], "Service": { "DnsConfig": { "DnsRecords": [{ "Type": "A", "TTL": 77 }] } } }),
         ),
+        (
+            "sns",
+            "Subscribe",
+            json!({ "TopicArn": spec.topic_arn(), "Protocol": "sqs", "Endpoint": "arn:aws:sqs:us-east-1:932100697590:by-hand" }),
+        ),
         ("application-autoscaling", "PutScalingPolicy", scaling),
         ("monitoring", "PutMetricAlarm", alarm),
+        (
+            "monitoring",
+            "PutDashboard",
+            json!({
+                "DashboardName": spec.name, "DashboardBody": "{\"widgets\":[]}",
+                "Tags": [{ "Key": "hokus.ai/unit", "Value": spec.name }],
+            }),
+        ),
         (
             "ecs",
             "UpdateService",
@@ -211,6 +225,11 @@ async fn the_printed_policy_is_enough_and_nothing_in_it_is_unused() {
     edit(&account);
     let (outcome, steps) = account.reconcile().await;
     assert_eq!(outcome, Outcome::Settled, "to put right: {steps:#?}");
+
+    account.unpullable("0.1.1");
+    account.image("0.1.1");
+    let (outcome, steps) = account.reconcile().await;
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{steps:#?}");
 
     let asked = account.simulator.asked();
     println!("{} questions to IAM", asked.len());

@@ -43,6 +43,10 @@ fn each_warning_has_its_place_reason_and_fix() {
             "spec: {health: {gracePeriodSeconds: 3600}}",
         ),
         ("image-by-tag", "allow: null"),
+        (
+            "nobody-is-told",
+            "spec: {notifications: {subscriptions: []}}",
+        ),
         ("one-task", "spec: {scaling: {min: 1}}"),
         ("public-address", "spec: {network: {publicAddress: true}}"),
         (
