@@ -31,9 +31,13 @@ pub fn run(args: &Args) -> Result<ExitCode, ExitCode> {
         .map_err(|problems| refuse(&problems, *output))?;
     let warnings = lint(&manifest, &spec);
     match output {
-        Output::Text if warnings.is_empty() => println!("{}: no warnings", layers.file()),
-        Output::Text => warnings.iter().for_each(|warning| println!("{warning}")),
         Output::Json => println!("{}", json!({ "warnings": warnings })),
+        Output::Text | Output::Markdown if warnings.is_empty() => {
+            println!("{}: no warnings", layers.file());
+        }
+        Output::Text | Output::Markdown => {
+            warnings.iter().for_each(|warning| println!("{warning}"))
+        }
     }
     Ok(if *deny_warnings && !warnings.is_empty() {
         ExitCode::from(USAGE)
