@@ -28,6 +28,15 @@ use std::time::Instant;
 /// What each row's thread said when it panicked, and where.
 static PANICS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
+#[test]
+fn the_document_has_every_row() {
+    let text = std::fs::read_to_string(support::root().join("docs/survival.md")).unwrap();
+    for row in TABLE {
+        let cells = format!("| {} | {} |", row.name, row.fault);
+        assert!(text.contains(&cells), "docs/survival.md lacks {cells}");
+    }
+}
+
 /// Rows mostly wait; more at once would only measure how slow this makes them.
 const AT_ONCE: usize = 2;
 

@@ -332,7 +332,7 @@ impl Client {
                         Instant::now() < deadline,
                         "nobody answers for {id} within a minute"
                     );
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    tokio::time::sleep(Duration::from_millis(5)).await;
                 }
             }
         }
