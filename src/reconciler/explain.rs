@@ -1,6 +1,7 @@
 //! What a manifest's field is: one field's page, or the tree of all of them, as `reconciler explain` prints them.
 //!
-//! Takes the fields as their reading describes them and a path, gives text. Knows no field by itself.
+//! Takes the fields as their reading describes them, what they become from the normal form's table, and a path; gives text. Knows no
+//! field by itself.
 
 use std::fmt::Write as _;
 
@@ -8,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::manifest::schema::{Field, Presence};
 use super::manifest::set::nearest;
+use super::normal::{Owner, TABLE};
 
 /// Every field, a line each, indented as in a manifest.
 pub fn tree(fields: &[Field]) -> String {
@@ -75,6 +77,22 @@ pub fn page(fields: &[Field], path: &str) -> Result<String, String> {
         .or_else(|| of_values?.get("examples"));
     for example in examples.and_then(Json::as_array).into_iter().flatten() {
         row("example", written(example));
+    }
+    // A mapping of free names becomes what each of its names becomes.
+    let each = format!("{path}.*");
+    let asked = |ask: &&str| *ask == path.as_str() || *ask == each;
+    for normal in TABLE
+        .iter()
+        .filter(|row| row.asks.iter().any(|ask| asked(&ask)))
+    {
+        let owner = match normal.owner {
+            Owner::Manifest => String::new(),
+            other => format!(", decided by {}", other.name()),
+        };
+        row(
+            "becomes",
+            format!("{}{owner}  <{}>", normal.path, normal.source),
+        );
     }
     let below: Vec<&Field> = fields
         .iter()
