@@ -6,6 +6,7 @@
 //! ```text
 //! wire ─ server ─ edge ─ routes ─┬─ deployments ─ auth → rate_limit → body → request → store      (202, status)
 //!                                └─ health
+//! queue ─ take → believe → store                                                                (the old way in)
 //! worker ─ lease → recover → confirm → send                                                     (see crate::deployment)
 //! ```
 
@@ -25,6 +26,7 @@ pub mod settings;
 use crate::deployment::chain::Chain;
 use crate::deployment::chain::rpc::Rpc;
 use crate::deployment::economics::Economics;
+use crate::deployment::listener::Listener;
 use crate::deployment::signer::Signer;
 use crate::deployment::store::Store;
 use crate::deployment::store::connection::{Connection, Unavailable};
@@ -89,14 +91,19 @@ pub async fn run(
     git_sha: String,
     shutdown: Shutdown,
 ) -> Result<(), StartError> {
-    let (app, worker) = assemble(settings, git_sha)?;
+    let (app, worker, queue) = assemble(settings, git_sha)?;
     let app = Arc::new(app);
     let working = tokio::spawn({
         let (app, shutdown) = (app.clone(), shutdown.clone());
         async move {
             // Nothing is signed before the chain and the contracts have been seen to be the configured ones.
             health::prove(&app, shutdown.clone()).await;
-            worker.run(shutdown).await;
+            match queue {
+                Some(queue) => {
+                    tokio::join!(worker.run(shutdown.clone()), queue.run(shutdown));
+                }
+                None => worker.run(shutdown).await,
+            }
         }
     });
     let draining = tokio::spawn({
@@ -121,7 +128,9 @@ pub async fn run(
     Ok(())
 }
 
-fn assemble(settings: Settings, git_sha: String) -> Result<(App, Worker), StartError> {
+type Parts = (App, Worker, Option<Listener>);
+
+fn assemble(settings: Settings, git_sha: String) -> Result<Parts, StartError> {
     let Settings {
         listen: _,
         log_level: _,
@@ -137,6 +146,7 @@ fn assemble(settings: Settings, git_sha: String) -> Result<(App, Worker), StartE
         redis_url,
         seal,
         lease_ttl,
+        listener,
         api_keys,
     } = settings;
     let rpc = Rpc::new(rpc_urls, policy.chain_id).map_err(StartError::Rpc)?;
@@ -156,6 +166,16 @@ fn assemble(settings: Settings, git_sha: String) -> Result<(App, Worker), StartE
     );
     let wake = Arc::new(Notify::new());
     let metrics = Arc::new(Metrics::default());
+    let queue = listener.map(|config| {
+        Listener::new(
+            config,
+            connection.clone(),
+            store.clone(),
+            chain.clone(),
+            (policy.chain_id, &network),
+            wake.clone(),
+        )
+    });
     let app = App {
         api_keys,
         rate_limit: RateLimit::new(connection.clone(), limits),
@@ -183,6 +203,7 @@ fn assemble(settings: Settings, git_sha: String) -> Result<(App, Worker), StartE
             wake,
             metrics,
         },
+        queue,
     ))
 }
 

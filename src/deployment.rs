@@ -25,6 +25,7 @@
 pub mod chain;
 pub mod economics;
 pub mod fees;
+pub mod listener;
 pub mod request;
 pub mod signer;
 mod state;

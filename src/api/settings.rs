@@ -15,6 +15,7 @@ use crate::deployment::economics::{
     Bps, Economics, INFRASTRUCTURE_ACCRUAL, ORACLE_PRICE_MAX, TOKENS_PER_DELTA_ONE, TokenWei,
     Vesting,
 };
+use crate::deployment::listener::{self, Queues, message::Trust};
 use crate::deployment::signer::Signer;
 use crate::deployment::store::Seal;
 use crate::deployment::worker::Policy;
@@ -27,7 +28,7 @@ use std::time::Duration;
 pub use table::{Absent, Setting, TABLE};
 use tracing::level_filters::LevelFilter;
 
-/// Fewer could be guessed by whoever reads Redis.
+/// Keys of fewer could be guessed by whoever reads Redis.
 const RECORD_KEY_CHARS_MIN: usize = 32;
 
 /// The environment, believed.
@@ -61,6 +62,8 @@ pub struct Settings {
     pub seal: Seal,
     /// How long the right to sign lasts without being renewed.
     pub lease_ttl: Duration,
+    /// The old queue as a second way in, if it is one.
+    pub listener: Option<listener::Config>,
     /// Who may call.
     pub api_keys: ApiKeys,
 }
@@ -93,20 +96,7 @@ impl Settings {
             read: reader.bucket("RATE_LIMIT_READ_BURST", "RATE_LIMIT_READ_PER_SECOND"),
         };
         let cors_origins = reader.required("CORS_ORIGINS", read::origins);
-        let deployer = reader.required("DEPLOYER_PRIVATE_KEY", |text| {
-            let signer =
-                Signer::parse(text).ok_or("must be a private key, 0x and 64 hex digits")?;
-            // The same key in other letters is the same key.
-            Ok((signer, Seal::new(text.to_ascii_lowercase().as_bytes())))
-        });
-        let (deployer, derived) = deployer.unzip();
-        let seal = reader
-            .optional("RECORD_KEY", |text| {
-                let long = Some(text).filter(|text| text.len() >= RECORD_KEY_CHARS_MIN);
-                long.map(|text| Seal::new(text.as_bytes()))
-                    .ok_or_else(|| format!("must be {RECORD_KEY_CHARS_MIN} or more characters"))
-            })
-            .or(derived);
+        let (deployer, seal) = reader.signer().unzip();
         let token_manager = reader.required("TOKEN_MANAGER_ADDRESS", read::address);
         let model_registry = reader.required("MODEL_REGISTRY_ADDRESS", read::address);
         let rpc_urls = reader.required("RPC_URL", read::rpc_urls);
@@ -123,6 +113,7 @@ impl Settings {
         let deadline = reader.seconds("JOB_DEADLINE_SECONDS", 10, 2_592_000);
         let lease_ms = reader.number("LEASE_MS", 1000, 60_000);
         let lookback_blocks = reader.number("REBUILD_LOOKBACK_BLOCKS", 0, 10_000_000);
+        let listener = reader.listener();
         let registry_metric = reader.required("REGISTRY_METRIC", |text| read::printable(text, 64));
         let economics = reader.economics(deployer.as_ref());
 
@@ -149,6 +140,7 @@ impl Settings {
             Some(lease_ms),
             Some(lookback_blocks),
             Some(registry_metric),
+            Some(listener),
         ) = (
             listen,
             log_level,
@@ -170,6 +162,7 @@ impl Settings {
             lease_ms,
             lookback_blocks,
             registry_metric,
+            listener,
         )
         else {
             return Err(problems);
@@ -210,6 +203,7 @@ impl Settings {
             redis_url,
             seal,
             lease_ttl: Duration::from_millis(lease_ms),
+            listener,
             api_keys,
         })
     }
@@ -254,6 +248,90 @@ impl Reader<'_> {
             .number("PORT", 0, u64::from(u16::MAX))
             .and_then(|port| u16::try_from(port).ok());
         Some(SocketAddr::new(address?, port?))
+    }
+
+    /// The key in this process, or the one in KMS; never both, so that nobody is mistaken about which one signs. Beside it, what records are
+    /// sealed with: made from the key where it can be.
+    fn signer(&mut self) -> Option<(Signer, Seal)> {
+        let (key, id, address, record_key) = (
+            "DEPLOYER_PRIVATE_KEY",
+            "KMS_BACKEND_KEY_ID",
+            "KMS_BACKEND_EXPECTED_ADDRESS",
+            "RECORD_KEY",
+        );
+        let before = self.found();
+        let local = self.optional(key, |text| {
+            let signer =
+                Signer::parse(text).ok_or("must be a private key, 0x and 64 hex digits")?;
+            // The same key in other letters is the same key.
+            Ok((signer, Seal::new(text.to_ascii_lowercase().as_bytes())))
+        });
+        let key_id = self.optional(id, |text| read::printable(text, 2048));
+        let expected = self.optional(address, read::address);
+        let seal = self.optional(record_key, |text| {
+            read::long(text, RECORD_KEY_CHARS_MIN).map(|text| Seal::new(text.as_bytes()))
+        });
+        if self.found() > before {
+            return None;
+        }
+        match (local, key_id, expected, seal) {
+            (Some((signer, derived)), None, None, seal) => {
+                return Some((signer, seal.unwrap_or(derived)));
+            }
+            (None, Some(key_id), Some(expected), Some(seal)) => {
+                return Some((Signer::kms(key_id, expected), seal));
+            }
+            (None, None, None, _) => self.refuse(key, "is required"),
+            (None, Some(_), Some(_), None) => {
+                self.refuse(record_key, format!("is required with {id}"));
+            }
+            (None, Some(_), None, _) => self.refuse(address, format!("is required with {id}")),
+            (None, None, Some(_), _) => self.refuse(id, format!("is required with {address}")),
+            (Some(_), Some(_), _, _) => self.refuse(id, format!("must not be set beside {key}")),
+            (Some(_), None, Some(_), _) => {
+                self.refuse(address, format!("must not be set beside {key}"));
+            }
+        }
+        None
+    }
+
+    /// The old queue; inner `None` when it is not listened to. Everything is read all the same, so that a mistake is found before it matters.
+    fn listener(&mut self) -> Option<Option<listener::Config>> {
+        let (enabled, hmac_key, trusted) = (
+            "LISTENER_ENABLED",
+            "LISTENER_HMAC_KEY",
+            "LISTENER_TRUST_UNSIGNED",
+        );
+        let is_enabled = self.one_of(enabled, &["true", "false"]);
+        let name = |text: &str| read::printable(text, 256);
+        let queues = Queues {
+            inbound: self.required("INBOUND_QUEUE", name)?,
+            processing: self.required("PROCESSING_QUEUE", name)?,
+            outbound: self.required("OUTBOUND_QUEUE", name)?,
+            dead: self.required("DLQ_NAME", name)?,
+        };
+        let key = self.optional(hmac_key, |text| {
+            read::long(text, RECORD_KEY_CHARS_MIN).map(|text| Secret::new(text.to_string()))
+        });
+        let unsigned = self.one_of(trusted, &["true", "false"]);
+        let unsigned_per_day = self.number("LISTENER_UNSIGNED_PER_DAY", 1, 10_000);
+        let recipient = self.optional("MODEL_SUPPLIER_RECIPIENT", read::address);
+        let (is_enabled, unsigned) = (is_enabled? == "true", unsigned? == "true");
+        if is_enabled && key.is_none() && !unsigned {
+            self.refuse(
+                hmac_key,
+                format!("is required with {enabled}, unless {trusted} is true"),
+            );
+        }
+        Some(is_enabled.then_some(listener::Config {
+            queues,
+            trust: Trust {
+                key,
+                unsigned,
+                recipient,
+            },
+            unsigned_per_day: unsigned_per_day?,
+        }))
     }
 
     /// A placeholder after a problem: the settings are then refused anyway.

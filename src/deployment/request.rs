@@ -112,7 +112,8 @@ fn is_symbol_byte(byte: u8) -> bool {
 }
 
 impl TokenName {
-    fn for_model(model: &ModelId) -> Self {
+    /// The name of a token whose request names none.
+    pub fn for_model(model: &ModelId) -> Self {
         Self(format!("Hokusai {}", model.0))
     }
 }

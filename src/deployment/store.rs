@@ -478,6 +478,11 @@ impl Store {
         })
     }
 
+    /// What all keys of this account begin with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     fn key(&self, name: &str) -> String {
         format!("{}:{name}", self.prefix)
     }

@@ -7,10 +7,12 @@
     clippy::print_stderr
 )]
 
+mod contracts;
 mod crash;
 mod deploy;
 mod engine;
 mod http;
+mod listener;
 mod metrics;
 mod outage;
 mod process;
@@ -34,6 +36,8 @@ struct World {
 
 impl World {
     async fn start() -> Self {
+        // First, for it blocks: others' deadlines would pass meanwhile.
+        support::anvil::install();
         let (redis, chain) = tokio::join!(Redis::start(), Anvil::start());
         let proxy = Proxy::start(&chain.url).await;
         let environment = environment(&redis, &chain, &proxy.url);

@@ -35,12 +35,19 @@ impl Anvil {
     /// With these options of anvil, among which `--block-time` must be.
     pub async fn with(options: &[&str]) -> Self {
         install();
+        let chosen = options.contains(&"--hardfork");
+        let hardfork: &[&str] = if chosen {
+            &[]
+        } else {
+            &["--hardfork", "prague"]
+        };
         let binary =
             root().join("tests/contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
         let mut process = Command::new(binary)
             .args(["--port", "0", "--chain-id", &CHAIN_ID.to_string()])
-            .args(["--hardfork", "prague", "--accounts", "4"])
+            .args(["--accounts", "4"])
             .args(options)
+            .args(hardfork)
             .stdout(Stdio::piped())
             .spawn()
             .expect("anvil runs");
@@ -88,7 +95,9 @@ impl Anvil {
 
     /// Sends a transaction from an unlocked account and waits for its receipt.
     pub async fn send(&self, from: &str, to: Option<&str>, data: &str) -> Value {
-        let mut transaction = json!({ "from": from, "data": data, "gas": "0x7a1200" });
+        // A price as before London, which every chain takes: 20 gwei.
+        let mut transaction =
+            json!({ "from": from, "data": data, "gas": "0x7a1200", "gasPrice": "0x4a817c800" });
         if let Some(to) = to {
             transaction["to"] = json!(to);
         }
@@ -136,7 +145,8 @@ impl Anvil {
             .clone()
     }
 
-    async fn create(&self, name: &str, arguments: &str) -> String {
+    /// Puts a compiled contract on the chain; `arguments` are its constructor's, as hex. Its address.
+    pub async fn create(&self, name: &str, arguments: &str) -> String {
         let path = target().join(format!("contracts/{name}.json"));
         let contract: Value =
             serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();

@@ -88,6 +88,11 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// How many problems there are so far.
+    pub(super) fn found(&self) -> usize {
+        self.problems.len()
+    }
+
     /// Outer `None`: unreadable, with a problem. Inner `None`: absent or empty.
     fn text(&mut self, name: &'static str) -> Option<Option<String>> {
         match (self.lookup)(name) {
@@ -139,6 +144,12 @@ pub(super) fn printable(text: &str, chars_max: usize) -> Result<String, String> 
     } else {
         Err(format!("must be at most {chars_max} printable characters"))
     }
+}
+
+/// A key that cannot be guessed.
+pub(super) fn long(text: &str, chars_min: usize) -> Result<&str, String> {
+    let long = Some(text).filter(|text| text.chars().count() >= chars_min);
+    long.ok_or_else(|| format!("must be {chars_min} or more characters"))
 }
 
 pub(super) fn rpc_urls(text: &str) -> Result<Vec<Secret<String>>, String> {

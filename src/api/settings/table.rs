@@ -178,6 +178,46 @@ pub const TABLE: &[Setting] = &[
         "performance metric a token is registered with, where this account may register; 1-64 characters",
     ),
     plain(
+        "LISTENER_ENABLED",
+        "false",
+        "whether the old queue is a second way in: true or false",
+    ),
+    plain(
+        "INBOUND_QUEUE",
+        "hokusai:model_ready_queue",
+        "Redis list of models that are ready, oldest at its right end",
+    ),
+    plain(
+        "PROCESSING_QUEUE",
+        "hokusai:processing_queue",
+        "Redis list of what was taken from it and is not yet a deployment",
+    ),
+    plain(
+        "OUTBOUND_QUEUE",
+        "hokusai:token_deployed_queue",
+        "Redis list of events, one for each token that came from the queue",
+    ),
+    plain(
+        "DLQ_NAME",
+        "hokusai:dlq",
+        "Redis list of what could not be carried out, with the reason; the newest 10000 are kept",
+    ),
+    plain(
+        "LISTENER_TRUST_UNSIGNED",
+        "false",
+        "whether messages without a signature are taken: then whoever can write to Redis can spend; true or false",
+    ),
+    plain(
+        "LISTENER_UNSIGNED_PER_DAY",
+        "20",
+        "unsigned messages taken per day (UTC), all replicas together; 1-10000",
+    ),
+    derived(
+        "MODEL_SUPPLIER_RECIPIENT",
+        "none: messages must name theirs",
+        "who receives the supplier's part when a message of the queue names nobody; not zero",
+    ),
+    plain(
         "RATE_LIMIT_DEPLOY_BURST",
         "200",
         "POSTs one API key may make at once; 1-1000000",
@@ -204,7 +244,17 @@ pub const TABLE: &[Setting] = &[
     ),
     secret(
         "DEPLOYER_PRIVATE_KEY",
-        "the key that signs and pays, 0x and 64 hex digits",
+        "the key that signs and pays, 0x and 64 hex digits; not with KMS_BACKEND_KEY_ID",
+    ),
+    derived(
+        "KMS_BACKEND_KEY_ID",
+        "none: DEPLOYER_PRIVATE_KEY signs",
+        "id, ARN or alias of the ECC_SECG_P256K1 key in AWS KMS that signs and pays; region and credentials as the AWS SDK finds them",
+    ),
+    derived(
+        "KMS_BACKEND_EXPECTED_ADDRESS",
+        "required with KMS_BACKEND_KEY_ID",
+        "the account whose key that must be, 0x and 40 hex digits",
     ),
     secret(
         "TOKEN_MANAGER_ADDRESS",
@@ -221,9 +271,15 @@ pub const TABLE: &[Setting] = &[
     secret("REDIS_URL", "redis:// or rediss:// URL"),
     Setting {
         name: "RECORD_KEY",
-        absent: Absent::Derived("made from DEPLOYER_PRIVATE_KEY"),
+        absent: Absent::Derived("made from DEPLOYER_PRIVATE_KEY; required with KMS_BACKEND_KEY_ID"),
         secret: true,
         meaning: "seals the records in Redis and makes the ids of requests; 32 or more characters, the same for all replicas",
+    },
+    Setting {
+        name: "LISTENER_HMAC_KEY",
+        absent: Absent::Derived("no signed message can be checked"),
+        secret: true,
+        meaning: "the key that producers sign messages of the queue with (HMAC-SHA256); 32 or more characters",
     },
     secret(
         "API_KEYS",

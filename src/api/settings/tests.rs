@@ -124,6 +124,14 @@ fn each_wrong_value_is_refused_with_a_rule_and_is_never_shown() {
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "https://app.example.com/path"),
         ("DEPLOYER_PRIVATE_KEY", "0xdeadbeef"),
+        ("KMS_BACKEND_KEY_ID", "alias/beside-a-local-key"),
+        ("KMS_BACKEND_EXPECTED_ADDRESS", zero.as_str()),
+        ("LISTENER_ENABLED", "perhaps-yes"),
+        ("LISTENER_HMAC_KEY", "too-short-a-key"),
+        ("LISTENER_TRUST_UNSIGNED", "perhaps-yes"),
+        ("LISTENER_UNSIGNED_PER_DAY", "10001"),
+        ("INBOUND_QUEUE", "two\nlines"),
+        ("MODEL_SUPPLIER_RECIPIENT", zero.as_str()),
         (
             "DEPLOYER_PRIVATE_KEY",
             "0x0000000000000000000000000000000000000000000000000000000000000000",
@@ -151,6 +159,67 @@ fn a_plaintext_api_key_is_refused_with_the_way_to_hash_it() {
     let found = problems(&environment).join("\n");
     assert!(found.contains("contracts-api hash-key"), "{found}");
     assert!(!found.contains("hk_live"), "{found}");
+}
+
+/// Settings that are right each and wrong together.
+#[test]
+fn a_key_in_kms_needs_its_account_and_what_seals_records_and_excludes_a_local_one() {
+    let (id, address) = ("KMS_BACKEND_KEY_ID", "KMS_BACKEND_EXPECTED_ADDRESS");
+    let with = |changes: &[(&'static str, &str)]| {
+        let mut environment = valid();
+        environment.remove("DEPLOYER_PRIVATE_KEY");
+        environment.extend(
+            changes
+                .iter()
+                .map(|(name, value)| (*name, value.to_string())),
+        );
+        environment
+    };
+    let account = format!("0x{}", "ab".repeat(20));
+    let seal = ("RECORD_KEY", "0123456789abcdef0123456789abcdef");
+    let whole = with(&[(id, "alias/deployer"), (address, &account), seal]);
+    let settings = read(&whole).unwrap();
+    assert_eq!(format!("{:?}", settings.deployer.address()), account);
+    for (changes, rule) in [
+        (vec![], "DEPLOYER_PRIVATE_KEY is required"),
+        (
+            vec![(id, "k"), seal],
+            "KMS_BACKEND_EXPECTED_ADDRESS is required with KMS_BACKEND_KEY_ID",
+        ),
+        (
+            vec![(address, account.as_str()), seal],
+            "KMS_BACKEND_KEY_ID is required with KMS_BACKEND_EXPECTED_ADDRESS",
+        ),
+        (
+            vec![(id, "k"), (address, &account)],
+            "RECORD_KEY is required with KMS_BACKEND_KEY_ID",
+        ),
+    ] {
+        assert_eq!(problems(&with(&changes)), [rule]);
+    }
+}
+
+#[test]
+fn a_queue_that_is_listened_to_needs_a_key_or_a_word_that_it_is_trusted() {
+    let with = |changes: &[(&'static str, &str)]| {
+        let mut environment = valid();
+        environment.extend(
+            changes
+                .iter()
+                .map(|(name, value)| (*name, value.to_string())),
+        );
+        environment
+    };
+    let on = ("LISTENER_ENABLED", "true");
+    assert!(read(&valid()).unwrap().listener.is_none());
+    let rule = "LISTENER_HMAC_KEY is required with LISTENER_ENABLED, unless LISTENER_TRUST_UNSIGNED is true";
+    assert_eq!(problems(&with(&[on])), [rule]);
+    for more in [
+        ("LISTENER_HMAC_KEY", "0123456789abcdef0123456789abcdef"),
+        ("LISTENER_TRUST_UNSIGNED", "true"),
+    ] {
+        assert!(read(&with(&[on, more])).unwrap().listener.is_some());
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::aws_json::{Call, Unsignable, error_code, signed};
 use crate::deployment::chain::{Address, H256, checksummed};
 use aws_config::BehaviorVersion;
 use aws_sdk_ssm::config::{Credentials, ProvideCredentials as _, SharedCredentialsProvider};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ethers::core::k256::PublicKey;
@@ -109,7 +110,9 @@ impl Kms {
         let operation = "GetPublicKey";
         let body = json!({ "KeyId": self.0.key_id });
         let answer = self.call(operation, &body).await?;
-        if answer["KeySpec"] != KEY_SPEC || answer["KeyUsage"] != "SIGN_VERIFY" {
+        // AWS gives both names of the one thing; moto, only the older.
+        let is_ours = answer["KeySpec"] == KEY_SPEC || answer["CustomerMasterKeySpec"] == KEY_SPEC;
+        if !is_ours || answer["KeyUsage"] != "SIGN_VERIFY" {
             return Err(KmsError::WrongKind);
         }
         let key = bytes_of(&answer["PublicKey"]).and_then(|der| account_of(&der));
@@ -148,7 +151,13 @@ impl Kms {
 
 impl Account {
     async fn find() -> Result<Self, KmsError> {
-        let config = aws_config::defaults(BehaviorVersion::latest()).load();
+        // For what credentials come from: a task's are behind HTTP.
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .load();
         let config = tokio::time::timeout(CREDENTIALS_TIMEOUT, config)
             .await
             .map_err(|_| KmsError::Unconfigured("its configuration was not found in time"))?;
