@@ -26,9 +26,8 @@ pub fn alarms(spec: &Spec) -> BTreeMap<String, Alarm> {
         balance(spec),
         rpc(spec),
     ]);
-    let pages: BTreeSet<&str> = PAGING.into_iter().collect();
     for (what, alarm) in &mut alarms {
-        if !pages.contains(what.as_str()) {
+        if !PAGING.contains(&what.as_str()) {
             alarm.actions = actions(spec);
         }
     }

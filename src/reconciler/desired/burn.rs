@@ -195,6 +195,6 @@ pub fn composite_alarms(spec: &Spec) -> BTreeMap<String, CompositeAlarm> {
 }
 
 /// A threshold as a person writes it: 100 − 99.9 is not quite 0.1.
-fn millionths(number: f64) -> f64 {
+pub(super) fn millionths(number: f64) -> f64 {
     (number * 1e6).round() / 1e6
 }

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::alarms::{alarms, composite_alarms};
+use super::burn::millionths;
 use super::metric::{program, running_tasks, tasks, traffic};
 use crate::reconciler::resource::{Dashboard, Measured};
 use crate::reconciler::spec::Spec;
@@ -144,7 +145,7 @@ fn graph(spec: &Spec, title: &str, metrics: Vec<Value>) -> Widget {
 
 /// What is left of the error budget of the last 30 days, as one number.
 fn budget(spec: &Spec, budget_percent: f64) -> Widget {
-    let budget = (budget_percent * 1e6).round() / 1e6;
+    let budget = millionths(budget_percent);
     let left = format!("100 * (1 - 100 * FILL(errors, 0) / requests / {budget})");
     let metrics = [vec![formula(&left, "left")], hidden(86_400)].concat();
     let properties = json!({
