@@ -74,6 +74,17 @@ fn operation<S: Serializer>(call: &Call, serializer: S) -> Result<S::Ok, S::Erro
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Note {
+    /// What a tag stands for today: the image a rollout would pull.
+    Tag {
+        /// The image as the manifest names it.
+        subject: Subject,
+        /// `sha256:…`
+        digest: String,
+        /// As stored, compressed.
+        size_bytes: u64,
+        /// Such as `linux/amd64`; empty where ECR does not say.
+        platforms: BTreeSet<String>,
+    },
     /// A subscription hears nothing until its endpoint has confirmed it.
     Unconfirmed {
         /// Which.
@@ -211,6 +222,7 @@ pub fn plan(spec: &Spec, desired: &Resources, observed: &Observed) -> Plan {
     needs.extend(planning.target_group());
     needs.extend(planning.listener_rule());
     needs.extend(planning.discovery());
+    planning.tag();
     needs.extend(planning.task_definition());
     let service = planning.service(needs);
     let scalable_target = planning.scalable_target(service.clone());

@@ -17,9 +17,12 @@ mod faults;
 mod fields;
 mod forecast;
 mod generate;
+mod image;
 mod interrupted;
 #[path = "../reconciler/leaves.rs"]
 mod leaves;
+mod references;
+mod resources;
 mod revisions;
 mod rights;
 mod rollout;

@@ -136,6 +136,52 @@ pub fn mistakes() -> Vec<(&'static str, String)> {
             ),
         ),
         (
+            "address-and-secret",
+            with(
+                "      API_KEYS: /hokusai/development/contracts/api_keys",
+                "      TOKEN_MANAGER_ADDRESS: /hokusai/development/contracts/token_manager_address",
+            ),
+        ),
+        (
+            "root-as-user",
+            with("    memory: 1024 ", "    user: \"0\"\n    memory: 1024 "),
+        ),
+        (
+            "key-by-alias",
+            with(
+                "    memory: 1024 ",
+                "    secretsKey: alias/contracts\n    memory: 1024 ",
+            ),
+        ),
+        (
+            "percent-switched-off-by-0",
+            with("    cpuPercent: 60", "    cpuPercent: 0"),
+        ),
+        (
+            "schedules",
+            with(
+                "    max: 10",
+                "    max: 10\n    schedules:\n      - {name: a, at: 8 o'clock, min: 1, max: 2}\n      \
+                 - {name: b, at: rate(1 day), min: 4, max: 3}\n      - {name: b, at: rate(1 day), min: 1, max: 1}",
+            ),
+        ),
+        (
+            "steps-that-do-not-rise",
+            with(
+                "    max: 10",
+                "    max: 10\n    steps:\n      - {name: a, metric: cpuPercent, threshold: 80, changes: [{beyond: 1, tasks: 1}]}\n      \
+                 - {name: b, metric: requests, threshold: 80, changes: [{tasks: 1}, {beyond: 0, tasks: 2}]}",
+            ),
+        ),
+        (
+            "metric-filters",
+            with(
+                "    retentionDays: 30",
+                "    metricFilters:\n      - {name: a, pattern: x, metric: A, namespace: AWS/ECS, unit: Seconds/Second}\n      \
+                 - {name: b, pattern: x, metric: B, namespace: N, dimensions: {D: $.d}, defaultValue: 0}",
+            ),
+        ),
+        (
             "key-twice",
             with("  port: 3001", "  port: 3001\n  port: 3002"),
         ),

@@ -210,6 +210,8 @@ async fn rollout(
         .service_deployments
         .unwrap_or_default()
         .into_iter()
+        // AWS lists the newest first: of two of one moment the first counts, which is the last from behind.
+        .rev()
         .max_by_key(|brief| brief.created_at);
     let primary = found
         .deployments()

@@ -80,6 +80,20 @@ impl fmt::Display for Step {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Note::Tag {
+                subject,
+                digest,
+                size_bytes,
+                platforms,
+            } => {
+                let mebibytes = *size_bytes as f64 / f64::from(1 << 20);
+                write!(f, "{subject} is {digest}, {mebibytes:.1} MiB")?;
+                if platforms.is_empty() {
+                    return Ok(());
+                }
+                let platforms: Vec<&str> = platforms.iter().map(String::as_str).collect();
+                write!(f, ", for {}", platforms.join(", "))
+            }
             Note::Unconfirmed { subject } => write!(
                 f,
                 "{subject} hears nothing yet: whoever it belongs to has not confirmed it"

@@ -3,10 +3,35 @@
 use super::call::ServiceCall;
 use super::diff::{Change, diff};
 use super::untouched::within;
-use super::{Blocked, Call, Kind, Planning, Subject, Unsettled, Waiting};
-use crate::reconciler::observed::{Rollout, Running};
+use super::{Blocked, Call, Kind, Note, Planning, Subject, Unsettled, Waiting};
+use crate::reconciler::observed::{Image, Rollout, Running};
+use crate::reconciler::spec::Reference;
 
 impl Planning<'_> {
+    /// What the image's tag stands for, where tasks are going to be started with it.
+    pub(super) fn tag(&mut self) {
+        let running = self.observed.service.as_ref();
+        let is_running =
+            running.is_some_and(|running| running.definition == self.desired.task_definition);
+        let (Reference::Tag(_), false) = (&self.spec.image.reference, is_running) else {
+            return;
+        };
+        if let Image::Found {
+            digest,
+            size_bytes,
+            platforms,
+        } = self.observed.image.clone()
+        {
+            let subject = Subject::new(Kind::Image, &self.spec.image.uri);
+            self.plan.notes.push(Note::Tag {
+                subject,
+                digest,
+                size_bytes,
+                platforms,
+            });
+        }
+    }
+
     /// Settled once some registered revision says exactly what is wanted, whoever registered it.
     pub(super) fn task_definition(&mut self) -> Unsettled {
         let desired = &self.desired.task_definition;
