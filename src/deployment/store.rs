@@ -1,4 +1,4 @@
-//! Deployments in Redis: what is accepted, read and looked for. What the holder of the lease writes is in `write`.
+//! Deployments in Redis: what is accepted and what is wished. What is read is in `read`, what the holder of the lease writes in `write`.
 //!
 //! Takes records and events' results, gives records back. Every change is one Lua script, so it happens wholly or not at all; every change by
 //! the worker carries the [`Lease`]'s fencing token and the revision that was read, so that a replica that was paused past its lease cannot
@@ -20,6 +20,7 @@
 //! | `cd:{s}:lease`, `cd:{s}:fence` | string, counter | the holder's token; the last token given out | `LEASE_MS`; for ever |
 
 pub mod connection;
+mod read;
 mod seal;
 mod write;
 
@@ -30,7 +31,6 @@ use connection::{Connection, Unavailable};
 use redis::Script;
 pub use seal::Seal;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -186,9 +186,6 @@ pub enum StoreError {
     Illegal(#[from] Illegal),
 }
 
-/// A job's hash as read.
-type Raw = (Option<u64>, Option<String>, Option<String>);
-
 impl Store {
     /// The deployments of `account` on `chain_id`.
     pub fn new(
@@ -281,21 +278,6 @@ impl Store {
         }
     }
 
-    /// One deployment, `None` if it is unknown or forgotten.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Unreadable`], [`StoreError::Forged`].
-    pub async fn read(&self, id: Uuid) -> Result<Option<Deployment>, StoreError> {
-        Ok(self.read_stored(id).await?.map(|stored| stored.deployment))
-    }
-
-    async fn read_stored(&self, id: Uuid) -> Result<Option<Stored>, StoreError> {
-        match self.records(&[id]).await?.pop() {
-            None | Some((_, Err(StoreError::Missing(_)))) => Ok(None),
-            Some((_, stored)) => stored.map(Some),
-        }
-    }
-
     /// Asks the holder of the lease for something; `false` if there is no such deployment or too much is asked already.
     ///
     /// # Errors
@@ -311,31 +293,6 @@ impl Store {
         Ok(answer == "saved")
     }
 
-    /// The deployments whose transactions used these nonces, as far as they are still known.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn spent(&self, nonces: std::ops::Range<u64>) -> Result<Vec<Deployment>, StoreError> {
-        let mut pipeline = redis::pipe();
-        let last = nonces.end.saturating_sub(1);
-        pipeline.zrangebyscore(self.key("spent"), nonces.start, last);
-        let (names,): (Vec<String>,) = self.connection.pipeline(&pipeline).await?;
-        let records = self.records(&ids(&names)).await?;
-        let readable = records.into_iter().filter_map(|(_, record)| record.ok());
-        Ok(readable.map(|stored| stored.deployment).collect())
-    }
-
-    /// Whether something is still wished of it.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn is_wished(&self, id: Uuid) -> Result<bool, StoreError> {
-        let mut pipeline = redis::pipe();
-        pipeline.hexists(self.key("wishes"), id.to_string());
-        let (wished,): (bool,) = self.connection.pipeline(&pipeline).await?;
-        Ok(wished)
-    }
-
     /// Takes a wish back, or off: there is nothing left to do for it.
     ///
     /// # Errors
@@ -344,138 +301,6 @@ impl Store {
         let mut pipeline = redis::pipe();
         pipeline.hdel(self.key("wishes"), id.to_string()).ignore();
         Ok(self.connection.pipeline(&pipeline).await?)
-    }
-
-    /// Everything in flight, the oldest `queued_max` of the queue, and what is wished.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn work(&self, queued_max: usize) -> Result<Work, StoreError> {
-        let mut pipeline = redis::pipe();
-        pipeline
-            .zrange(self.key("inflight"), 0, -1)
-            .zrange(
-                self.key("queue"),
-                0,
-                isize::try_from(queued_max).unwrap_or(isize::MAX) - 1,
-            )
-            .hgetall(self.key("wishes"))
-            .get(self.key("next"));
-        type Listed = (
-            Vec<String>,
-            Vec<String>,
-            HashMap<String, String>,
-            Option<u64>,
-        );
-        let (in_flight, queued, wishes, next_nonce): Listed =
-            self.connection.pipeline(&pipeline).await?;
-        let mut work = Work {
-            next_nonce: next_nonce.unwrap_or_default(),
-            ..Work::default()
-        };
-        for (names, readable) in [(in_flight, &mut work.in_flight), (queued, &mut work.queued)] {
-            for (id, record) in self.records(&ids(&names)).await? {
-                match record {
-                    Ok(stored) => readable.push(stored),
-                    Err(error) => work.unreadable.push((id, error)),
-                }
-            }
-        }
-        let wished: Vec<(Uuid, Wish)> = wishes
-            .iter()
-            .filter_map(|(id, wish)| Some((Uuid::parse_str(id).ok()?, Wish::named(wish)?)))
-            .collect();
-        let of: Vec<Uuid> = wished.iter().map(|(id, _)| *id).collect();
-        for ((id, wish), (_, record)) in wished.into_iter().zip(self.records(&of).await?) {
-            work.wishes.push((id, wish, record.ok()));
-        }
-        Ok(work)
-    }
-
-    /// The first `max` of each place: in flight, queued, parked. A record that cannot be read is an error in its place.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn listing(
-        &self,
-        max: usize,
-    ) -> Result<Vec<(Uuid, Result<Deployment, StoreError>)>, StoreError> {
-        let last = isize::try_from(max).unwrap_or(isize::MAX) - 1;
-        let mut pipeline = redis::pipe();
-        for place in ["inflight", "queue", "parked"] {
-            pipeline.zrange(self.key(place), 0, last);
-        }
-        let (in_flight, queued, parked): (Vec<String>, Vec<String>, Vec<String>) =
-            self.connection.pipeline(&pipeline).await?;
-        let names = [in_flight, queued, parked].concat();
-        let records = self.records(&ids(&names)).await?;
-        Ok(records
-            .into_iter()
-            .map(|(id, record)| (id, record.map(|stored| stored.deployment)))
-            .collect())
-    }
-
-    /// How much is waiting.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn depth(&self) -> Result<Depth, StoreError> {
-        let mut pipeline = redis::pipe();
-        pipeline
-            .zcard(self.key("queue"))
-            .zcard(self.key("inflight"))
-            .zcard(self.key("parked"))
-            .zrange_withscores(self.key("queue"), 0, 0);
-        let (queued, in_flight, parked, oldest): (usize, usize, usize, Vec<(String, u64)>) =
-            self.connection.pipeline(&pipeline).await?;
-        Ok(Depth {
-            queued,
-            in_flight,
-            parked,
-            oldest_queued_at_ms: oldest.first().map(|(_, at_ms)| *at_ms),
-        })
-    }
-
-    async fn records(
-        &self,
-        ids: &[Uuid],
-    ) -> Result<Vec<(Uuid, Result<Stored, StoreError>)>, StoreError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut pipeline = redis::pipe();
-        for id in ids {
-            pipeline
-                .cmd("HMGET")
-                .arg(self.job(*id))
-                .arg("revision")
-                .arg("record")
-                .arg("mac");
-        }
-        let records: Vec<Raw> = self.connection.pipeline(&pipeline).await?;
-        Ok(ids
-            .iter()
-            .zip(records)
-            .map(|(id, raw)| (*id, self.stored(*id, raw)))
-            .collect())
-    }
-
-    /// A record as believed: sealed by us, readable, and that of `id`.
-    fn stored(&self, id: Uuid, (revision, record, seal): Raw) -> Result<Stored, StoreError> {
-        let (revision, record) = revision.zip(record).ok_or(StoreError::Missing(id))?;
-        let seal = seal.unwrap_or_default();
-        if !self.seal.is_of(&seal, &self.prefix, id, revision, &record) {
-            return Err(StoreError::Forged(id));
-        }
-        let unreadable = |source| StoreError::Unreadable { id, source };
-        let deployment: Deployment = serde_json::from_str(&record).map_err(unreadable)?;
-        if deployment.id != id {
-            return Err(StoreError::Forged(id));
-        }
-        Ok(Stored {
-            deployment,
-            revision,
-        })
     }
 
     /// What all keys of this account begin with.
@@ -515,13 +340,6 @@ impl Wish {
 fn print(deployment: &Deployment) -> Result<String, StoreError> {
     let id = deployment.id;
     serde_json::to_string(deployment).map_err(|source| StoreError::Unreadable { id, source })
-}
-
-fn ids(names: &[String]) -> Vec<Uuid> {
-    names
-        .iter()
-        .filter_map(|name| Uuid::parse_str(name).ok())
-        .collect()
 }
 
 /// A model as the chain's logs name it.

@@ -15,6 +15,7 @@
 //! signs for a model that has a token. Time is measured by this process' own clock, and the lease by Redis': no wall clock decides.
 
 mod confirm;
+mod preflight;
 mod replace;
 mod restore;
 mod send;
