@@ -370,10 +370,10 @@ impl Rpc {
 
 /// The fault of the last that did not answer.
 pub(super) fn last_fault(answers: &[Answer]) -> Fault {
-    let faults = answers
+    let mut faults = answers
         .iter()
         .filter_map(|answer| answer.replies.as_ref().err());
-    faults.last().copied().unwrap_or(Fault::Unreachable)
+    faults.next_back().copied().unwrap_or(Fault::Unreachable)
 }
 
 #[cfg(test)]

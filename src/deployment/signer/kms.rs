@@ -266,7 +266,7 @@ fn recoverable(signature: &Ecdsa, digest: H256, address: Address) -> Option<Sign
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::print_stdout)]
 mod tests {
     use super::*;
     use ethers::core::k256::ecdsa::SigningKey;

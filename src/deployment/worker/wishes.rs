@@ -9,7 +9,7 @@ use uuid::Uuid;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
     /// It is done by this.
-    Save(Event),
+    Save(Box<Event>),
     /// Its nonce has to be spent by a no-op; what is mined decides.
     Spend(Closing),
     /// Not yet: what is mined may still be undone.
@@ -27,10 +27,10 @@ pub(super) fn answer(state: &State, wish: Wish) -> Answer {
         Wish::Close | Wish::Retry => (Closing::Operator, Failure::Closed),
     };
     match (state, wish) {
-        (State::Parked { reason: _ }, Wish::Retry) => Answer::Save(Event::Retried),
+        (State::Parked { reason: _ }, Wish::Retry) => save(Event::Retried),
         (_, Wish::Retry) => Answer::Place,
         (State::Queued | State::Parked { reason: _ }, Wish::Cancel | Wish::Close) => {
-            Answer::Save(Event::Refused(failure))
+            save(Event::Refused(failure))
         }
         (State::InFlight(flight), Wish::Cancel | Wish::Close) => spend(flight, closing),
         // A token cannot be taken back; its registration can be left.
@@ -40,7 +40,7 @@ pub(super) fn answer(state: &State, wish: Wish) -> Answer {
                 registration: Registration::Wanted,
             },
             Wish::Close,
-        ) => Answer::Save(Event::Unregistered("given up by an operator".into())),
+        ) => save(Event::Unregistered("given up by an operator".into())),
         (
             State::Deployed {
                 token: _,
@@ -52,6 +52,10 @@ pub(super) fn answer(state: &State, wish: Wish) -> Answer {
             Answer::Nothing
         }
     }
+}
+
+fn save(event: Event) -> Answer {
+    Answer::Save(Box::new(event))
 }
 
 fn spend(flight: &Flight, closing: Closing) -> Answer {
@@ -82,7 +86,7 @@ impl Worker {
             };
             match answer(&job.deployment.state, wish) {
                 Answer::Save(event) => {
-                    self.save(lease, job, event, true).await?;
+                    self.save(lease, job, *event, true).await?;
                 }
                 Answer::Spend(closing) => {
                     if let Some(job) = self.spend(lease, memory, job, closing, true).await? {
@@ -116,15 +120,15 @@ mod tests {
             failure: Failure::Expired,
         };
         let held = |stage, closing| State::InFlight(flight(stage, closing));
-        let cancelled = Answer::Save(Event::Refused(Failure::Cancelled));
-        let closed = Answer::Save(Event::Refused(Failure::Closed));
+        let cancelled = save(Event::Refused(Failure::Cancelled));
+        let closed = save(Event::Refused(Failure::Closed));
         for (state, wish, expected) in [
             (State::Queued, Wish::Cancel, cancelled.clone()),
             (State::Queued, Wish::Close, closed.clone()),
             (State::Queued, Wish::Retry, Answer::Place),
             (parked.clone(), Wish::Cancel, cancelled),
             (parked.clone(), Wish::Close, closed),
-            (parked, Wish::Retry, Answer::Save(Event::Retried)),
+            (parked, Wish::Retry, save(Event::Retried)),
             (
                 held(Stage::Signed, None),
                 Wish::Cancel,
