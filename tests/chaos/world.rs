@@ -9,6 +9,7 @@ use crate::support::link::Link;
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::redis::{self, Redis};
 use crate::support::{client, eventually, target};
+use ::redis::AsyncCommands;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -155,11 +156,10 @@ impl World {
 
     /// What one of the engine's own strings in Redis holds, such as `lease` and `fence`.
     pub async fn in_redis(&self, name: &str) -> Option<String> {
-        let dump = self.redis.dump().await;
-        let found = dump
-            .into_iter()
-            .find(|(key, _)| key.ends_with(&format!("}}:{name}")));
-        found.and_then(|(_, mut content)| content.pop())
+        let mut connection = self.redis.connection().await;
+        let keys = connection.keys(format!("cd:{{*}}:{name}"));
+        let keys: Vec<String> = keys.await.unwrap();
+        connection.get(keys.first()?).await.unwrap()
     }
 
     /// Everything logged by any replica, dead or alive.

@@ -71,3 +71,11 @@ pub fn client() -> reqwest::Client {
         .build()
         .unwrap()
 }
+
+/// What a process holds in memory, in bytes.
+pub fn resident_bytes(pid: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.unwrap().split_whitespace().nth(1).unwrap();
+    kib.parse::<usize>().unwrap() << 10
+}

@@ -2,8 +2,8 @@
 
 use crate::audit::Granted;
 use crate::support::anvil::Anvil;
-use crate::support::eventually;
 use crate::support::proxy::{Fault, Mode, Proxy, SEND, Wire};
+use crate::support::{eventually, resident_bytes};
 use crate::world::{Concluded, World};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -69,20 +69,6 @@ pub async fn garbage() -> Concluded {
     }
     let _last = world.replica().await;
     world.conclude(Granted::default(), 60).await
-}
-
-fn resident_bytes(pid: u32) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
-    line.split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse::<usize>()
-        .unwrap()
-        << 10
 }
 
 pub async fn stale_nonce() -> Concluded {
