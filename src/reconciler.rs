@@ -9,8 +9,8 @@
 //! Remembers nothing: [`converge`](converge::converge) observes and decides again in every pass, because both sides move.
 //! Any number of these may run at once; safety comes from re-observation, not from a lock.
 //!
-//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `observed`, `graph`, `plan`, `policy`, `lint`, `explain`.
-//! I/O: `observe` reads, `apply` writes, both
+//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `observed`, `leave`, `graph`, `plan`, `policy`, `lint`, `explain`.
+//! I/O: `observe` and `import` read, `apply` writes, both
 //! through `aws`. `converge` is the flow. Nothing here knows `api` or `deployment`.
 
 pub mod apply;
@@ -19,6 +19,8 @@ pub mod converge;
 pub mod desired;
 pub mod explain;
 pub mod graph;
+pub mod import;
+pub mod leave;
 pub mod lint;
 pub mod manifest;
 pub mod normal;

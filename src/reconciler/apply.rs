@@ -51,7 +51,10 @@ pub async fn apply(aws: &Aws, spec: &Spec, step: &Step) -> Result<(), AwsError> 
             arn,
             rule,
             target_group,
-        } => elb::rule::modify(aws, arn, rule, target_group).await,
+            idle,
+        } => elb::rule::modify(aws, arn, rule, target_group, idle.as_deref()).await,
+        Call::DeleteRule { arn } => elb::rule::delete(aws, arn).await,
+        Call::DeleteTargetGroup { arn } => elb::delete_target_group(aws, arn).await,
         Call::SetRulePriority { arn, priority } => {
             elb::rule::set_priority(aws, arn, *priority).await
         }
@@ -93,11 +96,18 @@ pub async fn apply(aws: &Aws, spec: &Spec, step: &Step) -> Result<(), AwsError> 
             autoscaling::delete_scheduled_action(aws, resource, name).await
         }
         Call::CreateTopic { name } => sns::create(aws, name, unit).await,
+        Call::DeleteTopic { arn } => sns::delete(aws, arn).await,
         Call::Subscribe {
             topic,
             subscription,
         } => sns::subscribe(aws, topic, subscription).await,
         Call::Unsubscribe { arn } => sns::unsubscribe(aws, arn).await,
+        Call::DeregisterScalableTarget { resource } => autoscaling::deregister(aws, resource).await,
+        Call::DeleteService { cluster, name } => ecs::delete_service(aws, cluster, name).await,
+        Call::DeregisterTaskDefinition { revision } => ecs::deregister(aws, revision).await,
+        Call::DeleteDiscoveryService { arn } => discovery::delete(aws, arn).await,
+        Call::DeleteLogGroup { name } => logs::delete(aws, name).await,
+        Call::DeleteRole { role } => iam::delete(aws, role).await,
         Call::PutMetricAlarm {
             name,
             alarm,

@@ -33,6 +33,7 @@ mod signed;
 pub mod sns;
 pub mod ssm;
 pub mod sts;
+pub mod tag;
 mod task_definition;
 
 /// One attempt of one call; AWS answers in well under a second, and a reply this late is a lost one.

@@ -4,17 +4,16 @@
 //! observes and decides anew, so being killed at any point costs nothing but the next run. The waits between passes
 //! are the only ones, and the deadline bounds them all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::apply::apply;
-use super::aws::{Aws, AwsError};
-use super::desired::desired;
-use super::observe::observe;
-use super::plan::{Blocked, Plan, Step, Waiting, plan};
+use super::aws::{Aws, AwsError, ecs};
+use super::observe::{look, look_at_all};
+use super::plan::{Blocked, Plan, Step, Waiting, destroy, plan};
 use super::spec::Spec;
 use crate::backoff::delay;
 
@@ -59,7 +58,7 @@ pub enum Progress<'a> {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "outcome", rename_all = "camelCase")]
 pub enum Outcome {
-    /// AWS equals the manifest, and every task is healthy.
+    /// AWS equals the manifest, and every task is healthy; or the unit is gone, where that was the aim.
     Settled,
     /// ECS gave up on the wanted revision and runs the one before.
     RolledBack {
@@ -92,21 +91,76 @@ pub enum Outcome {
     },
 }
 
-/// Passes until [`Outcome`]. One function is the whole flow; the phases are pure but for the two marked.
+/// Where to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    /// AWS equals the manifest.
+    Converged,
+    /// AWS has nothing of the unit.
+    Destroyed,
+}
+
+/// The newest revisions of the family that are looked at when a unit is destroyed: each is a read, and older ones are
+/// left, which cost nothing and start nothing by themselves.
+const REVISIONS_MAX: i32 = 50;
+
+/// One look at AWS and what follows from it.
+async fn decide(aws: &Aws, spec: &Spec, aim: Aim) -> Result<Plan, AwsError> {
+    match aim {
+        Aim::Converged => {
+            let (wanted, observed) = look(&aws.read, spec).await?;
+            Ok(plan(spec, &wanted, &observed))
+        }
+        Aim::Destroyed => {
+            let (wanted, observed) = look_at_all(&aws.read, spec).await?;
+            // They are in the way of nothing: read once the service is gone, not in every pass that waits for that.
+            let revisions = match &observed.service {
+                Some(_) => BTreeSet::new(),
+                None => {
+                    let family = &spec.task.family;
+                    ecs::owned_revisions(&aws.read, family, &spec.name, REVISIONS_MAX).await?
+                }
+            };
+            Ok(destroy(spec, &wanted, &observed, &revisions))
+        }
+    }
+}
+
+/// Passes until AWS equals the manifest, or [another end](Outcome).
 pub async fn converge(
     aws: &Aws,
     spec: &Spec,
     deadline: Duration,
+    report: impl FnMut(&Progress<'_>),
+) -> Outcome {
+    passes(aws, spec, Aim::Converged, deadline, report).await
+}
+
+/// Passes until AWS has nothing of the unit, or another end.
+pub async fn remove(
+    aws: &Aws,
+    spec: &Spec,
+    deadline: Duration,
+    report: impl FnMut(&Progress<'_>),
+) -> Outcome {
+    passes(aws, spec, Aim::Destroyed, deadline, report).await
+}
+
+/// One function is the whole flow; the phases are pure but for the two marked.
+async fn passes(
+    aws: &Aws,
+    spec: &Spec,
+    aim: Aim,
+    deadline: Duration,
     mut report: impl FnMut(&Progress<'_>),
 ) -> Outcome {
     let ends = Instant::now() + deadline;
-    let wanted = desired(spec);
     let mut tried: BTreeMap<String, u32> = BTreeMap::new();
     let mut failures = 0;
     let mut errors = Vec::new();
     let mut last = None;
     for pass in 1.. {
-        let pause = match observe(&aws.read, spec, &wanted).await /* I/O: reads */ {
+        let pause = match decide(aws, spec, aim).await /* I/O: reads */ {
             Err(AwsError { retryable: false, operation, reason }) => return Outcome::Unreadable { error: format!("{operation}: {reason}") },
             Err(error) => {
                 failures += 1;
@@ -115,8 +169,7 @@ pub async fn converge(
                 errors = vec![error.to_string()];
                 pause
             }
-            Ok(observed) => {
-                let decided = plan(spec, &wanted, &observed);
+            Ok(decided) => {
                 report(&Progress::Planned { pass, plan: &decided });
                 if let Some(outcome) = end(&decided) {
                     return outcome;

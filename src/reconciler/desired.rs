@@ -31,6 +31,7 @@ pub fn desired(spec: &Spec) -> Resources {
             hosts: BTreeSet::from([spec.load_balancer.host.clone()]),
             priority: signed(spec.load_balancer.priority),
             forward: Join::Ours,
+            idle: BTreeSet::new(),
             other: BTreeSet::new(),
         },
         discovery: DiscoveryService {
@@ -99,6 +100,7 @@ fn service(spec: &Spec) -> Service {
     Service {
         name: spec.name.clone(),
         target_group: Join::Ours,
+        other_target_groups: BTreeSet::new(),
         traffic: format!("{}:{}", spec.task.container, spec.port),
         discovery: Join::Ours,
         subnets: spec.network.subnets.clone(),

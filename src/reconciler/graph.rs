@@ -21,6 +21,7 @@ use super::spec::Spec;
 
 mod alarms;
 mod permission;
+mod references;
 mod traffic;
 mod workload;
 
@@ -45,6 +46,8 @@ pub struct Finding {
 pub enum Remedy {
     /// The plan has the steps for it.
     Reconcile,
+    /// The plan will have them once another finding no longer holds them back.
+    Later,
     /// Only a person.
     Person {
         /// What to do.
@@ -65,6 +68,7 @@ impl fmt::Display for Finding {
         write!(f, "{from} → {to}: {why}")?;
         match remedy {
             Remedy::Reconcile => f.write_str("; reconcile mends it"),
+            Remedy::Later => f.write_str("; reconcile mends it once nothing holds it back"),
             Remedy::Person { fix, blocks } => {
                 write!(f, ": {fix}")?;
                 if blocks.is_empty() {
@@ -89,12 +93,32 @@ pub fn check(spec: &Spec, desired: &Resources, observed: &Observed) -> Vec<Findi
     graph.traffic();
     graph.parameters();
     graph.image();
+    graph.addresses();
     graph.permissions();
+    graph.certificate();
+    graph.record();
+    graph.network();
     graph.counts();
     graph.grace();
     graph.dimensions();
-    graph.findings.sort();
-    graph.findings
+    let Graph { mut findings, .. } = graph;
+    let held = held(&findings);
+    for finding in &mut findings {
+        if finding.remedy == Remedy::Reconcile && held.contains(&finding.from) {
+            finding.remedy = Remedy::Later;
+        }
+    }
+    findings.sort();
+    findings
+}
+
+/// What findings hold back: no step is to be taken for these.
+pub fn held(findings: &[Finding]) -> BTreeSet<Subject> {
+    let blocks = findings.iter().filter_map(|finding| match &finding.remedy {
+        Remedy::Person { fix: _, blocks } => Some(blocks),
+        Remedy::Reconcile | Remedy::Later => None,
+    });
+    blocks.flatten().cloned().collect()
 }
 
 /// What all checks look at, and what they have found.

@@ -10,10 +10,37 @@ use super::aws::{
     AwsError, Clients, acm, autoscaling, cloudwatch, discovery, ec2, ecr, ecs, elb, iam, logs,
     metric_filter, route53, sns, ssm, sts,
 };
+use super::desired::desired;
+use super::leave::leave;
 use super::observed::{Certificate, Dns, Found, Image, Observed, SecurityGroup, Subnet};
 use super::plan::{metric_name, requests_of};
 use super::resource::Resources;
 use super::spec::Spec;
+
+/// What is wanted of the unit and what there is. Where the manifest leaves things as they are found, what is wanted
+/// depends on what there is, and AWS is read a second time with it.
+pub async fn look(aws: &Clients, spec: &Spec) -> Result<(Resources, Observed), AwsError> {
+    let wanted = desired(spec);
+    // On the heap: a dozen SDK calls side by side make a future of hundreds of KB in a debug build.
+    let observed = Box::pin(observe(aws, spec, &wanted)).await?;
+    if spec.leave.is_empty() {
+        return Ok((wanted, observed));
+    }
+    let wanted = leave(spec, wanted, &observed);
+    let observed = Box::pin(observe(aws, spec, &wanted)).await?;
+    Ok((wanted, observed))
+}
+
+/// The same with the owner of every alarm: of those that are as wanted [`observe`] does not ask.
+pub async fn look_at_all(aws: &Clients, spec: &Spec) -> Result<(Resources, Observed), AwsError> {
+    let wanted = Resources {
+        alarms: BTreeMap::new(),
+        composite_alarms: BTreeMap::new(),
+        ..desired(spec)
+    };
+    let observed = Box::pin(observe(aws, spec, &wanted)).await?;
+    Ok((wanted, observed))
+}
 
 /// One look at everything. Eventual consistency is AWS's: this may see the world as it was a moment ago.
 pub async fn observe(
@@ -46,6 +73,7 @@ pub async fn observe(
         security_groups,
         certificates,
         target_group,
+        left_target_groups,
         healthy_targets,
         rules,
     } = balancer;
@@ -58,7 +86,7 @@ pub async fn observe(
     let own = ecs::Own {
         target_group: target_group.as_ref().map(|found| found.arn.as_str()),
         discovery: discovery.as_ref().map(|found| found.arn.as_str()),
-        wanted: &desired.task_definition,
+        wanted: Some(&desired.task_definition),
     };
     let service = async {
         // A cluster that is not there is an error to DescribeServices, and a finding to us.
@@ -121,6 +149,7 @@ pub async fn observe(
         execution_role,
         task_role,
         target_group,
+        left_target_groups,
         healthy_targets,
         rules,
         discovery,
@@ -177,6 +206,7 @@ struct Balancer {
     security_groups: BTreeMap<String, SecurityGroup>,
     certificates: Vec<Certificate>,
     target_group: Option<Found<super::resource::TargetGroup>>,
+    left_target_groups: BTreeMap<String, String>,
     healthy_targets: i32,
     rules: Vec<Found<super::resource::ListenerRule>>,
 }
@@ -216,17 +246,26 @@ async fn balancer(aws: &Clients, spec: &Spec) -> Result<Balancer, AwsError> {
         .flat_map(|found| &found.security_groups);
     let groups = spec.network.security_groups.iter().chain(theirs);
     let groups = groups.cloned().collect();
-    let (healthy_targets, rules, certificates, security_groups) = tokio::try_join!(
+    let left = async {
+        match &load_balancer {
+            Some(found) => elb::owned_target_groups(aws, &found.vpc, &spec.name).await,
+            None => Ok(BTreeMap::new()),
+        }
+    };
+    let (healthy_targets, rules, certificates, security_groups, mut left_target_groups) = tokio::try_join!(
         healthy,
         rules,
         certificates,
-        ec2::security_groups(aws, &groups)
+        ec2::security_groups(aws, &groups),
+        left
     )?;
+    left_target_groups.retain(|left, _| Some(left.as_str()) != arn);
     Ok(Balancer {
         load_balancer,
         security_groups,
         certificates,
         target_group,
+        left_target_groups,
         healthy_targets,
         rules,
     })

@@ -61,6 +61,9 @@ pub struct Observed {
     pub task_role: Option<Found<Role>>,
     /// By name.
     pub target_group: Option<Found<TargetGroup>>,
+    /// Further target groups in the VPC that carry the unit's tag: ARN → name.
+    #[serde(default)]
+    pub left_target_groups: BTreeMap<String, String>,
     /// How many of its targets are healthy.
     pub healthy_targets: i32,
     /// Every rule of the HTTPS listener but the default one.

@@ -9,17 +9,20 @@ use std::collections::BTreeSet;
 use serde::{Serialize, Serializer};
 
 use super::graph::{self, Finding, Remedy};
+use super::leave::{is_left, leave};
 use super::observed::{Found, Observed};
 use super::resource::Resources;
 use super::spec::Spec;
 
 mod alarms;
 mod call;
+mod destroy;
 pub mod diff;
 mod display;
 mod forecast;
 mod impact;
 mod notifications;
+mod prune;
 mod report;
 mod scaling;
 mod subject;
@@ -30,11 +33,13 @@ mod workload;
 
 pub use alarms::metric_name;
 pub use call::{Call, ServiceCall};
+pub use destroy::{destroy, kept};
 pub use forecast::forecast;
 pub use impact::{Impact, Manner, Risk, Takes};
 pub use report::{Asked, Report, Shown, ShownChange, Wave, field, report};
 pub use scaling::requests_of;
 pub use subject::{Kind, Subject};
+pub use traffic::our_rule;
 pub use untouched::{Untouched, weights};
 
 use diff::Change;
@@ -191,25 +196,9 @@ struct Planning<'a> {
 
 /// Decides. The same arguments give the same plan.
 pub fn plan(spec: &Spec, desired: &Resources, observed: &Observed) -> Plan {
-    let plan = Plan {
-        unit: spec.name.clone(),
-        steps: Vec::new(),
-        waiting: Vec::new(),
-        blocked: Vec::new(),
-        notes: Vec::new(),
-    };
-    let mut planning = Planning {
-        spec,
-        desired,
-        observed,
-        held: BTreeSet::new(),
-        plan,
-    };
-    if observed.account != spec.account {
-        planning.plan.blocked.push(Blocked::WrongAccount {
-            wanted: spec.account.clone(),
-            found: observed.account.clone(),
-        });
+    let desired = &leave(spec, desired.clone(), observed);
+    let mut planning = Planning::new(spec, desired, observed);
+    if planning.is_elsewhere() {
         return planning.plan;
     }
     planning.references();
@@ -224,10 +213,12 @@ pub fn plan(spec: &Spec, desired: &Resources, observed: &Observed) -> Plan {
     needs.extend(planning.discovery());
     planning.tag();
     needs.extend(planning.task_definition());
+    needs.retain(|subject| !is_left(spec, subject));
     let service = planning.service(needs);
     let scalable_target = planning.scalable_target(service.clone());
     planning.scaling_policies(scalable_target.clone());
     planning.scheduled_actions(scalable_target);
+    planning.prune(&service);
     planning.topic();
     planning.alarms(service.clone());
     planning.composite_alarms(service);
@@ -238,9 +229,38 @@ pub fn plan(spec: &Spec, desired: &Resources, observed: &Observed) -> Plan {
 /// What a planner gives back: the resource itself while it is not yet as wanted, for others to wait for.
 type Unsettled = Option<Subject>;
 
-impl Planning<'_> {
+impl<'a> Planning<'a> {
+    fn new(spec: &'a Spec, desired: &'a Resources, observed: &'a Observed) -> Self {
+        let plan = Plan {
+            unit: spec.name.clone(),
+            steps: Vec::new(),
+            waiting: Vec::new(),
+            blocked: Vec::new(),
+            notes: Vec::new(),
+        };
+        Planning {
+            spec,
+            desired,
+            observed,
+            held: BTreeSet::new(),
+            plan,
+        }
+    }
+
+    /// Whether the credentials are for another account than the manifest; nothing is planned there.
+    fn is_elsewhere(&mut self) -> bool {
+        let (wanted, found) = (&self.spec.account, &self.observed.account);
+        if wanted != found {
+            let (wanted, found) = (wanted.clone(), found.clone());
+            self.plan
+                .blocked
+                .push(Blocked::WrongAccount { wanted, found });
+        }
+        !self.plan.blocked.is_empty()
+    }
+
     fn step(&mut self, subject: &Subject, call: Call, changes: Vec<Change>) {
-        if self.held.contains(subject) {
+        if self.held.contains(subject) || is_left(self.spec, subject) {
             return;
         }
         self.plan.steps.push(Step {
@@ -251,6 +271,9 @@ impl Planning<'_> {
     }
 
     fn needs(&mut self, subject: &Subject, needs: Vec<Subject>) {
+        if is_left(self.spec, subject) {
+            return;
+        }
         self.plan.waiting.push(Waiting::Needs {
             subject: subject.clone(),
             needs,
@@ -311,9 +334,10 @@ impl Planning<'_> {
 
     /// Broken references: what the plan mends needs no word here, what it cannot is said, and nothing is built on it.
     fn graph(&mut self) {
-        for finding in graph::check(self.spec, self.desired, self.observed) {
-            if let Remedy::Person { fix: _, blocks } = &finding.remedy {
-                self.held.extend(blocks.iter().cloned());
+        let findings = graph::check(self.spec, self.desired, self.observed);
+        self.held = graph::held(&findings);
+        for finding in findings {
+            if let Remedy::Person { .. } = &finding.remedy {
                 self.plan.blocked.push(Blocked::Broken { finding });
             }
         }

@@ -30,6 +30,9 @@ enum On {
     ServiceRevisions,
     TaskDefinitions,
     TargetGroup,
+    /// A target group of before has another name. The owner's tag (`aws:ResourceTag`) could narrow it; the simulator's IAM
+    /// knows no tags of resources, so that would be untried.
+    AnyTargetGroup,
     Listener,
     ListenerRules,
     LogGroup,
@@ -59,10 +62,10 @@ enum On {
 }
 
 use On::{
-    Addresses, Alarms, Anything, Cluster, Dashboard, DiscoveryServices, HostedZones, Listener,
-    ListenerRules, LogGroup, LogGroupTags, Namespaces, OwnTopic, OwnedDiscoveryTags, Repository,
-    Roles, RolesOfTasks, ScalableTargets, Service, ServiceRevisions, Subscriptions, TargetGroup,
-    TaskDefinitions, Topic,
+    Addresses, Alarms, AnyTargetGroup, Anything, Cluster, Dashboard, DiscoveryServices,
+    HostedZones, Listener, ListenerRules, LogGroup, LogGroupTags, Namespaces, OwnTopic,
+    OwnedDiscoveryTags, Repository, Roles, RolesOfTasks, ScalableTargets, Service,
+    ServiceRevisions, Subscriptions, TargetGroup, TaskDefinitions, Topic,
 };
 
 const fn right(action: &'static str, on: On, why: &'static str) -> Right {
@@ -85,6 +88,11 @@ pub const RIGHTS: &[Right] = &[
         "application-autoscaling:DeleteScheduledAction",
         ScalableTargets,
         "a schedule nobody wants any more",
+    ),
+    right(
+        "application-autoscaling:DeregisterScalableTarget",
+        ScalableTargets,
+        "scaling ended before the service is destroyed",
     ),
     right(
         "application-autoscaling:DescribeScalableTargets",
@@ -183,6 +191,16 @@ pub const RIGHTS: &[Right] = &[
     ),
     right("ecs:CreateService", Service, "the service, the first time"),
     right(
+        "ecs:DeleteService",
+        Service,
+        "the service of a unit that is destroyed",
+    ),
+    right(
+        "ecs:DeregisterTaskDefinition",
+        Anything,
+        "the revisions of a unit that is destroyed",
+    ),
+    right(
         "ecs:DescribeClusters",
         Cluster,
         "whether the cluster is there",
@@ -249,6 +267,16 @@ pub const RIGHTS: &[Right] = &[
         "the target group",
     ),
     right(
+        "elasticloadbalancing:DeleteRule",
+        ListenerRules,
+        "a rule nobody wants any more",
+    ),
+    right(
+        "elasticloadbalancing:DeleteTargetGroup",
+        AnyTargetGroup,
+        "a target group nobody wants any more, whatever its name",
+    ),
+    right(
         "elasticloadbalancing:DescribeListenerCertificates",
         Anything,
         "whether the host has a certificate",
@@ -310,6 +338,11 @@ pub const RIGHTS: &[Right] = &[
     ),
     right("iam:CreateRole", Roles, "the two roles of the tasks"),
     right(
+        "iam:DeleteRole",
+        Roles,
+        "the roles of a unit that is destroyed",
+    ),
+    right(
         "iam:DeleteRolePolicy",
         Roles,
         "a right of the tasks nobody wants any more",
@@ -340,6 +373,11 @@ pub const RIGHTS: &[Right] = &[
         "who may assume the roles put right",
     ),
     right("logs:CreateLogGroup", LogGroup, "the log group"),
+    right(
+        "logs:DeleteLogGroup",
+        LogGroup,
+        "the log group of a unit that is destroyed",
+    ),
     right(
         "logs:DeleteMetricFilter",
         LogGroup,
@@ -396,6 +434,11 @@ pub const RIGHTS: &[Right] = &[
         "the private DNS name",
     ),
     right(
+        "servicediscovery:DeleteService",
+        DiscoveryServices,
+        "the private DNS name of a unit that is destroyed",
+    ),
+    right(
         "servicediscovery:ListNamespaces",
         Anything,
         "whether the namespace is there",
@@ -421,6 +464,11 @@ pub const RIGHTS: &[Right] = &[
         "the record put right",
     ),
     right("sns:CreateTopic", OwnTopic, "the topic of the alarms"),
+    right(
+        "sns:DeleteTopic",
+        OwnTopic,
+        "the topic of a unit that is destroyed",
+    ),
     right(
         "sns:ListSubscriptionsByTopic",
         Topic,
@@ -491,6 +539,7 @@ fn resources(spec: &Spec, on: On) -> Vec<String> {
             let name = &spec.load_balancer.target_group;
             arn("elasticloadbalancing", format!("targetgroup/{name}/*"))
         }
+        AnyTargetGroup => arn("elasticloadbalancing", "targetgroup/*/*".to_owned()),
         Listener => arn(
             "elasticloadbalancing",
             format!("listener/app/{balancer}/*/*"),
@@ -542,9 +591,9 @@ fn condition(spec: &Spec, on: On) -> Option<(String, String)> {
             "application-autoscaling:scalable-dimension",
             "ecs:service:DesiredCount",
         ),
-        Anything | Cluster | Service | ServiceRevisions | TaskDefinitions | TargetGroup
-        | Listener | ListenerRules | LogGroup | LogGroupTags | Roles | Alarms | Namespaces
-        | DiscoveryServices | Dashboard | Topic | OwnTopic | Subscriptions | Repository
-        | HostedZones | Addresses => None,
+        Anything | AnyTargetGroup | Cluster | Service | ServiceRevisions | TaskDefinitions
+        | TargetGroup | Listener | ListenerRules | LogGroup | LogGroupTags | Roles | Alarms
+        | Namespaces | DiscoveryServices | Dashboard | Topic | OwnTopic | Subscriptions
+        | Repository | HostedZones | Addresses => None,
     }
 }

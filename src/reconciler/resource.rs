@@ -140,12 +140,15 @@ pub struct ListenerRule {
     pub priority: i32,
     /// Where matching requests go.
     pub forward: Join,
+    /// Joined to the rule and given none of them (weight 0): how a target group is made ready before it takes over.
+    #[serde(default)]
+    pub idle: BTreeSet<Join>,
     /// Conditions and actions beyond those above, in AWS's words; ours has none.
     pub other: BTreeSet<String>,
 }
 
 /// A reference from one resource to another that should be this unit's own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Join {
     /// This unit's, whatever its ARN is today.
     #[serde(rename = "this unit's")]
@@ -263,6 +266,9 @@ pub struct Service {
     pub name: String,
     /// Where its tasks get traffic from.
     pub target_group: Join,
+    /// ARNs of further target groups its tasks are in; ours has none but while traffic moves from one to the other.
+    #[serde(default)]
+    pub other_target_groups: BTreeSet<String>,
     /// `container:port` of that traffic.
     pub traffic: String,
     /// Where its tasks are registered by name.

@@ -54,6 +54,8 @@ pub struct Spec {
     pub dashboard: bool,
     /// Warnings that are meant: code and reason.
     pub allow: BTreeMap<String, String>,
+    /// What is left as it is found: place → reason; see [`leave`](super::leave).
+    pub leave: BTreeMap<String, String>,
 }
 
 /// An image in ECR, by tag or digest.

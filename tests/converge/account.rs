@@ -30,9 +30,19 @@ impl Account {
         Account::of(DEVELOPMENT).await
     }
 
+    /// The same while its security groups still let the port of before through.
+    pub async fn with_the_old_port() -> Account {
+        let fixture = ACCOUNT.replace("[3001, 3001]", "[3001, 8002]");
+        Account::bare(&fixture, DEVELOPMENT).furnished()
+    }
+
     /// The fixture account with every secret of another manifest in place.
     pub async fn of(manifest: &str) -> Account {
-        let account = Account::bare(manifest).await;
+        Account::bare(ACCOUNT, manifest).furnished()
+    }
+
+    fn furnished(self) -> Account {
+        let account = self;
         let task = &account.spec.task;
         for (parameters, kind, value) in [
             (&task.secrets, "SecureString", "x"),
@@ -49,11 +59,11 @@ impl Account {
 
     /// The fixture account before anyone put a secret into it.
     pub async fn without_secrets() -> Account {
-        Account::bare(DEVELOPMENT).await
+        Account::bare(ACCOUNT, DEVELOPMENT)
     }
 
-    async fn bare(manifest: &str) -> Account {
-        let world = account::parse(ACCOUNT).unwrap().into_world(1, START);
+    fn bare(fixture: &str, manifest: &str) -> Account {
+        let world = account::parse(fixture).unwrap().into_world(1, START);
         let simulator = Simulator::new(world, START);
         tokio::spawn(play::run(simulator.clone(), std::future::pending()));
         let spec = Spec::believe(&Manifest::parse("manifest.yaml", manifest).unwrap()).unwrap();

@@ -10,7 +10,9 @@
 )]
 
 mod account;
+mod by_hand;
 mod calls;
+mod destroying;
 mod deterministic;
 mod drift;
 mod faults;
@@ -18,10 +20,12 @@ mod fields;
 mod forecast;
 mod generate;
 mod image;
+mod importing;
 mod interrupted;
 #[path = "../reconciler/leaves.rs"]
 mod leaves;
 mod references;
+mod refused;
 mod resources;
 mod revisions;
 mod rights;

@@ -2,7 +2,7 @@
 
 use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
 use contracts::reconciler::aws::Aws;
-use contracts::reconciler::converge::Outcome;
+use contracts::reconciler::converge::{Outcome, remove};
 use contracts::reconciler::manifest::Manifest;
 use contracts::reconciler::policy::policy;
 use contracts::reconciler::spec::Spec;
@@ -230,6 +230,10 @@ async fn the_printed_policy_is_enough_and_nothing_in_it_is_unused() {
     account.image("0.1.1");
     let (outcome, steps) = account.reconcile().await;
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{steps:#?}");
+
+    let deadline = std::time::Duration::from_secs(1800);
+    let outcome = remove(&account.aws, &account.spec, deadline, |_| ()).await;
+    assert_eq!(outcome, Outcome::Settled, "to destroy");
 
     let asked = account.simulator.asked();
     println!("{} questions to IAM", asked.len());

@@ -123,6 +123,7 @@ pub fn empty(spec: &Spec) -> Observed {
         execution_role: None,
         task_role: None,
         target_group: None,
+        left_target_groups: BTreeMap::new(),
         healthy_targets: 0,
         rules: Vec::new(),
         discovery: None,

@@ -10,7 +10,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod destroy;
 mod explain;
+mod import;
 mod lint;
 mod manifest;
 mod plan;
@@ -89,6 +91,10 @@ enum Verb {
         after_help = "Examples:\n  reconciler render manifests/production.yaml --set scaling.max=30"
     )]
     Render(manifest::Layers),
+    /// Take the unit away: what carries its tag, last made first gone; asks first
+    Destroy(destroy::Args),
+    /// Write a manifest for a service that is there already, however it was made; changes nothing without --adopt
+    Import(import::Args),
     /// Print the manifest's JSON Schema, for editors; manifests/schema.json is a copy
     #[command(after_help = "Examples:\n  reconciler schema\n  reconciler schema --overlay")]
     Schema(schema::Args),
@@ -131,6 +137,8 @@ async fn run(Line { endpoint_url, verb }: Line) -> ExitCode {
         Verb::Policy(args) => policy::run(&args),
         Verb::Render(args) => render::run(&args),
         Verb::Schema(args) => schema::run(&args),
+        Verb::Destroy(args) => destroy::run(&args, endpoint_url).await,
+        Verb::Import(args) => import::run(&args, endpoint_url).await,
         Verb::Reconcile(args) => reconcile::run(&args, endpoint_url).await,
     };
     // Either way the reason has been printed.

@@ -4,8 +4,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use contracts::reconciler::aws::Aws;
-use contracts::reconciler::desired::desired;
-use contracts::reconciler::observe::observe;
+use contracts::reconciler::observe::look;
 use contracts::reconciler::plan::report;
 use serde_json::json;
 
@@ -25,8 +24,7 @@ pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, Ex
     let Args { named, exit_code } = args;
     let (manifest, spec) = named.believe_written()?;
     let aws = Aws::connect(&spec.region, endpoint_url).await;
-    let wanted = desired(&spec);
-    let observed = observe(&aws.read, &spec, &wanted).await.map_err(|error| {
+    let (wanted, observed) = look(&aws.read, &spec).await.map_err(|error| {
         eprintln!("error: {error}");
         ExitCode::from(FAILED)
     })?;

@@ -25,10 +25,15 @@ pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, Ex
     let spec = named.believe()?;
     let aws = Aws::connect(&spec.region, endpoint_url).await;
     let outcome = converge(&aws, &spec, *timeout, printer(named.output)).await;
-    Ok(finish(&outcome, named.output, *timeout))
+    Ok(finish(
+        &outcome,
+        named.output,
+        *timeout,
+        "stable: AWS equals the manifest",
+    ))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let usage = || format!("{text:?} is not a time: write 90s, 15m or 1h");
     let (number, unit) = text
         .split_at_checked(text.len().saturating_sub(1))
@@ -48,7 +53,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Prints events as they come; what only waits is said again only when it has changed.
-fn printer(output: Output) -> impl FnMut(&Progress<'_>) {
+pub fn printer(output: Output) -> impl FnMut(&Progress<'_>) {
     let mut said = String::new();
     move |progress| match output {
         Output::Json => println!("{}", json!(progress)),
@@ -97,7 +102,8 @@ fn standing(plan: &Plan) -> String {
     waiting.chain(blocked).collect()
 }
 
-fn finish(outcome: &Outcome, output: Output, timeout: Duration) -> ExitCode {
+/// Says how it ended; `done` is what is said of success.
+pub fn finish(outcome: &Outcome, output: Output, timeout: Duration, done: &str) -> ExitCode {
     if output == Output::Json {
         println!("{}", json!(outcome));
     }
@@ -130,7 +136,7 @@ fn finish(outcome: &Outcome, output: Output, timeout: Duration) -> ExitCode {
     };
     if output != Output::Json {
         match outcome {
-            Outcome::Settled => println!("stable: AWS equals the manifest"),
+            Outcome::Settled => println!("{done}"),
             _ => eprint!("{reason}"),
         }
     }

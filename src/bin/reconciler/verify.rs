@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use contracts::reconciler::aws::Aws;
-use contracts::reconciler::desired::desired;
 use contracts::reconciler::graph;
-use contracts::reconciler::observe::observe;
+use contracts::reconciler::observe::look;
 use contracts::reconciler::plan::{Blocked, plan};
 use serde_json::json;
 
@@ -16,8 +15,7 @@ use crate::manifest::{Named, Output};
 pub async fn run(named: &Named, endpoint_url: Option<&str>) -> Result<ExitCode, ExitCode> {
     let spec = named.believe()?;
     let aws = Aws::connect(&spec.region, endpoint_url).await;
-    let wanted = desired(&spec);
-    let observed = observe(&aws.read, &spec, &wanted).await.map_err(|error| {
+    let (wanted, observed) = look(&aws.read, &spec).await.map_err(|error| {
         eprintln!("error: {error}");
         ExitCode::from(FAILED)
     })?;

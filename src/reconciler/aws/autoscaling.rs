@@ -166,3 +166,17 @@ pub async fn delete_scheduled_action(
         .map_err(failed("application-autoscaling:DeleteScheduledAction"))
         .map(drop)
 }
+
+/// Forgets the bounds and, with them, every policy and scheduled action of the service.
+pub async fn deregister(aws: &Clients, resource: &str) -> Result<(), AwsError> {
+    let call = aws
+        .autoscaling
+        .deregister_scalable_target()
+        .service_namespace(ServiceNamespace::Ecs)
+        .resource_id(resource)
+        .scalable_dimension(DIMENSION);
+    call.send()
+        .await
+        .map_err(failed("application-autoscaling:DeregisterScalableTarget"))
+        .map(drop)
+}

@@ -139,3 +139,52 @@ pub async fn update(aws: &Clients, arn: &str, ttl_seconds: i64) -> Result<(), Aw
         .service(ServiceChange::builder().dns_config(dns).build());
     call.send().await.map_err(failed(operation)).map(drop)
 }
+
+/// Removes the service, in which no instance may be registered any more.
+pub async fn delete(aws: &Clients, arn: &str) -> Result<(), AwsError> {
+    let id = arn.rsplit('/').next().unwrap_or(arn);
+    let call = aws.discovery.delete_service().id(id);
+    call.send()
+        .await
+        .map_err(failed("servicediscovery:DeleteService"))
+        .map(drop)
+}
+
+/// `<service>.<namespace>` of a Cloud Map service, by the listings that `observe` reads too.
+pub async fn dns_name(aws: &Clients, arn: &str) -> Result<Option<String>, AwsError> {
+    for name in namespaces(aws).await? {
+        let Some(id) = namespace(aws, &name).await? else {
+            continue;
+        };
+        let filter = ServiceFilter::builder()
+            .name(ServiceFilterName::NamespaceId)
+            .values(id);
+        let operation = "servicediscovery:ListServices";
+        let filter = filter.build().map_err(|_| lacking(operation, "filter"))?;
+        let call = aws.discovery.list_services().filters(filter);
+        let mut pages = call.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let services = page.map_err(failed(operation))?.services;
+            let mut services = services.unwrap_or_default().into_iter();
+            let found = services.find(|service| service.arn.as_deref() == Some(arn));
+            if let Some(service) = found.and_then(|service| service.name) {
+                return Ok(Some(format!("{service}.{name}")));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Names of the private DNS namespaces.
+pub async fn namespaces(aws: &Clients) -> Result<Vec<String>, AwsError> {
+    use aws_sdk_servicediscovery::types::NamespaceType;
+    let mut pages = aws.discovery.list_namespaces().into_paginator().send();
+    let mut names = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(failed("servicediscovery:ListNamespaces"))?;
+        let private = page.namespaces.unwrap_or_default().into_iter();
+        let private = private.filter(|it| it.r#type == Some(NamespaceType::DnsPrivate));
+        names.extend(private.filter_map(|namespace| namespace.name));
+    }
+    Ok(names)
+}

@@ -1,10 +1,13 @@
 //! ECS: the cluster, the service and its newest rollout, registered revisions, and the one service call.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, DeploymentAlarms, DeploymentCircuitBreaker,
     DeploymentConfiguration, DeploymentRolloutState, LaunchType, LoadBalancer,
     NetworkConfiguration, PropagateTags, Service as SdkService, ServiceDeploymentBrief,
-    ServiceDeploymentStatus, ServiceField, ServiceRegistry, SortOrder, Tag, TaskDefinitionStatus,
+    ServiceDeploymentStatus, ServiceField, ServiceRegistry, SortOrder, Tag, TaskDefinitionField,
+    TaskDefinitionStatus,
 };
 
 use super::elb::rule::join;
@@ -28,11 +31,11 @@ pub struct Own<'a> {
     pub target_group: Option<&'a str>,
     /// The Cloud Map service's.
     pub discovery: Option<&'a str>,
-    /// What the service should run.
-    pub wanted: &'a TaskDefinition,
+    /// What the service should run, where that is known already.
+    pub wanted: Option<&'a TaskDefinition>,
 }
 
-fn owner_tag(unit: &str) -> Tag {
+pub(super) fn owner_tag(unit: &str) -> Tag {
     Tag::builder().key(OWNER_TAG).value(unit).build()
 }
 
@@ -84,7 +87,12 @@ pub async fn service(
         .clone()
         .ok_or_else(|| lacking(operation, "taskDefinition"))?;
     let (definition, rollout) = tokio::try_join!(
-        definition(aws, &revision, &own.wanted.container.name),
+        definition(
+            aws,
+            &revision,
+            own.wanted
+                .map_or("", |wanted| wanted.container.name.as_str()),
+        ),
         rollout(aws, cluster, name, &found, own.wanted)
     )?;
     let owner = found
@@ -141,7 +149,19 @@ fn normal(name: &str, found: &SdkService, own: &Own<'_>) -> Service {
     let alarms = deployment
         .and_then(|deployment| deployment.alarms.as_ref())
         .filter(|alarms| alarms.enable);
-    let balancer = found.load_balancers().first();
+    // Ours if it is among them, else the first; the rest are further ones.
+    let balancers = found.load_balancers();
+    let is_ours = |balancer: &&LoadBalancer| {
+        own.target_group.is_some() && balancer.target_group_arn.as_deref() == own.target_group
+    };
+    let balancer = balancers.iter().find(is_ours).or(balancers.first());
+    let joined = balancer.and_then(|balancer| balancer.target_group_arn.as_deref());
+    let other_target_groups = balancers
+        .iter()
+        .filter_map(|balancer| balancer.target_group_arn.as_deref())
+        .filter(|arn| Some(*arn) != joined)
+        .map(str::to_owned)
+        .collect();
     let registry = found
         .service_registries()
         .first()
@@ -149,10 +169,8 @@ fn normal(name: &str, found: &SdkService, own: &Own<'_>) -> Service {
     let reference = |arn: Option<&str>, ours| arn.map_or(Join::None, |arn| join(arn, ours));
     Service {
         name: name.to_owned(),
-        target_group: reference(
-            balancer.and_then(|balancer| balancer.target_group_arn.as_deref()),
-            own.target_group,
-        ),
+        target_group: reference(joined, own.target_group),
+        other_target_groups,
         traffic: balancer.map_or_else(String::new, |balancer| {
             format!(
                 "{}:{}",
@@ -194,7 +212,7 @@ async fn rollout(
     cluster: &str,
     name: &str,
     found: &SdkService,
-    wanted: &TaskDefinition,
+    wanted: Option<&TaskDefinition>,
 ) -> Result<Rollout, AwsError> {
     let call = aws
         .ecs
@@ -258,7 +276,7 @@ async fn failure(
     aws: &Clients,
     brief: &ServiceDeploymentBrief,
     rolled_back: bool,
-    wanted: &TaskDefinition,
+    wanted: Option<&TaskDefinition>,
 ) -> Result<Rollout, AwsError> {
     let mut revision = None;
     if let Some(arn) = &brief.target_service_revision_arn {
@@ -288,14 +306,14 @@ async fn failure(
 async fn is_wanted(
     aws: &Clients,
     revision: Option<&str>,
-    wanted: &TaskDefinition,
+    wanted: Option<&TaskDefinition>,
 ) -> Result<bool, AwsError> {
-    match revision {
-        Some(revision) => {
+    match (revision, wanted) {
+        (Some(revision), Some(wanted)) => {
             let found = definition(aws, revision, &wanted.container.name).await?;
             Ok(found.digest() == wanted.digest())
         }
-        None => Ok(false),
+        (None, _) | (_, None) => Ok(false),
     }
 }
 
@@ -388,12 +406,23 @@ fn deployment(service: &Service) -> DeploymentConfiguration {
         .build()
 }
 
-fn balancer(call: &ServiceCall) -> LoadBalancer {
-    LoadBalancer::builder()
-        .target_group_arn(&call.target_group)
-        .container_name(&call.container)
-        .container_port(call.port)
-        .build()
+fn balancers(call: &ServiceCall) -> Option<Vec<LoadBalancer>> {
+    let balancer = |arn: &String| {
+        LoadBalancer::builder()
+            .target_group_arn(arn)
+            .container_name(&call.container)
+            .container_port(call.port)
+            .build()
+    };
+    let all: Vec<_> = call.target_groups.iter().map(balancer).collect();
+    (!all.is_empty()).then_some(all)
+}
+
+fn registries(call: &ServiceCall) -> Option<Vec<ServiceRegistry>> {
+    let registry = call.registry.as_ref()?;
+    Some(vec![
+        ServiceRegistry::builder().registry_arn(registry).build(),
+    ])
 }
 
 /// Makes the service, owned from the start.
@@ -408,10 +437,10 @@ pub async fn create_service(
         cluster,
         service,
         task_definition,
-        target_group: _,
+        target_groups: _,
         container: _,
         port: _,
-        registry,
+        registry: _,
     } = call;
     let request = aws
         .ecs
@@ -422,8 +451,8 @@ pub async fn create_service(
         .desired_count(desired_count)
         .launch_type(LaunchType::Fargate)
         .network_configuration(network(service).ok_or_else(|| lacking(operation, "subnets"))?)
-        .load_balancers(balancer(call))
-        .service_registries(ServiceRegistry::builder().registry_arn(registry).build())
+        .set_load_balancers(balancers(call))
+        .set_service_registries(registries(call))
         .deployment_configuration(deployment(service))
         .health_check_grace_period_seconds(service.grace_period_seconds)
         .enable_execute_command(service.execute_command)
@@ -443,10 +472,10 @@ pub async fn update_service(
         cluster,
         service,
         task_definition,
-        target_group: _,
+        target_groups: _,
         container: _,
         port: _,
-        registry,
+        registry: _,
     } = call;
     let request = aws
         .ecs
@@ -456,10 +485,75 @@ pub async fn update_service(
         .task_definition(task_definition)
         .set_desired_count(desired_count)
         .network_configuration(network(service).ok_or_else(|| lacking(operation, "subnets"))?)
-        .load_balancers(balancer(call))
-        .service_registries(ServiceRegistry::builder().registry_arn(registry).build())
+        .set_load_balancers(balancers(call))
+        .set_service_registries(registries(call))
         .deployment_configuration(deployment(service))
         .health_check_grace_period_seconds(service.grace_period_seconds)
         .enable_execute_command(service.execute_command);
     request.send().await.map_err(failed(operation)).map(drop)
+}
+
+/// Deletes a service, whatever its count: it drains, and is there until its last task has stopped. Application Auto
+/// Scaling forgets it at once.
+pub async fn delete_service(aws: &Clients, cluster: &str, name: &str) -> Result<(), AwsError> {
+    let call = aws
+        .ecs
+        .delete_service()
+        .cluster(cluster)
+        .service(name)
+        .force(true);
+    call.send()
+        .await
+        .map_err(failed("ecs:DeleteService"))
+        .map(drop)
+}
+
+/// Takes a revision out of use. Tasks that run it go on.
+pub async fn deregister(aws: &Clients, revision: &str) -> Result<(), AwsError> {
+    let call = aws
+        .ecs
+        .deregister_task_definition()
+        .task_definition(revision);
+    call.send()
+        .await
+        .map_err(failed("ecs:DeregisterTaskDefinition"))
+        .map(drop)
+}
+
+/// ACTIVE revisions of a family that carry the unit's tag, the newest `max` of the family looked at.
+pub async fn owned_revisions(
+    aws: &Clients,
+    family: &str,
+    unit: &str,
+    max: i32,
+) -> Result<BTreeSet<String>, AwsError> {
+    let call = aws
+        .ecs
+        .list_task_definitions()
+        .family_prefix(family)
+        .status(TaskDefinitionStatus::Active)
+        .sort(SortOrder::Desc)
+        .max_results(max);
+    let reply = call
+        .send()
+        .await
+        .map_err(failed("ecs:ListTaskDefinitions"))?;
+    let mut owned = BTreeSet::new();
+    for arn in reply.task_definition_arns.unwrap_or_default() {
+        let call = aws
+            .ecs
+            .describe_task_definition()
+            .task_definition(&arn)
+            .include(TaskDefinitionField::Tags);
+        let reply = call
+            .send()
+            .await
+            .map_err(failed("ecs:DescribeTaskDefinition"))?;
+        let ours =
+            |tag: &Tag| tag.key.as_deref() == Some(OWNER_TAG) && tag.value.as_deref() == Some(unit);
+        if reply.tags().iter().any(ours) {
+            owned.insert(arn);
+        }
+    }
+    Ok(owned)
 }

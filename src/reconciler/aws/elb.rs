@@ -294,3 +294,87 @@ pub async fn modify_attributes(
         .map_err(failed("elasticloadbalancing:ModifyTargetGroupAttributes"))
         .map(drop)
 }
+
+/// The most target groups looked through for those that a unit left behind; AWS's own quota for a region.
+const GROUPS_MAX: usize = 3_000;
+
+/// ARN → name of every target group in a VPC that carries a unit's tag.
+pub async fn owned_target_groups(
+    aws: &Clients,
+    vpc: &str,
+    unit: &str,
+) -> Result<BTreeMap<String, String>, AwsError> {
+    let mut names = BTreeMap::new();
+    let mut groups = aws
+        .elb
+        .describe_target_groups()
+        .into_paginator()
+        .items()
+        .send();
+    while let Some(group) = groups.next().await {
+        let group = group.map_err(failed("elasticloadbalancing:DescribeTargetGroups"))?;
+        if let (Some(arn), Some(name)) = (group.target_group_arn, group.target_group_name)
+            && group.vpc_id.as_deref() == Some(vpc)
+            && names.len() < GROUPS_MAX
+        {
+            names.insert(arn, name);
+        }
+    }
+    let owners = owners(aws, names.keys().cloned().collect()).await?;
+    names.retain(|arn, _| owners.get(arn).map(String::as_str) == Some(unit));
+    Ok(names)
+}
+
+/// Removes a target group, which no rule may forward to any more.
+pub async fn delete_target_group(aws: &Clients, arn: &str) -> Result<(), AwsError> {
+    let call = aws.elb.delete_target_group().target_group_arn(arn);
+    call.send()
+        .await
+        .map_err(failed("elasticloadbalancing:DeleteTargetGroup"))
+        .map(drop)
+}
+
+/// Name of a target group, and of the load balancer that forwards to it, if any does.
+pub async fn target_group_names(
+    aws: &Clients,
+    arn: &str,
+) -> Result<Option<(String, Option<String>)>, AwsError> {
+    let call = aws.elb.describe_target_groups().target_group_arns(arn);
+    let reply = match call.send().await {
+        Err(error) if is_code(&error, "TargetGroupNotFound") => return Ok(None),
+        reply => reply.map_err(failed("elasticloadbalancing:DescribeTargetGroups"))?,
+    };
+    let Some(group) = reply.target_groups.unwrap_or_default().into_iter().next() else {
+        return Ok(None);
+    };
+    let mut balancer = None;
+    if let Some(arn) = group.load_balancer_arns().first() {
+        let call = aws.elb.describe_load_balancers().load_balancer_arns(arn);
+        let reply = call
+            .send()
+            .await
+            .map_err(failed("elasticloadbalancing:DescribeLoadBalancers"))?;
+        balancer = reply.load_balancers.unwrap_or_default().into_iter().next();
+    }
+    let balancer = balancer.and_then(|balancer| balancer.load_balancer_name);
+    Ok(group.target_group_name.map(|name| (name, balancer)))
+}
+
+/// Names of the region's application load balancers.
+pub async fn balancers(aws: &Clients) -> Result<Vec<String>, AwsError> {
+    use aws_sdk_elasticloadbalancingv2::types::LoadBalancerTypeEnum;
+    let mut balancers = aws
+        .elb
+        .describe_load_balancers()
+        .into_paginator()
+        .items()
+        .send();
+    let mut names = Vec::new();
+    while let Some(found) = balancers.next().await {
+        let found = found.map_err(failed("elasticloadbalancing:DescribeLoadBalancers"))?;
+        if found.r#type == Some(LoadBalancerTypeEnum::Application) {
+            names.extend(found.load_balancer_name);
+        }
+    }
+    Ok(names)
+}

@@ -199,6 +199,15 @@ pub async fn detach_policy(aws: &Clients, role: &str, arn: &str) -> Result<(), A
         .map(drop)
 }
 
+/// Removes a role, from which every policy has to be gone.
+pub async fn delete(aws: &Clients, role: &str) -> Result<(), AwsError> {
+    let call = aws.iam.delete_role().role_name(role);
+    call.send()
+        .await
+        .map_err(failed("iam:DeleteRole"))
+        .map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

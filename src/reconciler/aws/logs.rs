@@ -64,3 +64,12 @@ pub async fn put_retention(aws: &Clients, group: &str, days: i32) -> Result<(), 
         .map_err(failed("logs:PutRetentionPolicy"))
         .map(drop)
 }
+
+/// Removes a group with everything in it.
+pub async fn delete(aws: &Clients, name: &str) -> Result<(), AwsError> {
+    let call = aws.logs.delete_log_group().log_group_name(name);
+    call.send()
+        .await
+        .map_err(failed("logs:DeleteLogGroup"))
+        .map(drop)
+}

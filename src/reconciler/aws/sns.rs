@@ -103,3 +103,9 @@ pub async fn unsubscribe(aws: &Clients, arn: &str) -> Result<(), AwsError> {
     let call = aws.sns.unsubscribe().subscription_arn(arn).send();
     call.await.map_err(failed("sns:Unsubscribe")).map(drop)
 }
+
+/// Removes a topic with all of its subscriptions.
+pub async fn delete(aws: &Clients, arn: &str) -> Result<(), AwsError> {
+    let call = aws.sns.delete_topic().topic_arn(arn).send();
+    call.await.map_err(failed("sns:DeleteTopic")).map(drop)
+}

@@ -237,9 +237,14 @@ fn container_definition(container: &Container, region: &str) -> Option<Container
         .collect();
     let health = HealthCheck::builder()
         .set_command(Some(
-            std::iter::once("CMD".to_owned())
-                .chain(health_command.iter().cloned())
-                .collect(),
+            // A command for the shell says so itself.
+            (health_command
+                .first()
+                .is_none_or(|word| word != "CMD-SHELL"))
+            .then(|| "CMD".to_owned())
+            .into_iter()
+            .chain(health_command.iter().cloned())
+            .collect(),
         ))
         .interval(*health_interval_seconds)
         .timeout(*health_timeout_seconds)

@@ -10,10 +10,9 @@ use crate::reconciler::resource::Join;
 
 impl Graph<'_> {
     pub(super) fn traffic(&mut self) {
-        let Some(group) = &self.observed.target_group else {
-            return;
-        };
-        self.health_path(group.value.health_check.path.as_str());
+        if let Some(group) = &self.observed.target_group {
+            self.health_path(group.value.health_check.path.as_str());
+        }
         let ours = self
             .observed
             .rules
@@ -61,6 +60,8 @@ impl Graph<'_> {
         let service = &running.found.value;
         match &service.target_group {
             Join::Ours | Join::Split(_) => {}
+            // So the manifest leaves it.
+            Join::None if self.desired.service.target_group == Join::None => {}
             Join::None => {
                 let why = "loadBalancers is empty: no task is ever registered as a target, and every request is answered by the load balancer itself with 503 or 504";
                 self.find(self.service(), self.target_group(), why, Remedy::Reconcile);
@@ -70,7 +71,7 @@ impl Graph<'_> {
                 self.find(self.service(), self.target_group(), why, Remedy::Reconcile);
             }
         }
-        if service.discovery == Join::None {
+        if service.discovery == Join::None && self.desired.service.discovery != Join::None {
             let name = format!(
                 "{}.{}",
                 self.spec.discovery.service, self.spec.discovery.namespace

@@ -1,6 +1,6 @@
 //! What a task needs to start, and how many of them there are: parameters, permissions, counts, grace.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::permission::may;
 use super::{Graph, Remedy, person};
@@ -81,13 +81,15 @@ impl Graph<'_> {
             ("ecr:BatchGetImage", image, Kind::Repository),
             ("logs:PutLogEvents", logs, Kind::LogGroup),
         ];
-        let denied: BTreeSet<(Kind, String, &str)> = secrets
-            .chain(needed)
-            .filter(|(action, arn, _)| !self.allowed(found, action, arn))
-            .map(|(action, arn, kind)| (kind, named(&arn), action))
-            .collect();
+        let mut denied: BTreeMap<(Kind, &str), Vec<String>> = BTreeMap::new();
+        for (action, arn, kind) in secrets.chain(needed) {
+            if !self.allowed(found, action, &arn) {
+                denied.entry((kind, action)).or_default().push(named(&arn));
+            }
+        }
         let role = Subject::new(Kind::Role, &self.spec.task.execution_role);
-        for (kind, name, action) in denied {
+        for ((kind, action), names) in denied {
+            let name = names.join(", ");
             let remedy = if found.owner.as_deref() == Some(&self.spec.name) {
                 Remedy::Reconcile
             } else {

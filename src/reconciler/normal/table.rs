@@ -113,6 +113,7 @@ pub const TABLE: &[Row] = rows! {
     "listener_rule.hosts" = Required, Set, Manifest, ["spec.loadBalancer.host"], RULE;
     "listener_rule.priority" = Required, One, Manifest, ["spec.loadBalancer.priority"], RULE;
     "listener_rule.forward" = Required, One, Manifest, ["spec.loadBalancer.targetGroup"], RULE;
+    "listener_rule.idle" = Empty, Set, Manifest, [], RULE;
     "listener_rule.other" = Empty, Set, Manifest, [], RULE;
     // 1 for a lone target group; 0 to 100 of two while ECS moves traffic between them.
     "listener_rule.weights" = Number(1), One, Ecs, [], WEIGHT;
@@ -176,6 +177,7 @@ pub const TABLE: &[Row] = rows! {
 
     "service.name" = Required, Name, Manifest, ["metadata.name"], SERVICE;
     "service.target_group" = Absent, One, Manifest, ["spec.loadBalancer.targetGroup"], SERVICE;
+    "service.other_target_groups" = Empty, Set, Manifest, [], SERVICE;
     "service.traffic" = Absent, One, Manifest, ["spec.task.container", "spec.port"], SERVICE;
     "service.discovery" = Absent, One, Manifest, ["spec.discovery"], SERVICE;
     "service.subnets" = Required, Set, Manifest, ["spec.network.subnets"], NETWORK;

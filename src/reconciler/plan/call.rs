@@ -71,10 +71,12 @@ pub enum Call {
         rule: ListenerRule,
         target_group: String,
     },
+    /// `idle` is joined to the rule and gets none of its requests.
     ModifyRule {
         arn: String,
         rule: ListenerRule,
         target_group: String,
+        idle: Option<String>,
     },
     SetRulePriority {
         arn: String,
@@ -124,6 +126,32 @@ pub enum Call {
         resource: String,
         name: String,
     },
+    /// Takes the policies and scheduled actions along.
+    DeregisterScalableTarget {
+        resource: String,
+    },
+    DeleteService {
+        cluster: String,
+        name: String,
+    },
+    DeregisterTaskDefinition {
+        revision: String,
+    },
+    DeleteRule {
+        arn: String,
+    },
+    DeleteTargetGroup {
+        arn: String,
+    },
+    DeleteDiscoveryService {
+        arn: String,
+    },
+    DeleteLogGroup {
+        name: String,
+    },
+    DeleteRole {
+        role: String,
+    },
     /// Tags are taken by a new alarm only.
     PutMetricAlarm {
         name: String,
@@ -148,6 +176,10 @@ pub enum Call {
     CreateTopic {
         name: String,
     },
+    /// Takes the subscriptions along.
+    DeleteTopic {
+        arn: String,
+    },
     Subscribe {
         topic: String,
         subscription: Subscription,
@@ -166,14 +198,14 @@ pub struct ServiceCall {
     pub service: Service,
     /// ARN of the revision to run.
     pub task_definition: String,
-    /// ARN.
-    pub target_group: String,
+    /// ARNs; none leaves the service's as they are, two are had while traffic moves from one to the other.
+    pub target_groups: Vec<String>,
     /// Container that takes the traffic.
     pub container: String,
     /// Port of that container.
     pub port: i32,
-    /// ARN of the Cloud Map service.
-    pub registry: String,
+    /// ARN of the Cloud Map service; absent leaves the service's as it is.
+    pub registry: Option<String>,
 }
 
 /// Whether a step adds something, changes it or takes it away: `+`, `~`, `-` in a printed plan.
@@ -248,11 +280,22 @@ impl Call {
             Call::DeleteScheduledAction { .. } => {
                 ("application-autoscaling:DeleteScheduledAction", DELETE)
             }
+            Call::DeregisterScalableTarget { .. } => {
+                ("application-autoscaling:DeregisterScalableTarget", DELETE)
+            }
+            Call::DeleteService { .. } => ("ecs:DeleteService", DELETE),
+            Call::DeregisterTaskDefinition { .. } => ("ecs:DeregisterTaskDefinition", DELETE),
+            Call::DeleteRule { .. } => ("elasticloadbalancing:DeleteRule", DELETE),
+            Call::DeleteTargetGroup { .. } => ("elasticloadbalancing:DeleteTargetGroup", DELETE),
+            Call::DeleteDiscoveryService { .. } => ("servicediscovery:DeleteService", DELETE),
+            Call::DeleteLogGroup { .. } => ("logs:DeleteLogGroup", DELETE),
+            Call::DeleteRole { .. } => ("iam:DeleteRole", DELETE),
             Call::PutMetricAlarm { .. } => ("cloudwatch:PutMetricAlarm", Verb::Put),
             Call::PutCompositeAlarm { .. } => ("cloudwatch:PutCompositeAlarm", Verb::Put),
             Call::DeleteAlarm { .. } => ("cloudwatch:DeleteAlarms", DELETE),
             Call::PutDashboard { .. } => ("cloudwatch:PutDashboard", Verb::Put),
             Call::DeleteDashboard { .. } => ("cloudwatch:DeleteDashboards", DELETE),
+            Call::DeleteTopic { .. } => ("sns:DeleteTopic", DELETE),
             Call::CreateTopic { .. } => ("sns:CreateTopic", CREATE),
             Call::Subscribe { .. } => ("sns:Subscribe", CREATE),
             Call::Unsubscribe { .. } => ("sns:Unsubscribe", DELETE),

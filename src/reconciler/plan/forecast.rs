@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Call, Plan, Step, plan};
 use crate::reconciler::observed::{Found, FoundTopic, Observed, Rollout, Running};
 use crate::reconciler::resource::{
-    ListenerRule, LogGroup, Resources, Role, Subscription, TargetGroup, Topic,
+    Join, ListenerRule, LogGroup, Resources, Role, Subscription, TargetGroup, Topic,
 };
 use crate::reconciler::spec::Spec;
 
@@ -177,8 +177,19 @@ impl Ahead<'_> {
             }
             Call::ModifyRule {
                 arn,
+                rule: _,
+                target_group: _,
+                idle: Some(_),
+            } => {
+                if let Some(found) = self.rule(arn) {
+                    found.idle.insert(Join::Ours);
+                }
+            }
+            Call::ModifyRule {
+                arn,
                 rule,
                 target_group: _,
+                idle: None,
             } => {
                 if let Some(found) = self.rule(arn) {
                     let priority = found.priority;
@@ -237,6 +248,12 @@ impl Ahead<'_> {
                 let definition = self.desired.task_definition.clone();
                 if let Some(running) = &mut self.world.service {
                     running.found.value = service.service.clone();
+                    // All but the last are where requests come from until they move.
+                    let leaving = service
+                        .target_groups
+                        .split_last()
+                        .map_or(&[][..], |it| it.1);
+                    running.found.value.other_target_groups = leaving.iter().cloned().collect();
                     running.revision = service.task_definition.clone();
                     running.definition = definition;
                     running.desired_count = desired_count.unwrap_or(running.desired_count);
@@ -277,6 +294,26 @@ impl Ahead<'_> {
             Call::DeleteScheduledAction { resource: _, name } => {
                 self.world.scheduled_actions.remove(name);
             }
+            Call::DeregisterScalableTarget { resource: _ } => {
+                self.world.scalable_target = None;
+                self.world.scaling_policies.clear();
+                self.world.scheduled_actions.clear();
+            }
+            Call::DeleteService {
+                cluster: _,
+                name: _,
+            } => self.world.service = None,
+            // Which revisions there are is no part of the world.
+            Call::DeregisterTaskDefinition { revision: _ } => {}
+            Call::DeleteRule { arn } => self.world.rules.retain(|rule| rule.arn != *arn),
+            Call::DeleteTargetGroup { arn } => {
+                self.world.left_target_groups.remove(arn);
+                self.world.target_group.take_if(|found| found.arn == *arn);
+            }
+            Call::DeleteDiscoveryService { arn: _ } => self.world.discovery = None,
+            Call::DeleteLogGroup { name: _ } => self.world.log_group = None,
+            Call::DeleteRole { role } => *self.role(role) = None,
+            Call::DeleteTopic { arn: _ } => self.world.topic = None,
             Call::PutMetricAlarm {
                 name,
                 alarm: _,

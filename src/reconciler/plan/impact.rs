@@ -128,7 +128,24 @@ pub fn impact(step: &Step, desired: &Resources, observed: &Observed) -> Impact {
         | Call::DeleteMetricFilter { .. }
         | Call::DeleteAlarm { .. }
         | Call::DeleteDashboard { .. }
+        | Call::DeregisterTaskDefinition { .. }
+        | Call::DeleteTargetGroup { .. }
+        | Call::DeleteDiscoveryService { .. }
+        | Call::DeleteRole { .. }
+        | Call::DeleteTopic { .. }
         | Call::Unsubscribe { .. } => plain(Removed),
+        Call::DeleteLogGroup { .. } => at_risk(
+            Removed,
+            Risk::Data("every event in it is deleted".to_owned()),
+        ),
+        Call::DeleteRule { .. } => at_risk(
+            Removed,
+            Risk::Traffic("requests for its hosts go elsewhere from then on".to_owned()),
+        ),
+        Call::DeleteService { .. } => at_risk(
+            Removed,
+            Risk::Traffic("every task stops, once its requests are done".to_owned()),
+        ),
         Call::ModifyTargetGroup {
             arn: _,
             health_check,
@@ -169,7 +186,9 @@ pub fn impact(step: &Step, desired: &Resources, observed: &Observed) -> Impact {
             },
             Risk::Capacity("the number of tasks follows it from now on".to_owned()),
         ),
-        Call::DeleteScalingPolicy { .. } | Call::DeleteScheduledAction { .. } => at_risk(
+        Call::DeleteScalingPolicy { .. }
+        | Call::DeleteScheduledAction { .. }
+        | Call::DeregisterScalableTarget { .. } => at_risk(
             Removed,
             Risk::Capacity("the number of tasks no longer follows it".to_owned()),
         ),

@@ -221,6 +221,9 @@ fn root(subject: &Subject, desired: &Resources) -> &'static str {
         | Kind::Namespace
         | Kind::Parameter
         | Kind::Repository
+        | Kind::Record
+        | Kind::Subnet
+        | Kind::SecurityGroup
         | Kind::Image => "",
     }
 }

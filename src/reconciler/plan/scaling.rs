@@ -28,7 +28,7 @@ pub(super) fn bounds(desired: &Resources, observed: &Observed) -> (i32, i32) {
 
 impl Planning<'_> {
     /// `service/<cluster>/<service>`, Application Auto Scaling's name for it.
-    fn scaling_resource(&self) -> String {
+    pub(super) fn scaling_resource(&self) -> String {
         format!("service/{}/{}", self.spec.cluster, self.spec.name)
     }
 

@@ -1,11 +1,14 @@
 //! Planning the way of a request: the target group, and the listener rule that leads to it.
 
-use super::diff::diff;
+use serde_json::json;
+
+use super::diff::{Change, diff};
 use super::untouched::weights;
 use super::{Blocked, Call, Kind, Planning, Subject, Unsettled};
-use crate::reconciler::observed::Found;
+use crate::reconciler::observed::{Found, Observed, Rollout};
 use crate::reconciler::pattern::matches;
 use crate::reconciler::resource::{Join, ListenerRule, TargetGroup};
+use crate::reconciler::spec::Spec;
 
 impl Planning<'_> {
     pub(super) fn target_group(&mut self) -> Unsettled {
@@ -86,36 +89,43 @@ impl Planning<'_> {
         Some(subject)
     }
 
-    /// Our rule is the one with our tag. Any other rule that takes our host's requests or our priority is in the way.
+    pub(super) fn our_rule(&self) -> Option<&Found<ListenerRule>> {
+        our_rule(self.spec, self.observed)
+    }
+
+    /// The target group that the host's requests go to today although they should go to this unit's, and that the
+    /// service's tasks are in: they stay in it until enough of them are healthy in the new one.
+    pub(super) fn moving_from(&self) -> Option<&str> {
+        let Join::Other(arn) = &self.our_rule()?.value.forward else {
+            return None;
+        };
+        let service = &self.observed.service.as_ref()?.found.value;
+        let joined = service.target_group == Join::Other(arn.clone())
+            || service.other_target_groups.contains(arn);
+        joined.then_some(arn.as_str())
+    }
+
+    /// Our rule is one with our tag. Any other rule that takes our host's requests or our priority is in the way.
+    /// Settled once the target group is joined to it, which is all that the service needs.
     pub(super) fn listener_rule(&mut self) -> Unsettled {
         let desired = &self.desired.listener_rule;
         let subject = Subject::new(Kind::ListenerRule, &self.spec.load_balancer.host);
-        let ours = |rule: &&Found<ListenerRule>| rule.owner.as_deref() == Some(&self.spec.name);
-        let found = self.observed.rules.iter().find(ours);
-        let in_the_way: Vec<Blocked> = self
-            .observed
-            .rules
-            .iter()
-            .filter(|rule| !ours(rule))
+        let found = self.our_rule().cloned();
+        let is_foreign = |rule: &&Found<ListenerRule>| {
+            let ours = found.as_ref().is_some_and(|found| found.arn == rule.arn);
+            !ours && rule.owner.as_deref() != Some(&self.spec.name)
+        };
+        let foreign = || self.observed.rules.iter().filter(is_foreign);
+        let in_the_way: Vec<Blocked> = foreign()
             .filter_map(|rule| obstacle(rule, desired))
             .collect();
-        let priority_taken = self
-            .observed
-            .rules
-            .iter()
-            .any(|rule| !ours(&rule) && rule.value.priority == desired.priority);
+        let priority_taken = foreign().any(|rule| rule.value.priority == desired.priority);
         self.plan.blocked.extend(in_the_way);
 
-        let listener = self
-            .observed
-            .load_balancer
-            .as_ref()
-            .and_then(|balancer| balancer.listener.clone());
-        let target_group = self
-            .observed
-            .target_group
-            .as_ref()
-            .map(|found| found.arn.clone());
+        let balancer = self.observed.load_balancer.as_ref();
+        let listener = balancer.and_then(|balancer| balancer.listener.clone());
+        let target_group = self.observed.target_group.as_ref();
+        let target_group = target_group.map(|found| found.arn.clone());
         let (Some(listener), Some(target_group)) = (listener.clone(), target_group.clone()) else {
             let mut needs = Vec::new();
             needs.extend(
@@ -132,18 +142,15 @@ impl Planning<'_> {
             return Some(subject);
         };
         let Some(found) = found else {
-            if priority_taken {
-                return Some(subject);
-            }
-            self.step(
-                &subject,
-                Call::CreateRule {
+            if !priority_taken {
+                let rule = desired.clone();
+                let call = Call::CreateRule {
                     listener,
-                    rule: desired.clone(),
+                    rule,
                     target_group,
-                },
-                vec![],
-            );
+                };
+                self.step(&subject, call, vec![]);
+            }
             return Some(subject);
         };
         let mut changes = diff(&found.value, desired);
@@ -158,33 +165,91 @@ impl Planning<'_> {
             change.reason =
                 Some("not ECS moving requests between our two target groups".to_owned());
         }
+        if !changes.is_empty() && !self.is_ours(&subject, &found) {
+            return None;
+        }
         let (priority, rest): (Vec<_>, Vec<_>) = changes
             .into_iter()
             .partition(|change| change.path == "priority");
-        let settled = priority.is_empty() && rest.is_empty();
-        if !rest.is_empty() {
-            self.step(
-                &subject,
-                Call::ModifyRule {
-                    arn: found.arn.clone(),
-                    rule: desired.clone(),
-                    target_group,
-                },
-                rest,
-            );
+        let joined = [&found.value.forward]
+            .into_iter()
+            .chain(&found.value.idle)
+            .any(|join| match join {
+                Join::Ours => true,
+                Join::Split(groups) => groups.contains_key(&target_group),
+                Join::None | Join::Other(_) => false,
+            });
+        let modify = |idle: Option<String>, target_group: String| Call::ModifyRule {
+            arn: found.arn.clone(),
+            rule: desired.clone(),
+            target_group,
+            idle,
+        };
+        match &found.value.forward {
+            _ if rest.is_empty() => {}
+            // Requests would find nobody: they stay where they are until enough tasks are healthy here.
+            Join::Other(today) if !self.can_take_over() => {
+                if joined {
+                    let service = Subject::new(Kind::Service, &self.spec.name);
+                    self.needs(&subject, vec![service]);
+                } else {
+                    let change = Change {
+                        path: "idle".to_owned(),
+                        from: json!(found.value.idle),
+                        to: json!([Join::Ours]),
+                        reason: None,
+                    };
+                    self.step(
+                        &subject,
+                        modify(Some(target_group), today.clone()),
+                        vec![change],
+                    );
+                }
+            }
+            Join::Ours | Join::None | Join::Other(_) | Join::Split(_) => {
+                self.step(&subject, modify(None, target_group), rest);
+            }
         }
         if !priority.is_empty() && !priority_taken {
-            self.step(
-                &subject,
-                Call::SetRulePriority {
-                    arn: found.arn.clone(),
-                    priority: desired.priority,
-                },
-                priority,
-            );
+            let call = Call::SetRulePriority {
+                arn: found.arn.clone(),
+                priority: desired.priority,
+            };
+            self.step(&subject, call, priority);
         }
-        (!settled).then_some(subject)
+        (!joined).then_some(subject)
     }
+
+    /// Whether this unit's target group can answer the host's requests: as many healthy tasks as there should be, and
+    /// ECS done with them, or any at all if those requests have not been its service's so far. The rollout has to be over
+    /// since the next one, which leaves the old target group, would stop tasks that ECS does not count as healthy yet.
+    fn can_take_over(&self) -> bool {
+        let healthy = self.observed.healthy_targets;
+        match (&self.observed.service, self.moving_from()) {
+            (Some(running), Some(_)) => {
+                running.rollout == Rollout::Completed && healthy >= running.desired_count.max(1)
+            }
+            (_, None) | (None, _) => healthy >= 1,
+        }
+    }
+}
+
+/// The rule that leads to a unit: of those with its tag the one for its host, else the first; else one that leads there
+/// without a tag, as it does before a service made by hand is handed over.
+pub fn our_rule<'o>(spec: &Spec, observed: &'o Observed) -> Option<&'o Found<ListenerRule>> {
+    let is_for_host =
+        |rule: &&Found<ListenerRule>| rule.value.hosts.iter().eq([&spec.load_balancer.host]);
+    let ours = || {
+        let rules = observed.rules.iter();
+        rules.filter(|rule| rule.owner.as_deref() == Some(&spec.name))
+    };
+    let untagged = |rule: &&Found<ListenerRule>| {
+        rule.owner.is_none() && rule.value.forward == Join::Ours && rule.value.other.is_empty()
+    };
+    ours()
+        .find(is_for_host)
+        .or_else(|| ours().next())
+        .or_else(|| observed.rules.iter().filter(is_for_host).find(untagged))
 }
 
 /// What a rule that is not ours does to ours, if anything.
@@ -193,6 +258,7 @@ fn obstacle(rule: &Found<ListenerRule>, desired: &ListenerRule) -> Option<Blocke
         hosts,
         priority,
         forward: _,
+        idle: _,
         other,
     } = &rule.value;
     let subject = Subject::new(Kind::ListenerRule, &rule.arn);

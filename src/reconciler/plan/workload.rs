@@ -5,6 +5,7 @@ use super::diff::{Change, diff};
 use super::untouched::within;
 use super::{Blocked, Call, Kind, Note, Planning, Subject, Unsettled, Waiting};
 use crate::reconciler::observed::{Image, Rollout, Running};
+use crate::reconciler::resource::Join;
 use crate::reconciler::spec::Reference;
 
 impl Planning<'_> {
@@ -117,6 +118,12 @@ impl Planning<'_> {
 
     fn service_changes(&self, running: &Running) -> Vec<Change> {
         let mut changes = diff(&running.found.value, &self.desired.service);
+        // While requests still go to the target group of before, the tasks belong there as well.
+        let moving_from = self.moving_from();
+        let leaving = &running.found.value.other_target_groups;
+        if moving_from.is_some() && leaving.iter().map(String::as_str).eq(moving_from) {
+            changes.retain(|change| change.path != "other_target_groups");
+        }
         // By content: any revision that says what is wanted is the wanted one.
         changes.extend(
             diff(&running.definition, &self.desired.task_definition)
@@ -127,7 +134,8 @@ impl Planning<'_> {
                 }),
         );
         let bounded = self.in_bounds(running.desired_count);
-        if bounded != running.desired_count {
+        let left = self.spec.leave.contains_key("service.desired_count");
+        if bounded != running.desired_count && !left {
             changes.push(Change {
                 path: "desired_count".to_owned(),
                 from: running.desired_count.into(),
@@ -163,23 +171,38 @@ impl Planning<'_> {
         let alarms = desired.service.alarms.iter();
         let absent = alarms.filter(|name| !observed.alarms.contains_key(*name));
         needs.extend(absent.map(|name| Subject::new(Kind::Alarm, name)));
-        match (
-            &observed.wanted,
-            &observed.target_group,
-            &observed.discovery,
-        ) {
-            (Some(task_definition), Some(target_group), Some(discovery)) if needs.is_empty() => {
+        // Left without one, the service keeps what it has.
+        let target_group = match desired.service.target_group {
+            Join::None => None,
+            Join::Ours | Join::Other(_) | Join::Split(_) => {
+                observed.target_group.as_ref().map(|it| &it.arn)
+            }
+        };
+        let registry = match desired.service.discovery {
+            Join::None => None,
+            Join::Ours | Join::Other(_) | Join::Split(_) => {
+                observed.discovery.as_ref().map(|it| &it.arn)
+            }
+        };
+        match &observed.wanted {
+            Some(task_definition) if needs.is_empty() => {
                 Ok(ServiceCall {
                     cluster: spec.cluster.clone(),
                     service: desired.service.clone(),
                     task_definition: task_definition.clone(),
-                    target_group: target_group.arn.clone(),
+                    // The one that requests come from today comes first; the new one takes over when they move.
+                    target_groups: self
+                        .moving_from()
+                        .map(str::to_owned)
+                        .into_iter()
+                        .chain(target_group.cloned())
+                        .collect(),
                     container: spec.task.container.clone(),
                     port: i32::from(spec.port),
-                    registry: discovery.arn.clone(),
+                    registry: registry.cloned(),
                 })
             }
-            _ => Err(needs),
+            Some(_) | None => Err(needs),
         }
     }
 
@@ -221,9 +244,10 @@ impl Planning<'_> {
             // A failure that was rolled back was some other revision's: this one runs.
             Rollout::InProgress | Rollout::Completed | Rollout::Failed { .. } => {
                 let counts = (running.running_count, self.observed.healthy_targets);
+                let takes_traffic = self.desired.service.target_group != Join::None;
                 let settled = running.rollout != Rollout::InProgress
                     && counts.0 == running.desired_count
-                    && counts.1 >= running.desired_count;
+                    && (counts.1 >= running.desired_count || !takes_traffic);
                 if !settled {
                     self.plan.waiting.push(Waiting::Rollout {
                         running: counts.0,

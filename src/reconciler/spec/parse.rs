@@ -5,6 +5,7 @@
 use serde_json::json;
 
 use super::{DnsName, Image, Reference};
+use crate::reconciler::leave::ROOTS;
 use crate::reconciler::manifest::value::{Type, choice, kind, one_of, pattern, text, whole, wrong};
 
 /// A text of 1 to `length_max` characters, all of them letters, digits or one of `others`.
@@ -142,6 +143,19 @@ pub fn variable() -> Type<String> {
         255,
         "^[A-Za-z_][A-Za-z0-9_]*$",
         "use letters, digits and _, not beginning with a digit",
+    )
+}
+
+/// A place among the unit's resources, such as `service.circuit_breaker`.
+pub fn place() -> Type<String> {
+    let roots = ROOTS.join("|");
+    pattern(
+        1024,
+        format!("^({roots})([.][^.]+)*$"),
+        format!(
+            "begin with one of {}, and go on as the plan prints it, such as service.circuit_breaker",
+            ROOTS.join(", ")
+        ),
     )
 }
 

@@ -141,6 +141,16 @@ referenced and never made.",
         true,
         flag().meaning("Whether there is a CloudWatch dashboard of the unit's name."),
     );
+    let leave = fields.entries(
+        "leave",
+        parse::place(),
+        text()
+            .meaning(
+                "What is left as it is found, until its line is removed: a place as the plan prints \
+it, and why. `import` writes these for what the service has otherwise.",
+            )
+            .example("is off today"),
+    );
     fields.end();
 
     if let (Some(account), Some(region)) = (&account, &region) {
@@ -171,6 +181,7 @@ referenced and never made.",
         notifications: notifications?,
         dashboard: dashboard?,
         allow,
+        leave,
     })
 }
 

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, HostHeaderConditionConfig, Rule, RuleCondition, RulePriorityPair, Tag,
+    Action, ActionTypeEnum, ForwardActionConfig, HostHeaderConditionConfig, Rule, RuleCondition,
+    RulePriorityPair, Tag, TargetGroupTuple,
 };
 
 use super::owners;
@@ -61,6 +62,7 @@ fn normal(rule: &Rule, ours: Option<&str>) -> ListenerRule {
         }
     }
     let mut forward = Join::None;
+    let mut idle = BTreeSet::new();
     for action in rule.actions() {
         // A lone target group stands in `TargetGroupArn`, in `ForwardConfig`, or in both.
         let mut groups: BTreeMap<String, i32> = action
@@ -78,7 +80,18 @@ fn normal(rule: &Rule, ours: Option<&str>) -> ListenerRule {
             let weight = const { number("listener_rule.weights") };
             groups.entry(arn.clone()).or_insert(weight);
         }
+        // One gets all and one gets none, by the weights that `modify` gives; ECS moves requests by others.
+        let waiting = match groups.iter().collect::<Vec<_>>().as_slice() {
+            [(today, 1), (next, 0)] | [(next, 0), (today, 1)] => Some((*today, *next)),
+            _ => None,
+        };
         match (&action.r#type, groups.first_key_value()) {
+            (Some(ActionTypeEnum::Forward), _) if waiting.is_some() => {
+                if let Some((today, next)) = waiting {
+                    forward = join(today, ours);
+                    idle.insert(join(next, ours));
+                }
+            }
             (Some(ActionTypeEnum::Forward), Some((arn, _))) if groups.len() == 1 => {
                 forward = join(arn, ours);
             }
@@ -98,6 +111,7 @@ fn normal(rule: &Rule, ours: Option<&str>) -> ListenerRule {
         hosts,
         priority,
         forward,
+        idle,
         other,
     }
 }
@@ -121,11 +135,21 @@ fn host_condition(rule: &ListenerRule) -> RuleCondition {
         .build()
 }
 
-fn forward(target_group: &str) -> Action {
-    Action::builder()
-        .r#type(ActionTypeEnum::Forward)
-        .target_group_arn(target_group)
-        .build()
+fn forward(target_group: &str, idle: Option<&str>) -> Action {
+    let action = Action::builder().r#type(ActionTypeEnum::Forward);
+    let Some(idle) = idle else {
+        return action.target_group_arn(target_group).build();
+    };
+    let weighted = |arn: &str, weight| {
+        TargetGroupTuple::builder()
+            .target_group_arn(arn)
+            .weight(weight)
+            .build()
+    };
+    let config = ForwardActionConfig::builder()
+        .target_groups(weighted(target_group, 1))
+        .target_groups(weighted(idle, 0));
+    action.forward_config(config.build()).build()
 }
 
 /// Makes a rule, owned from the start.
@@ -142,7 +166,7 @@ pub async fn create(
         .listener_arn(listener)
         .priority(rule.priority)
         .conditions(host_condition(rule))
-        .actions(forward(target_group))
+        .actions(forward(target_group, None))
         .tags(Tag::builder().key(OWNER_TAG).value(unit).build());
     call.send()
         .await
@@ -150,22 +174,32 @@ pub async fn create(
         .map(drop)
 }
 
-/// Replaces a rule's conditions and actions.
+/// Replaces a rule's conditions and actions; `idle` is joined to it without getting any request.
 pub async fn modify(
     aws: &Clients,
     arn: &str,
     rule: &ListenerRule,
     target_group: &str,
+    idle: Option<&str>,
 ) -> Result<(), AwsError> {
     let call = aws
         .elb
         .modify_rule()
         .rule_arn(arn)
         .conditions(host_condition(rule))
-        .actions(forward(target_group));
+        .actions(forward(target_group, idle));
     call.send()
         .await
         .map_err(failed("elasticloadbalancing:ModifyRule"))
+        .map(drop)
+}
+
+/// Removes a rule.
+pub async fn delete(aws: &Clients, arn: &str) -> Result<(), AwsError> {
+    let call = aws.elb.delete_rule().rule_arn(arn);
+    call.send()
+        .await
+        .map_err(failed("elasticloadbalancing:DeleteRule"))
         .map(drop)
 }
 
