@@ -64,7 +64,14 @@ fn leave_out(random: &mut fastrand::Rng, whole: &Value) -> String {
     let mut root = whole.clone();
     for Field { path, presence, .. } in Spec::fields() {
         let required = matches!(presence, Presence::Required | Presence::Parts);
-        let several = ["metricFilters", "requestsPerTarget", "schedules", "steps"];
+        // What a unit must have one of for each of its fields to have a value.
+        let several = [
+            "metricFilters",
+            "requestsPerTarget",
+            "schedules",
+            "steps",
+            "subscriptions",
+        ];
         let several = several.iter().any(|name| path.ends_with(name));
         if required || several || path.contains("[]") || random.bool() {
             continue;
