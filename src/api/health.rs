@@ -272,7 +272,7 @@ pub async fn detailed(app: Arc<App>) -> Response {
     )
 }
 
-/// One RPC endpoint by its number in `RPC_URL`: how it stands and how often it was called since the start.
+/// One RPC endpoint by its number in `RPC_URL`: how it stands and how often it was called since the start. The calls by method are in the log.
 fn endpoint(report: &rpc::Report) -> Value {
     let rpc::Report {
         number,
@@ -292,7 +292,6 @@ fn endpoint(report: &rpc::Report) -> Value {
         "blockNumber": head,
         "calls": sum(|count| count.calls),
         "faults": sum(|count| count.faults),
-        "callsByMethod": counts.iter().map(|(method, count)| ((*method).to_string(), json!(count.calls))).collect::<serde_json::Map<_, _>>(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! The chain as this product sees it: the questions it asks, in its own types.
 //!
-//! Takes an [`Rpc`], the two contracts and our account; gives typed answers. It never signs, never decides and never
-//! keeps anything between calls. Everything of ethers that is not a signature is here: other modules take its number types from
+//! Takes an [`Rpc`], the two contracts and our account; gives typed answers. It never signs, never decides and keeps nothing between
+//! calls but which TokenManager it found. Everything of ethers that is not a signature is here: other modules take its number types from
 //! here, so that replacing ethers changes this module and [`super::signer`]. Replies are read into small types of our own, because
 //! ethers' refuse what newer nodes and other networks send (receipts without `logsBloom`, unknown transaction types).
 

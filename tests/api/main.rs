@@ -12,6 +12,7 @@ mod crash;
 mod deploy;
 mod engine;
 mod http;
+mod kms;
 mod listener;
 mod metrics;
 mod outage;
