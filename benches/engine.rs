@@ -101,7 +101,6 @@ fn settings(redis: &Redis, chain: &Anvil, proxy: &Proxy) -> Environment {
         environment.insert(name.into(), "1000000".into());
     }
     environment.insert("CONFIRMATION_BLOCKS".into(), "1".into());
-    environment.insert("LOG_LEVEL".into(), "warn".into());
     environment
 }
 
@@ -110,7 +109,6 @@ async fn engine(chain: &Anvil, window: usize) -> (Speed, String) {
     let (redis, proxy) = (Redis::start().await, Proxy::start(&chain.url).await);
     let mut environment = settings(&redis, chain, &proxy);
     environment.insert("IN_FLIGHT_MAX".into(), window.to_string());
-    environment.insert("LOG_LEVEL".into(), "info".into());
     let api = Arc::new(Api::start(&environment).await);
     let calls_before = proxy.calls();
 
