@@ -177,12 +177,27 @@ impl Ahead<'_> {
             }
             Call::ModifyRule {
                 arn,
-                rule: _,
-                target_group: _,
-                idle: Some(_),
+                rule,
+                target_group,
+                idle: Some(idle),
             } => {
+                let own = self
+                    .world
+                    .target_group
+                    .as_ref()
+                    .map(|found| found.arn.clone());
+                let join = |arn: &String| match own.as_ref() == Some(arn) {
+                    true => Join::Ours,
+                    false => Join::Other(arn.clone()),
+                };
+                let (forward, idle) = (join(target_group), join(idle));
                 if let Some(found) = self.rule(arn) {
-                    found.idle.insert(Join::Ours);
+                    *found = ListenerRule {
+                        priority: found.priority,
+                        forward,
+                        idle: BTreeSet::from([idle]),
+                        ..rule.clone()
+                    };
                 }
             }
             Call::ModifyRule {

@@ -206,7 +206,19 @@ impl Planning<'_> {
                     );
                 }
             }
-            Join::Ours | Join::None | Join::Other(_) | Join::Split(_) => {
+            // They move, and what they came from stays joined while tasks are in it: ECS does not call a task healthy whose
+            // target group is in no rule, and what is not healthy it stops at once.
+            Join::Other(today) => {
+                let idle = self.moving_from().map(|_| today.clone());
+                let mut moved = rest;
+                moved.retain(|change| idle.is_none() || change.path != "idle");
+                self.step(&subject, modify(idle, target_group), moved);
+            }
+            Join::Ours if self.is_leaving(&found.value) => {
+                let service = Subject::new(Kind::Service, &self.spec.name);
+                self.needs(&subject, vec![service]);
+            }
+            Join::Ours | Join::None | Join::Split(_) => {
                 self.step(&subject, modify(None, target_group), rest);
             }
         }
@@ -218,6 +230,22 @@ impl Planning<'_> {
             self.step(&subject, call, priority);
         }
         (!joined).then_some(subject)
+    }
+
+    /// Whether tasks are still in a target group that the rule no longer sends requests to.
+    fn is_leaving(&self, rule: &ListenerRule) -> bool {
+        let Some(running) = &self.observed.service else {
+            return false;
+        };
+        let service = &running.found.value;
+        let is_in = |join: &Join| match join {
+            Join::Other(arn) => {
+                service.target_group == *join || service.other_target_groups.contains(arn)
+            }
+            Join::Ours | Join::None | Join::Split(_) => false,
+        };
+        !rule.idle.is_empty()
+            && (rule.idle.iter().any(is_in) || running.rollout == Rollout::InProgress)
     }
 
     /// Whether this unit's target group can answer the host's requests: as many healthy tasks as there should be, and
