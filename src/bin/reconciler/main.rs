@@ -92,8 +92,14 @@ enum Verb {
     )]
     Render(manifest::Layers),
     /// Take the unit away: what carries its tag, last made first gone; asks first
+    #[command(
+        after_help = "Examples:\n  reconciler destroy manifests/development.yaml\n  reconciler destroy manifests/development.yaml --yes --timeout 30m"
+    )]
     Destroy(destroy::Args),
     /// Write a manifest for a service that is there already, however it was made; changes nothing without --adopt
+    #[command(
+        after_help = "Examples:\n  reconciler import --service hokusai-contracts-development --cluster hokusai-development\n  reconciler import --service hokusai-contracts-development --cluster hokusai-development --host contracts.hokus.ai --adopt"
+    )]
     Import(import::Args),
     /// Print the manifest's JSON Schema, for editors; manifests/schema.json is a copy
     #[command(after_help = "Examples:\n  reconciler schema\n  reconciler schema --overlay")]
