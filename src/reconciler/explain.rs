@@ -81,10 +81,7 @@ pub fn page(fields: &[Field], path: &str) -> Result<String, String> {
     // A mapping of free names becomes what each of its names becomes.
     let each = format!("{path}.*");
     let asked = |ask: &&str| *ask == path.as_str() || *ask == each;
-    for normal in TABLE
-        .iter()
-        .filter(|row| row.asks.iter().any(|ask| asked(&ask)))
-    {
+    for normal in TABLE.iter().filter(|row| row.asks.iter().any(asked)) {
         let owner = match normal.owner {
             Owner::Manifest => String::new(),
             other => format!(", decided by {}", other.name()),

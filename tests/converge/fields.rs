@@ -151,7 +151,7 @@ fn leaves_of(wanted: &Resources) -> Vec<Leaf> {
         match value.as_object() {
             Some(members) if !whole && !members.is_empty() => {
                 for (name, member) in members {
-                    let path = [path, &[name.clone()]].concat();
+                    let path = [path, std::slice::from_ref(name)].concat();
                     walk(&path, member, found);
                 }
             }

@@ -254,14 +254,13 @@ async fn the_printed_policy_is_enough_and_nothing_in_it_is_unused() {
         .collect();
     assert_eq!(unused, Vec::<&Value>::new());
     // A statement all of whose resources could go would be one too many, whatever its actions.
-    for index in 0..statements.len() {
+    for (index, statement) in statements.iter().enumerate() {
         let mut less = policy.clone();
         less["Statement"].as_array_mut().unwrap().remove(index);
         let less = less.to_string();
         assert!(
             !asked.iter().all(|asked| asked.allowed_by(&less)),
-            "{} is unused",
-            statements[index]
+            "{statement} is unused"
         );
     }
 }

@@ -228,10 +228,12 @@ impl Signed {
             .url
             .clone()
             .unwrap_or_else(|| format!("https://{}", service.host.replace("{region}", &region)));
-        let mut signing = SigV4OperationSigningConfig::default();
-        signing.region = Some(SigningRegion::from(aws_config::Region::new(region)));
-        signing.name = Some(SigningName::from(service.signing_name));
-        signing.signing_options = SigningOptions::default();
+        let signing = SigV4OperationSigningConfig {
+            region: Some(SigningRegion::from(aws_config::Region::new(region))),
+            name: Some(SigningName::from(service.signing_name)),
+            signing_options: SigningOptions::default(),
+            ..SigV4OperationSigningConfig::default()
+        };
         let mut layer = Layer::new("signed request");
         layer.store_put(signing);
         let operation_ = Operation::builder()
