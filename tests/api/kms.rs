@@ -1,4 +1,5 @@
-//! A key in AWS KMS, as moto's KMS keeps it: another emulator's word for AWS's wire.
+//! A key in AWS KMS, as moto's KMS keeps it. moto hashes a DIGEST once more, so `moto_kms.py` replaces its `sign`: this holds our
+//! wire, our DER and our recovery to an emulator, not our idea of DIGEST to AWS.
 
 use crate::World;
 use crate::support::api::Api;

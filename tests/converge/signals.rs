@@ -682,7 +682,7 @@ async fn a_step_policys_alarm_acts_through_todays_policy() {
     );
 }
 
-/// The rollback alarms are there before the service that names them, and a rollout during which one fires is undone.
+/// The rollback alarms are there before the service that names them. (That ECS undoes a rollout during which one fires is `tests/ecs`'s.)
 #[tokio::test(start_paused = true)]
 async fn alarms_undo_a_rollout_where_the_manifest_says_so() {
     let mut account = Account::new().await;

@@ -200,14 +200,14 @@ fn collect(value: &Value, members: &mut BTreeSet<String>) {
     }
 }
 
-/// A forecast that makes the same call on the same thing twice does not know what that call does.
+/// A forecast that makes the same call on the same thing to the same end twice does not know what that call does.
 fn goes_round(name: &str, report: &Report) {
     let mut seen = BTreeSet::new();
     for step in report.waves.iter().flat_map(|wave| &wave.steps) {
         let fields: Vec<_> = step
             .changes
             .iter()
-            .map(|shown| &shown.change.path)
+            .map(|shown| (&shown.change.path, &shown.change.to))
             .collect();
         let call = format!("{} {} {fields:?}", step.call, step.subject);
         assert!(seen.insert(call.clone()), "{name}: {call} twice");
