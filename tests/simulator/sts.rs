@@ -23,7 +23,8 @@ fn signed_by(config: &SdkConfig, session: &Session, token: Option<&str>) -> Clie
 #[tokio::test(start_paused = true)]
 async fn a_session_signs_until_it_ends_and_only_with_its_token() {
     let config = in_process(&simulator());
-    let role = Iam::new(&config)
+    let iam = Iam::new(&config);
+    let role = iam
         .create_role()
         .role_name("deployer")
         .assume_role_policy_document(TRUST)
@@ -31,6 +32,16 @@ async fn a_session_signs_until_it_ends_and_only_with_its_token() {
         .await
         .unwrap();
     let role = role.role().unwrap();
+    // A session may do what its role's policies allow, and is asked who it is without any.
+    iam.put_role_policy()
+        .role_name("deployer")
+        .policy_name("again")
+        .policy_document(
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}}"#,
+        )
+        .send()
+        .await
+        .unwrap();
     let assumed = Client::new(&config)
         .assume_role()
         .role_arn(role.arn())

@@ -58,7 +58,8 @@ pub async fn parameters(
         for parameter in reply.parameters.unwrap_or_default() {
             if let (Some(name), Some(value)) = (parameter.name, parameter.value) {
                 let address = match parameter.r#type {
-                    Some(ParameterType::String) => Address::Value(value),
+                    // As the program reads it: `--value file://…` keeps the newline a file ends with.
+                    Some(ParameterType::String) => Address::Value(value.trim().to_owned()),
                     _ => Address::Secret,
                 };
                 addresses.insert(name, address);
