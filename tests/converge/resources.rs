@@ -217,7 +217,8 @@ async fn both_roles_may_do_what_the_manifest_needs_and_no_more() {
     assert_eq!(
         grants("everything-task"),
         [
-            "ssmmessages:CreateControlChannel ssmmessages:CreateDataChannel ssmmessages:OpenControlChannel ssmmessages:OpenDataChannel on *"
+            format!("kms:GetPublicKey kms:Sign on arn:aws:kms:{here}:key/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"),
+            "ssmmessages:CreateControlChannel ssmmessages:CreateDataChannel ssmmessages:OpenControlChannel ssmmessages:OpenDataChannel on *".to_owned(),
         ]
     );
 }

@@ -154,6 +154,13 @@ pub fn mistakes() -> Vec<(&'static str, String)> {
             ),
         ),
         (
+            "signing-key-by-alias",
+            with(
+                "      LOG_LEVEL: info",
+                "      LOG_LEVEL: info\n      KMS_BACKEND_KEY_ID: alias/deployer",
+            ),
+        ),
+        (
             "percent-switched-off-by-0",
             with("    cpuPercent: 60", "    cpuPercent: 0"),
         ),

@@ -72,11 +72,15 @@ pub fn execution(spec: &Spec) -> Role {
     role(spec, &spec.task.execution_role, statements)
 }
 
-/// What the program itself needs of AWS: nothing. It has its settings from ECS and logs to its own output. Only a shell
-/// opened in a task needs its channel to Session Manager, whose actions know no resource.
+/// What the program itself needs of AWS: nothing, where its key is a secret of ECS's; it has its settings from ECS and logs
+/// to its own output. A key in KMS it must be allowed to sign with. A shell opened in a task needs its channel to Session
+/// Manager, whose actions know no resource.
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsessionmanagermessagegatewayservice.html>
 pub fn task(spec: &Spec) -> Role {
     let mut statements = Vec::new();
+    if let Some(key) = signing_key(spec) {
+        statements.push(allow("Sign", &["kms:GetPublicKey", "kms:Sign"], [key]));
+    }
     if spec.task.execute_command {
         let actions = [
             "ssmmessages:CreateControlChannel",
@@ -87,6 +91,18 @@ pub fn task(spec: &Spec) -> Role {
         statements.push(allow("Shell", &actions, ["*".to_owned()]));
     }
     role(spec, &spec.task.task_role, statements)
+}
+
+/// The ARN of the key the program signs with, by the setting that names it. An alias grants nothing in IAM, so a key that is
+/// named by one has no ARN here, and the program no right to it.
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/cmks-in-iam-policies.html>
+fn signing_key(spec: &Spec) -> Option<String> {
+    let named = spec.task.environment.get("KMS_BACKEND_KEY_ID")?;
+    if named.starts_with("arn:") {
+        named.contains(":key/").then(|| named.clone())
+    } else {
+        (!named.starts_with("alias/")).then(|| spec.arn("kms", &format!("key/{named}")))
+    }
 }
 
 /// A role of ECS tasks with these statements in its one policy; without any it has none.

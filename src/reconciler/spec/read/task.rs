@@ -138,6 +138,15 @@ pub(super) fn task(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Task> {
         ],
         reading,
     );
+    // The task role is granted exactly this key, which an alias does not name.
+    let signing_key = environment.get("KMS_BACKEND_KEY_ID");
+    if signing_key.is_some_and(|key| key.contains("alias/")) {
+        let what = "is an alias, by which IAM grants nothing";
+        reading.refuse(
+            "spec.task.environment.KMS_BACKEND_KEY_ID",
+            wrong(what, "write the key's id or ARN"),
+        );
+    }
     if let (Some(execution), Some(task)) = (&execution_role, &task_role)
         && execution == task
     {
