@@ -1,4 +1,4 @@
-"""moto's server with the one thing of KMS it lacks: messages that are hashes already (MessageType DIGEST), which it would hash again.
+"""moto's server with the one thing of KMS it lacks: messages that are hashes already (MessageType DIGEST); it hashes them again.
 
 Usage: moto_kms.py -H 127.0.0.1 -p PORT
 """

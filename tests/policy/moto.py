@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The policy `reconciler policy` prints, held to moto's IAM: each action is let through by it, and refused without it.
 
-moto enforces actions only, of no resource but "*" and under no condition (moto/iam/access_control.py says so), so the statements are given to
-it with "*"; that the resources are right is what tests/converge/rights.rs shows in the simulator. Of an action whose operation moto lacks nothing is
-learned, and that is printed. Run by `make policy-test`, which installs moto and builds the reconciler.
+moto enforces actions only, of no resource but "*" and under no condition (moto/iam/access_control.py says so), so the
+statements are given to it with "*"; that the resources are right is what tests/converge/rights.rs shows in the simulator. Of
+an action whose operation moto lacks nothing is learned, and that is printed. Run by `make policy-test`, which installs moto
+and builds the reconciler.
 
 Exit status: 0 when every action moto knows was let through and refused as it should be, 1 otherwise.
 """
@@ -64,7 +65,7 @@ SETUP_CALLS = 3
 @mock_aws
 @set_initial_no_auth_action_count(SETUP_CALLS)
 def verdict(action, actions):
-    """What moto says of one action's operation to a role with these rights: "refused", "let through", or why nothing is learned."""
+    """What moto says of one action's operation to a role with these rights: "refused", "let through", or why not."""
     prefix, operation = action.split(":")
     config = Config(parameter_validation=False, retries={"total_max_attempts": 1})
     client = boto3.client(CLIENTS.get(prefix, prefix), config=config, **session(actions))
@@ -81,8 +82,7 @@ def verdict(action, actions):
             return "not in moto"
     except NotImplementedError:
         return "not in moto"
-    except Exception:
-        # Past IAM, and then moto stumbles over a request without members.
+    except Exception:  # noqa: BLE001 past IAM, moto stumbles over a request without members, each time in its own way
         return "let through"
     return "let through"
 
@@ -111,7 +111,8 @@ def main():
         print(f"nothing learned of {action}: {why}")
     for line in wrong:
         print(line)
-    print(f"{tried} of {len(actions)} actions let through by the policy and refused without it" if not wrong else f"{len(wrong)} wrong")
+    right = f"{tried} of {len(actions)} actions let through by the policy and refused without it"
+    print(f"{len(wrong)} wrong" if wrong else right)
     sys.exit(bool(wrong) or not tried)
 
 
