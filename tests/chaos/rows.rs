@@ -105,7 +105,7 @@ pub const TABLE: &[Row] = &[
         "kill -9 before and after saving the outcome",
         crashes::save_outcome
     ),
-    row!("10", "kill -9 in a webhook", later "webhooks, issue 8"),
+    row!("10", "kill -9 in a webhook", later "webhooks, issue 9"),
     row!(
         "11",
         "SIGTERM with 100 in flight: exit 0 in time, taken over in under 1 s",
@@ -227,9 +227,9 @@ pub const TABLE: &[Row] = &[
         "cancelling races with mining: what is mined is true",
         clients::cancel
     ),
-    row!("35", "a webhook's receiver is away, slow, redirects, is private", later "webhooks, issue 8"),
-    row!("36", "keys cannot be refreshed, are malformed, are revoked", later "key reload, issue 8"),
-    row!("37", "10,000 stuck event streams, drained", later "event streams, issue 8"),
+    row!("35", "a webhook's receiver is away, slow, redirects, is private", later "webhooks, issue 9"),
+    row!("36", "keys cannot be refreshed, are malformed, are revoked", later "key reload, issue 9"),
+    row!("37", "10,000 stuck event streams, drained", later "event streams, issue 9"),
     row!(
         "M3",
         "200 POSTs at once of one model under one key: one job, one transaction",
