@@ -9,7 +9,7 @@
 //! Remembers nothing: [`converge`](converge::converge) observes and decides again in every pass, because both sides move.
 //! Any number of these may run at once; safety comes from re-observation, not from a lock.
 //!
-//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `observed`, `leave`, `graph`, `plan`, `policy`, `lint`, `explain`.
+//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `observed`, `leave`, `graph`, `plan`, `policy`, `lint`, `explain`, `secretive`.
 //! I/O: `observe` and `import` read, `apply` writes, both
 //! through `aws`. `converge` is the flow. Nothing here knows `api` or `deployment`.
 
@@ -30,4 +30,5 @@ mod pattern;
 pub mod plan;
 pub mod policy;
 pub mod resource;
+pub mod secretive;
 pub mod spec;

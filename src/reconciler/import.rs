@@ -17,12 +17,12 @@ use super::observe::look;
 use super::observed::{Found, Observed};
 use super::plan::{Blocked, Kind, Plan, Step, Subject, Waiting, our_rule, plan};
 use super::resource::Resources;
+use super::secretive::clue;
 use super::spec::Spec;
 
 mod draft;
 mod names;
 
-pub use draft::is_secretive;
 pub use names::{Asked, Names};
 
 use draft::Draft;
@@ -178,7 +178,7 @@ fn leaf(subject: &Subject, root: &str, path: &str, found: &str) -> (String, Stri
     };
     let variable = place.strip_prefix("task_definition.container.environment.");
     let reason = match variable {
-        Some(name) if is_secretive(name, found) => {
+        Some(name) if clue(name, found.trim_matches('"')).is_some() => {
             "is a secret in plain text: put it into Parameter Store, name it under spec.task.secrets, and change it"
                 .to_owned()
         }

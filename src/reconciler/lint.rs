@@ -5,10 +5,10 @@
 
 use std::fmt;
 
-use regex_lite::Regex;
 use serde::Serialize;
 
 use super::manifest::{Manifest, Place};
+use super::secretive::{Clue, clue};
 use super::spec::{Notifications, Reference, Spec};
 
 /// One warning.
@@ -237,67 +237,14 @@ fn health(spec: &Spec, found: &mut Vec<Finding>) {
     }
 }
 
-/// Words of a variable's name that say its value is a secret.
-const SECRET_WORDS: [&str; 11] = [
-    "KEY",
-    "KEYS",
-    "SECRET",
-    "PASSWORD",
-    "PASSWD",
-    "PASSPHRASE",
-    "TOKEN",
-    "PRIVATE",
-    "CREDENTIAL",
-    "CREDENTIALS",
-    "MNEMONIC",
-];
-
-/// What secrets look like.
-const SECRET_SHAPES: [(&str, &str); 7] = [
-    ("a private key of 32 bytes", "^(0x)?[0-9a-fA-F]{64}$"),
-    (
-        "an AWS access key",
-        "(^|[^A-Z0-9])(AKIA|ASIA)[A-Z0-9]{16}($|[^A-Z0-9])",
-    ),
-    (
-        "a JSON Web Token",
-        r"eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.",
-    ),
-    (
-        "a URL with a password",
-        "^[a-z][a-z0-9+.-]*://[^/@ ]*:[^/@ ]+@",
-    ),
-    (
-        "a URL with a key in it",
-        "^https?://[^ ]*[/=][A-Za-z0-9_-]{32,}($|[/&?])",
-    ),
-    ("a key in PEM", "-----BEGIN"),
-    (
-        "a token of GitHub or Slack",
-        "(ghp|gho|ghs|github_pat|xox[abp])[_-][A-Za-z0-9_-]{16,}",
-    ),
-];
-
 /// What gives a plain setting away as a secret. Its value is not in the warning.
 fn secret(name: &str, value: &str) -> Option<Finding> {
-    let words: Vec<&str> = name.split('_').collect();
     let field = format!("spec.task.environment.{name}");
     let fix = "put the value into an SSM parameter, name that under spec.task.secrets, and take a new value: this one is in git";
-    // A hash has the shape of a key and is none; an address is public.
-    let public = ["HASH", "DIGEST", "ADDRESS"];
-    let shape = SECRET_SHAPES.iter().find(|(_, shape)| {
-        Regex::new(shape).is_ok_and(|shape| shape.is_match(value))
-            && !words.iter().any(|word| public.contains(word))
-    });
-    if let Some((shape, _)) = shape {
-        let what = format!(
-            "looks like {shape}: whoever reads the repository or the task definition has it"
-        );
-        return Some(finding(SECRET_BY_SHAPE, &field, what, fix));
-    }
-    let word = words.iter().find(|word| SECRET_WORDS.contains(word));
-    word.filter(|_| !words.iter().any(|word| public.contains(word))).map(|word| {
-        let what = format!("is named a secret ({word}): whoever reads the repository or the task definition has it");
-        finding(SECRET_BY_NAME, &field, what, fix)
-    })
+    let who = "whoever reads the repository or the task definition has it";
+    let (code, what) = match clue(name, value)? {
+        Clue::Shape(shape) => (SECRET_BY_SHAPE, format!("looks like {shape}: {who}")),
+        Clue::Name(word) => (SECRET_BY_NAME, format!("is named a secret ({word}): {who}")),
+    };
+    Some(finding(code, &field, what, fix))
 }

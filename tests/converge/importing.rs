@@ -269,6 +269,7 @@ async fn reaches_the_target(joined: bool) -> (String, Vec<String>, Vec<Result<()
     for finding in graph::check(&account.spec, &wanted, &observed) {
         first.push_str(&format!("{finding}\n"));
     }
+    assert!(!first.contains(PLAIN_KEY), "{first}");
     let answers = ask(&account);
     tokio::time::sleep(Duration::from_secs(5)).await;
     let mut steps = Vec::new();

@@ -10,6 +10,7 @@ use serde_yaml::{Mapping, Value};
 use super::{Error, Names, believe};
 use crate::reconciler::observed::Observed;
 use crate::reconciler::resource::ScalingPolicy;
+use crate::reconciler::secretive::clue;
 use crate::reconciler::spec::Spec;
 
 /// How often a field that is refused may be taken out: each time at least one goes.
@@ -73,7 +74,7 @@ impl Draft {
         );
         draft.set("spec.task.taskRole", role_name(&definition.task_role));
         for (name, value) in &container.environment {
-            if is_secretive(name, value) {
+            if clue(name, value).is_some() {
                 draft.warnings.push(format!(
                     "{name} stands in the task definition in plain text and looks like a secret: whoever may read the task definition has it. Put it into Parameter Store, name it under spec.task.secrets, and change it; its value is not in the manifest"
                 ));
@@ -298,70 +299,9 @@ fn parameter(from: &str) -> Option<&str> {
     }
 }
 
-/// Whether a plain setting looks like a secret: by its name, or by a value that has the form of one.
-pub fn is_secretive(name: &str, value: &str) -> bool {
-    const WORDS: [&str; 8] = [
-        "SECRET",
-        "PASSWORD",
-        "PRIVATE",
-        "MNEMONIC",
-        "CREDENTIAL",
-        "API_KEY",
-        "APIKEY",
-        "_KEY",
-    ];
-    let name = name.to_ascii_uppercase();
-    let by_name = WORDS.iter().any(|word| name.contains(word)) && !name.ends_with("_ADDRESS");
-    let value = value.trim_matches('"');
-    let hex = value.strip_prefix("0x").unwrap_or(value);
-    let is_key = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let has_password = value.split_once("://").is_some_and(|(_, rest)| {
-        rest.split('/')
-            .next()
-            .is_some_and(|authority| authority.contains('@'))
-    });
-    // An RPC provider's key is the last part of the path: long, and not a word.
-    let has_token = value.contains("://")
-        && value
-            .rsplit('/')
-            .next()
-            .is_some_and(|last| last.len() >= 24 && last.bytes().any(|byte| byte.is_ascii_digit()));
-    by_name || is_key || has_password || has_token
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{is_secretive, parameter};
-
-    #[test]
-    fn what_looks_like_a_secret_is_one() {
-        let key = "ab".repeat(32);
-        let rows = [
-            ("HOKUSAI_API_KEY", "hk_live_1234", true),
-            ("DEPLOYER", key.as_str(), true),
-            ("REDIS_URL", "redis://:hunter2@redis:6379/0", true),
-            (
-                "RPC_URL",
-                "https://eth.example/v2/0123456789abcdefghijABCDEFGHIJ",
-                true,
-            ),
-            ("RPC_URL", "https://eth.example/v2", false),
-            (
-                "TOKEN_MANAGER_ADDRESS",
-                "0x00000000000000000000000000000000000000aa",
-                false,
-            ),
-            ("LOG_LEVEL", "info", false),
-            (
-                "CORS_ORIGINS",
-                "https://hokus.ai,https://app.hokus.ai",
-                false,
-            ),
-        ];
-        for (name, value, expected) in rows {
-            assert_eq!(is_secretive(name, value), expected, "{name}");
-        }
-    }
+    use super::parameter;
 
     #[test]
     fn a_secret_comes_from_a_parameter_or_from_elsewhere() {

@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::reconciler::secretive::clue;
+
 /// One field: where, what it is, what it should be. `null` stands for absent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
@@ -52,8 +54,9 @@ fn walk(path: &str, from: &Value, to: &Value, changes: &mut Vec<Change>) {
             );
         }
     } else if from != to {
+        let secretive = is_secretive(path, [from, to]);
         let shown = |value: &Value| {
-            if is_secretive(path) {
+            if secretive {
                 digest(value)
             } else {
                 value.clone()
@@ -68,26 +71,12 @@ fn walk(path: &str, from: &Value, to: &Value, changes: &mut Vec<Change>) {
     }
 }
 
-/// Words in the names of settings whose value is nobody's to read in a plan, should one ever stand in the environment.
-const SECRETIVE: [&str; 9] = [
-    "KEY",
-    "SECRET",
-    "TOKEN",
-    "PASSWORD",
-    "PASSWD",
-    "PRIVATE",
-    "CREDENTIAL",
-    "MNEMONIC",
-    "_URL",
-];
-
-/// Whether a path is a plain setting whose name looks like a secret's. URLs count: keys of RPC nodes and passwords of Redis
-/// stand in them.
-fn is_secretive(path: &str) -> bool {
-    let name = path
-        .rsplit_once("environment.")
-        .map(|(_, name)| name.to_uppercase());
-    name.is_some_and(|name| SECRETIVE.iter().any(|word| name.contains(word)))
+/// Whether a path is a plain setting that looks like a secret. Every URL counts: the keys of RPC nodes stand in them.
+fn is_secretive(path: &str, values: [&Value; 2]) -> bool {
+    path.rsplit_once("environment.").is_some_and(|(_, name)| {
+        let value = |value: &Value| clue(name, value.as_str().unwrap_or_default()).is_some();
+        name.to_ascii_uppercase().ends_with("_URL") || values.into_iter().any(value)
+    })
 }
 
 /// Enough to see that two values differ.
