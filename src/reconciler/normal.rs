@@ -6,7 +6,7 @@
 //! [`resource`](super::resource) and fails for a path without a row and for a row of ours without a path.
 //!
 //! Rows whose owner is not [`Owner::Manifest`] are fields AWS returns that no manifest decides. They are in no type, so they
-//! cannot differ; what is in neither a type nor this table is reported, never written ([`is_known`]).
+//! cannot differ. A member that AWS adds and this version's SDK does not know is dropped while reading: never written, nor seen.
 
 use serde::Serialize;
 
@@ -125,11 +125,6 @@ pub fn row(path: &str) -> Option<&'static Row> {
     };
     let exactness = |row: &&Row| (row.path.split('.').count(), !row.path.ends_with('*'));
     TABLE.iter().filter(covers).max_by_key(exactness)
-}
-
-/// Whether a field that AWS returns has a row of its own, whoever owns it.
-pub fn is_known(path: &str) -> bool {
-    TABLE.iter().any(|row| row.path == path)
 }
 
 /// AWS's default number of a path; a path without one does not compile.
