@@ -10,6 +10,7 @@
 )]
 
 mod account;
+mod asking;
 mod autoscaling;
 mod boto3;
 mod cloudwatch;

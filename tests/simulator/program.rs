@@ -8,9 +8,9 @@ use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-const ACCOUNT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/account.yaml");
+pub const ACCOUNT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/account.yaml");
 
-fn program(account: &str, state: &Path) -> Command {
+pub fn program(account: &str, state: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_simulator"));
     command
         .args([
