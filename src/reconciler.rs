@@ -9,8 +9,8 @@
 //! Remembers nothing: [`converge`](converge::converge) observes and decides again in every pass, because both sides move.
 //! Any number of these may run at once; safety comes from re-observation, not from a lock.
 //!
-//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `observed`, `leave`, `graph`, `plan`, `policy`, `lint`, `explain`, `secretive`.
-//! I/O: `observe` and `import` read, `apply` writes, both
+//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `observed`, `leave`, `graph`, `plan`, `policy`, `lint`, `explain`, `secretive`,
+//! `status`. I/O: `observe` and `import` read, `apply` writes, `store` and `rollback` do both, all
 //! through `aws`. `converge` is the flow. Nothing here knows `api` or `deployment`.
 
 pub mod apply;
@@ -30,5 +30,8 @@ mod pattern;
 pub mod plan;
 pub mod policy;
 pub mod resource;
+pub mod rollback;
 pub mod secretive;
 pub mod spec;
+pub mod status;
+pub mod store;

@@ -28,6 +28,7 @@ pub mod elb;
 pub mod iam;
 pub mod logs;
 pub mod metric_filter;
+pub mod parameters;
 pub mod route53;
 mod signed;
 pub mod sns;

@@ -24,6 +24,7 @@ mod importing;
 mod interrupted;
 #[path = "../reconciler/leaves.rs"]
 mod leaves;
+mod published;
 mod references;
 mod refused;
 mod resources;

@@ -73,6 +73,10 @@ fn what_decides_touches_no_sdk_store_socket_clock_or_environment() {
         "reconciler/normal",
         "reconciler/observed",
         "reconciler/plan",
+        "reconciler/status",
+        "reconciler/store/history",
+        "reconciler/store/publication",
+        "reconciler/store/record",
         "deployment/request",
         "deployment/transaction",
         "deployment/economics",
@@ -102,6 +106,8 @@ fn each_foreign_library_stays_behind_its_own_door() {
         "reconciler/converge",
         "reconciler/observe",
         "reconciler/apply",
+        "reconciler/store",
+        "reconciler/rollback",
     ];
     let mut sdk = mentions(&everywhere, &["aws_sdk_", "aws_config"]);
     // A key in KMS is the signer's to use, and no other part of the API's.

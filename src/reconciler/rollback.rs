@@ -1,0 +1,28 @@
+//! The whole unit follows where ECS went back: alarms, scaling and all, not only the revision. [I/O]
+//!
+//! ECS's circuit breaker knows the service alone. Left at that, the unit would run the old program under the new manifest's
+//! alarms and bounds, and whoever enforces the new manifest would be blocked for good. So the publication before becomes the one in force; everything else is
+//! enforcing it.
+
+use super::store::{Draft, Error, Publication, Store};
+
+/// After ECS gave up on what `failed` wants: publishes what was stable before. `None`: there is nothing to go back to, and
+/// the failed one stays in force. [`Error::Lost`] with whatever is in force by now, where somebody published meanwhile,
+/// as another reconciler that saw the same.
+pub async fn automatic(
+    store: &Store,
+    failed: &Publication,
+    reason: &str,
+    now: u64,
+) -> Result<Option<Publication>, Error> {
+    let history = store.history().await?;
+    if let Some(current) = history.current().filter(|it| it.number != failed.number) {
+        let winner = Box::new(current.clone());
+        return Err(Error::Lost { winner });
+    }
+    let Ok(target) = history.target(None) else {
+        return Ok(None);
+    };
+    let draft = Draft::back_to(target, None, Some(reason.to_owned()), true);
+    store.publish(&history, &draft, now).await.map(Some)
+}
