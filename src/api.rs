@@ -1,30 +1,37 @@
 //! The HTTP side of `contracts-api`, and the process around it.
 //!
 //! Takes [`settings::Settings`] and a listener, runs the server and the deployment worker until shutdown. Each route is one function that shows its
-//! whole flow; what holds for all of them is in `edge`.
+//! whole flow; which there are is in `route`, what holds for all of them is in `edge`.
 //!
 //! ```text
-//! wire ─ server ─ edge ─ routes ─┬─ deployments ─ auth → rate_limit → body → request → store      (202, status)
-//!                                └─ health
+//! wire ─ server ─ edge ─ route ─┬─ deployments ─ auth → rate_limit → body → request → store       (202, status, cancel)
+//!                               ├─ listing, tokens, dry_run ─ auth → rate_limit → store, chain
+//!                               └─ health
 //! queue ─ take → believe → store                                                                (the old way in)
 //! worker ─ lease → recover → confirm → send                                                     (see crate::deployment)
 //! ```
 
+mod admit;
 pub mod auth;
 mod body;
 mod deployments;
+mod dry_run;
 mod edge;
 mod error;
 mod health;
 pub mod jobs;
+mod listing;
 mod metrics;
 pub mod rate_limit;
 mod reply;
+mod route;
 mod server;
 pub mod settings;
+mod tokens;
+mod view;
 
-use crate::deployment::chain::Chain;
 use crate::deployment::chain::rpc::Rpc;
+use crate::deployment::chain::{Chain, U256};
 use crate::deployment::economics::Economics;
 use crate::deployment::listener::Listener;
 use crate::deployment::signer::Signer;
@@ -34,20 +41,22 @@ use crate::deployment::worker::Worker;
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::Metrics;
 use auth::ApiKeys;
-use deployments::RequestId;
+use bytes::Buf;
 use error::ApiError;
 use health::Health;
 use http::{HeaderMap, Method};
 use hyper_util::service::TowerToHyperService;
 use rate_limit::RateLimit;
 use reply::Response;
+use route::{Found, Operation};
 use settings::Settings;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use warp::Filter;
+use warp::path::FullPath;
+use warp::{Filter, Stream};
 
 /// For the worker's step in hand, once the server has drained: one request to a node and one to Redis.
 const WORKER_TIMEOUT: Duration = Duration::from_secs(6);
@@ -57,6 +66,7 @@ pub struct App {
     api_keys: ApiKeys,
     rate_limit: RateLimit,
     economics: Economics,
+    fee_cap_wei: U256,
     network: String,
     chain_id: u64,
     chain: Arc<Chain>,
@@ -180,6 +190,7 @@ fn assemble(settings: Settings, git_sha: String) -> Result<Parts, StartError> {
         api_keys,
         rate_limit: RateLimit::new(connection.clone(), limits),
         economics: policy.economics.clone(),
+        fee_cap_wei: policy.fee_cap_wei,
         network,
         chain_id: policy.chain_id,
         chain: chain.clone(),
@@ -207,74 +218,74 @@ fn assemble(settings: Settings, git_sha: String) -> Result<Parts, StartError> {
     ))
 }
 
-/// Every route. What none of them takes is answered with 404 or 405, so no rejection ever leaves.
+/// Identifies one request in replies and logs.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+/// What every route takes of a request, but for its parameter and its body.
+pub struct Asked {
+    app: Arc<App>,
+    headers: HeaderMap,
+    query: String,
+    request_id: RequestId,
+}
+
+/// Everything a request has, to [`dispatch`]. No rejection ever leaves: only a body that was taken before could cause one.
 fn routes(
     app: Arc<App>,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
-    let app = warp::any().map(move || app.clone());
     let request_id = warp::ext::optional::<RequestId>()
         .map(|id: Option<RequestId>| id.unwrap_or(RequestId("req_unknown".into())));
-    let read = warp::get().or(warp::head()).unify();
-
-    let submit = warp::path!("api" / "deployments")
-        .and(warp::post())
-        .and(app.clone())
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    let asked = warp::method()
+        .and(warp::path::full())
         .and(warp::header::headers_cloned())
+        .and(query)
         .and(request_id)
         .and(warp::body::stream())
-        .then(|app: Arc<App>, headers: HeaderMap, id: RequestId, body| {
-            deployments::submit(app, headers, id, body)
-        });
-    let status = warp::path!("api" / "deployments" / String)
-        .or(warp::path!("api" / "deployments" / String / "status"))
-        .unify()
-        .and(read)
-        .and(app.clone())
-        .and(warp::header::headers_cloned())
-        .and(request_id)
-        .then(deployments::status);
-    let cancel = warp::path!("api" / "deployments" / String / "cancel")
-        .and(warp::post())
-        .and(app.clone())
-        .and(warp::header::headers_cloned())
-        .and(request_id)
-        .then(deployments::cancel);
-    let live = warp::path!("health")
-        .and(read)
-        .and(app.clone())
-        .then(health::live);
-    let ready = warp::path!("health" / "ready")
-        .and(read)
-        .and(app.clone())
-        .then(health::ready);
-    let detailed = warp::path!("health" / "detailed")
-        .and(read)
-        .and(app.clone())
-        .then(health::detailed);
-    let identity = warp::path::end().and(read).and(app).then(health::identity);
-    let rest =
-        warp::method()
-            .and(warp::path::full())
-            .map(|method: Method, path: warp::path::FullPath| {
-                let error = match edge::methods(path.as_str()) {
-                    Some(allow) => ApiError::wrong_method(&method, path.as_str(), allow),
-                    None => ApiError::no_route(&method, path.as_str()),
+        .then(
+            move |method: Method, path: FullPath, headers, query, request_id, body| {
+                let asked = Asked {
+                    app: app.clone(),
+                    headers,
+                    query,
+                    request_id,
                 };
-                error.into_response(None)
-            });
-    submit
-        .or(status)
-        .unify()
-        .or(cancel)
-        .unify()
-        .or(live)
-        .unify()
-        .or(ready)
-        .unify()
-        .or(detailed)
-        .unify()
-        .or(identity)
-        .unify()
-        .or(rest)
-        .unify()
+                async move { dispatch(asked, &method, path.as_str(), body).await }
+            },
+        );
+    let rest = warp::method()
+        .and(warp::path::full())
+        .map(|method: Method, path: FullPath| {
+            ApiError::no_route(&method, path.as_str()).into_response(None)
+        });
+    asked.or(rest).unify()
+}
+
+/// The answer to one request.
+async fn dispatch(
+    asked: Asked,
+    method: &Method,
+    path: &str,
+    body: impl Stream<Item = Result<impl Buf, warp::Error>>,
+) -> Response {
+    let (route, parameter) = match route::find(method, path) {
+        Found::Route(route, parameter) => (route, parameter),
+        Found::OtherMethod(allow) => {
+            return ApiError::wrong_method(method, path, allow).into_response(None);
+        }
+        Found::Nothing => return ApiError::no_route(method, path).into_response(None),
+    };
+    match route.operation {
+        Operation::Identity => health::identity(&asked.app),
+        Operation::Live => health::live(&asked.app),
+        Operation::Ready => health::ready(&asked).await,
+        Operation::Detailed => health::detailed(&asked).await,
+        Operation::Submit => deployments::submit(asked, body).await,
+        Operation::List => listing::list(asked).await,
+        Operation::Show | Operation::Status => deployments::status(asked, parameter).await,
+        Operation::Cancel => deployments::cancel(asked, parameter).await,
+        Operation::DryRun => dry_run::dry_run(asked, body).await,
+        Operation::Token => tokens::token(asked, parameter).await,
+    }
 }

@@ -4,10 +4,11 @@
 //! a body.
 
 use super::App;
+use super::RequestId;
 use super::auth::Caller;
-use super::deployments::RequestId;
-use super::error::Internal;
+use super::error::{self, Internal};
 use super::reply::Response;
+use super::route;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
@@ -49,7 +50,7 @@ where
     let started = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
-    let route = template(request.uri().path());
+    let route = route::template(request.uri().path());
     let origin = allowed_origin(request.headers(), &app.cors_origins);
     let preflight = method == Method::OPTIONS
         && request
@@ -66,7 +67,7 @@ where
         response
     } else {
         match routes(request).await {
-            Ok(response) => response,
+            Ok(response) => error::written(response, &id),
             Err(never) => match never {},
         }
     };
@@ -152,30 +153,6 @@ fn request_id(headers: &HeaderMap) -> String {
     )
 }
 
-fn template(path: &str) -> &'static str {
-    let segments: Vec<&str> = path.trim_end_matches('/').split('/').skip(1).collect();
-    match segments.as_slice() {
-        [] => "/",
-        ["health"] => "/health",
-        ["health", "ready"] => "/health/ready",
-        ["health", "detailed"] => "/health/detailed",
-        ["api", "deployments"] => "/api/deployments",
-        ["api", "deployments", _] => "/api/deployments/:id",
-        ["api", "deployments", _, "status"] => "/api/deployments/:id/status",
-        ["api", "deployments", _, "cancel"] => "/api/deployments/:id/cancel",
-        _ => "unknown",
-    }
-}
-
-/// The methods a path takes, for `Allow`; `None` where there is no route.
-pub fn methods(path: &str) -> Option<&'static str> {
-    match template(path) {
-        "unknown" => None,
-        "/api/deployments" | "/api/deployments/:id/cancel" => Some("POST"),
-        _ => Some("GET, HEAD"),
-    }
-}
-
 fn allowed_origin(headers: &HeaderMap, allowed: &[String]) -> Option<HeaderValue> {
     let origin = headers.get(ORIGIN)?;
     allowed
@@ -186,7 +163,7 @@ fn allowed_origin(headers: &HeaderMap, allowed: &[String]) -> Option<HeaderValue
 
 /// Without `Allow-Credentials`: the key is in a header that scripts set, and no cookie means anything here.
 fn allow_origin(headers: &mut HeaderMap, origin: HeaderValue) {
-    let exposed = "Location, X-Request-Id, RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After";
+    let exposed = "Location, X-Request-Id, RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, Idempotent-Replayed";
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(
         ACCESS_CONTROL_EXPOSE_HEADERS,
@@ -227,17 +204,5 @@ mod tests {
         for wild in ["", "a b", "a\"b", "{}", &"x".repeat(65)] {
             assert!(id(wild).starts_with("req_"), "{wild}");
         }
-    }
-
-    #[test]
-    fn logs_name_the_route_and_never_what_the_client_put_into_it() {
-        assert_eq!(template("/"), "/");
-        assert_eq!(
-            template("/api/deployments/secret-id/status"),
-            "/api/deployments/:id/status"
-        );
-        assert_eq!(template("/api/deployments/secret-id/other"), "unknown");
-        assert_eq!(methods("/api/deployments/"), Some("POST"));
-        assert_eq!(methods("/metrics"), None);
     }
 }

@@ -1,7 +1,8 @@
 //! What a client is told when something is wrong: one JSON shape for every error.
 //!
 //! Takes what happened, gives a response. The text for the client is public; the error underneath goes into the request's log line only
-//! ([`Internal`] in the response's extensions) and never into the body.
+//! ([`Internal`] in the response's extensions) and never into the body. The body has the existing service's envelope and, beside it, the
+//! members of RFC 9457; it stays `application/json`, which is what the clients of the existing service look for.
 
 use super::auth::Refused;
 use super::rate_limit::Permit;
@@ -11,33 +12,149 @@ use crate::deployment::request::{FieldProblem, ModelId};
 use crate::telemetry;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use uuid::Uuid;
+use warp::Reply as _;
 
 /// The internal text of an error, for the log line of its request.
 #[derive(Debug, Clone)]
 pub struct Internal(pub String);
 
+/// What is wrong, for programs. Its status and title never vary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// The request breaks a rule.
+    Validation,
+    /// No key, or one that is not configured.
+    InvalidToken,
+    /// Unknown, forgotten, or another caller's.
+    DeploymentNotFound,
+    /// The model has no token.
+    TokenNotFound,
+    /// No such route.
+    NotFound,
+    /// The route does not take the method.
+    MethodNotAllowed,
+    /// The body was too slow.
+    Timeout,
+    /// The model has a token.
+    TokenAlreadyExists,
+    /// The model has a deployment that is under way.
+    DuplicateDeployment,
+    /// There is nothing left to cancel.
+    NotCancellable,
+    /// The body is too large.
+    PayloadTooLarge,
+    /// The body is not JSON.
+    UnsupportedMediaType,
+    /// The idempotency key was used with another body.
+    IdempotencyKeyReused,
+    /// The caller asks too much.
+    RateLimitExceeded,
+    /// A defect.
+    Internal,
+    /// Something this service needs does not answer.
+    ServiceUnavailable,
+}
+
+impl Code {
+    /// Its status, its name in bodies and its title.
+    pub fn facts(self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as Is;
+        match self {
+            Self::Validation => (
+                Is::BAD_REQUEST,
+                "VALIDATION_ERROR",
+                "The request breaks a rule",
+            ),
+            Self::InvalidToken => (
+                Is::UNAUTHORIZED,
+                "INVALID_TOKEN",
+                "There is no valid API key",
+            ),
+            Self::DeploymentNotFound => (
+                Is::NOT_FOUND,
+                "DEPLOYMENT_NOT_FOUND",
+                "There is no such deployment",
+            ),
+            Self::TokenNotFound => (Is::NOT_FOUND, "TOKEN_NOT_FOUND", "The model has no token"),
+            Self::NotFound => (Is::NOT_FOUND, "NOT_FOUND", "There is no such route"),
+            Self::MethodNotAllowed => (
+                Is::METHOD_NOT_ALLOWED,
+                "METHOD_NOT_ALLOWED",
+                "The route does not take this method",
+            ),
+            Self::Timeout => (
+                Is::REQUEST_TIMEOUT,
+                "TIMEOUT_ERROR",
+                "The request was too slow",
+            ),
+            Self::TokenAlreadyExists => (
+                Is::CONFLICT,
+                "TOKEN_ALREADY_EXISTS",
+                "The model has a token",
+            ),
+            Self::DuplicateDeployment => (
+                Is::CONFLICT,
+                "DUPLICATE_DEPLOYMENT",
+                "The model has a deployment that is under way",
+            ),
+            Self::NotCancellable => (Is::CONFLICT, "NOT_CANCELLABLE", "The deployment has ended"),
+            Self::PayloadTooLarge => (
+                Is::PAYLOAD_TOO_LARGE,
+                "PAYLOAD_TOO_LARGE",
+                "The body is too large",
+            ),
+            Self::UnsupportedMediaType => (
+                Is::UNSUPPORTED_MEDIA_TYPE,
+                "UNSUPPORTED_MEDIA_TYPE",
+                "The body is not JSON",
+            ),
+            Self::IdempotencyKeyReused => (
+                Is::UNPROCESSABLE_ENTITY,
+                "IDEMPOTENCY_KEY_REUSED",
+                "The idempotency key stands for another request",
+            ),
+            Self::RateLimitExceeded => (
+                Is::TOO_MANY_REQUESTS,
+                "RATE_LIMIT_EXCEEDED",
+                "Too many requests",
+            ),
+            Self::Internal => (
+                Is::INTERNAL_SERVER_ERROR,
+                "INTERNAL_ERROR",
+                "Internal server error",
+            ),
+            Self::ServiceUnavailable => (
+                Is::SERVICE_UNAVAILABLE,
+                "SERVICE_UNAVAILABLE",
+                "The service is temporarily unavailable",
+            ),
+        }
+    }
+}
+
 /// An answer that is not the one asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ApiError {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
+    code: Code,
+    message: Cow<'static, str>,
     /// Boxed, since most results carry none and every result carries the space.
     details: Option<Box<Value>>,
     suggestions: &'static [&'static str],
     retryable: bool,
-    header: Option<(&'static str, &'static str)>,
+    header: Option<Box<(&'static str, String)>>,
     internal: Option<Box<str>>,
 }
 
 /// What a client shows of a path it got wrong; longer ones are cut.
 const PATH_CHARS_MAX: usize = 200;
+/// What a `type` is made of. A name, not an address: nothing is served there (RFC 9457, 3.1.1).
+pub const TYPE_PREFIX: &str = "tag:hokus.ai,2026:contracts/errors/";
 
 impl ApiError {
-    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            status,
             code,
             message: message.into(),
             details: None,
@@ -46,6 +163,11 @@ impl ApiError {
             header: None,
             internal: None,
         }
+    }
+
+    fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.header = Some(Box::new((name, value.into())));
+        self
     }
 
     /// 401: no key, or one that is not configured.
@@ -57,13 +179,9 @@ impl ApiError {
         Self {
             details: Some(Box::new(details.into())),
             suggestions: &["Send a valid API key in X-API-Key or Authorization: Bearer"],
-            header: Some(("www-authenticate", "Bearer")),
-            ..Self::new(
-                StatusCode::UNAUTHORIZED,
-                "INVALID_TOKEN",
-                "Invalid authentication token",
-            )
+            ..Self::new(Code::InvalidToken, "Invalid authentication token")
         }
+        .with_header("www-authenticate", "Bearer")
     }
 
     /// 400: the body breaks these rules.
@@ -71,11 +189,7 @@ impl ApiError {
         Self {
             details: Some(Box::new(json!(problems))),
             suggestions: &["Check the request format and required fields"],
-            ..Self::new(
-                StatusCode::BAD_REQUEST,
-                "VALIDATION_ERROR",
-                "Request validation failed",
-            )
+            ..Self::new(Code::Validation, "Request validation failed")
         }
     }
 
@@ -115,67 +229,66 @@ impl ApiError {
                 format!("Deployment with ID \"{id}\" does not exist").into(),
             )),
             suggestions: &["Verify the deployment ID is correct"],
-            ..Self::new(
-                StatusCode::NOT_FOUND,
-                "DEPLOYMENT_NOT_FOUND",
-                "Deployment not found",
-            )
+            ..Self::new(Code::DeploymentNotFound, "Deployment not found")
+        }
+    }
+
+    /// 404: nobody has made a token for this model; `own` is the caller's deployment that may.
+    pub fn no_token(model: &ModelId, own: Option<Uuid>) -> Self {
+        let message = format!("Model \"{}\" has no token", model.as_str());
+        let mut details = json!({ "message": message });
+        if let Some(id) = own {
+            details["requestId"] = json!(id);
+            details["status"] = json!(status_path(id));
+        }
+        Self {
+            details: Some(Box::new(details)),
+            ..Self::new(Code::TokenNotFound, "The model has no token")
         }
     }
 
     /// 404: no such route.
     pub fn no_route(method: &Method, path: &str) -> Self {
         let path: String = path.chars().take(PATH_CHARS_MAX).collect();
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "NOT_FOUND",
-            format!("Route {method} {path} not found"),
-        )
+        Self::new(Code::NotFound, format!("Route {method} {path} not found"))
     }
 
     /// 405: the route exists, not with this method.
-    pub fn wrong_method(method: &Method, path: &str, allow: &'static str) -> Self {
+    pub fn wrong_method(method: &Method, path: &str, allow: String) -> Self {
         let path: String = path.chars().take(PATH_CHARS_MAX).collect();
         Self {
-            header: Some(("allow", allow)),
             ..Self::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "METHOD_NOT_ALLOWED",
+                Code::MethodNotAllowed,
                 format!("Route {path} does not take {method}; it takes {allow}"),
             )
         }
+        .with_header("allow", allow)
     }
 
     /// 408: the body did not arrive in time.
     pub fn slow_body() -> Self {
         Self {
             retryable: true,
-            header: Some(("connection", "close")),
-            ..Self::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "TIMEOUT_ERROR",
-                "The request body did not arrive in time",
-            )
+            ..Self::new(Code::Timeout, "The request body did not arrive in time")
         }
+        .with_header("connection", "close")
     }
 
     /// 413: the body is larger than `bytes_max`.
     pub fn too_large(bytes_max: usize) -> Self {
         Self {
-            header: Some(("connection", "close")),
             ..Self::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "PAYLOAD_TOO_LARGE",
+                Code::PayloadTooLarge,
                 format!("The request body is larger than {bytes_max} bytes"),
             )
         }
+        .with_header("connection", "close")
     }
 
     /// 415: not `application/json`, or compressed.
     pub fn not_json() -> Self {
         Self::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UNSUPPORTED_MEDIA_TYPE",
+            Code::UnsupportedMediaType,
             "Send the body as Content-Type: application/json without Content-Encoding",
         )
     }
@@ -185,11 +298,7 @@ impl ApiError {
         Self {
             retryable: true,
             suggestions: &["Wait for the time in Retry-After"],
-            ..Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "RATE_LIMIT_EXCEEDED",
-                "Too many requests",
-            )
+            ..Self::new(Code::RateLimitExceeded, "Too many requests")
         }
     }
 
@@ -206,8 +315,7 @@ impl ApiError {
             )),
             suggestions: &["Use the existing token", "Check deployment status"],
             ..Self::new(
-                StatusCode::CONFLICT,
-                "TOKEN_ALREADY_EXISTS",
+                Code::TokenAlreadyExists,
                 "Token already exists for this model",
             )
         }
@@ -226,7 +334,7 @@ impl ApiError {
         Self {
             details: Some(Box::new(details)),
             suggestions: &["Follow the deployment that is in progress"],
-            ..Self::new(StatusCode::CONFLICT, "DUPLICATE_DEPLOYMENT", message)
+            ..Self::new(Code::DuplicateDeployment, message)
         }
     }
 
@@ -235,8 +343,7 @@ impl ApiError {
         Self {
             suggestions: &["Use a new Idempotency-Key for a new request"],
             ..Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "IDEMPOTENCY_KEY_REUSED",
+                Code::IdempotencyKeyReused,
                 "This Idempotency-Key was used with another request body",
             )
         }
@@ -247,8 +354,7 @@ impl ApiError {
         Self {
             suggestions: &["Check deployment status"],
             ..Self::new(
-                StatusCode::CONFLICT,
-                "NOT_CANCELLABLE",
+                Code::NotCancellable,
                 format!("The deployment is {status} and cannot be cancelled"),
             )
         }
@@ -284,60 +390,84 @@ impl ApiError {
             retryable: true,
             internal: Some(telemetry::chain(error).into()),
             suggestions: &["Try again later", "Contact support if the issue persists"],
-            ..Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "INTERNAL_ERROR",
-                "Internal server error",
-            )
+            ..Self::new(Code::Internal, "Internal server error")
         }
     }
 
-    fn away(message: &str) -> Self {
+    fn away(message: &'static str) -> Self {
         Self {
             retryable: true,
             suggestions: &["Try again later"],
-            header: Some(("retry-after", "5")),
-            ..Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "SERVICE_UNAVAILABLE",
-                message,
-            )
+            ..Self::new(Code::ServiceUnavailable, message)
         }
+        .with_header("retry-after", "5")
     }
 
-    /// The response, with what is left of the caller's bucket if one was touched.
+    /// The response, with what is left of the caller's bucket if one was touched. Its body is written last, by [`written`], where the request's id
+    /// is known.
     pub fn into_response(self, permit: Option<&Permit>) -> Response {
+        let mut response = self.code.facts().0.into_response();
+        if let Some((name, value)) = self.header.as_deref()
+            && let Ok(value) = HeaderValue::from_str(value)
+        {
+            response.headers_mut().insert(*name, value);
+        }
+        if let Some(permit) = permit {
+            permit.stamp(response.headers_mut());
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    fn body(self, request_id: &str) -> (Value, Option<Internal>) {
         let Self {
-            status,
             code,
             message,
             details,
             suggestions,
             retryable,
-            header,
+            header: _,
             internal,
         } = self;
-        let mut error = json!({ "code": code, "message": message, "timestamp": reply::timestamp(), "retryable": retryable });
+        let (status, name, title) = code.facts();
+        let told = details.as_deref();
+        let told = told.and_then(|details| details.as_str().or(details["message"].as_str()));
+        let mut body = json!({
+            "success": false,
+            "type": format!("{TYPE_PREFIX}{name}"),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": told.unwrap_or(&message),
+            "error": { "code": name, "message": message, "timestamp": reply::timestamp(), "retryable": retryable },
+            "meta": reply::meta(request_id),
+        });
         if let Some(details) = details {
-            error["details"] = *details;
+            body["error"]["details"] = *details;
         }
         if !suggestions.is_empty() {
-            error["suggestions"] = json!(suggestions);
+            body["error"]["suggestions"] = json!(suggestions);
         }
-        let mut response = reply::json(status, &json!({ "success": false, "error": error }));
-        if let Some((name, value)) = header {
-            response
-                .headers_mut()
-                .insert(name, HeaderValue::from_static(value));
-        }
-        if let Some(permit) = permit {
-            permit.stamp(response.headers_mut());
-        }
-        if let Some(internal) = internal {
-            response.extensions_mut().insert(Internal(internal.into()));
-        }
-        response
+        (body, internal.map(|text| Internal(text.into())))
     }
+}
+
+/// The response with its body, if it is an error that has none yet.
+pub fn written(mut response: Response, request_id: &str) -> Response {
+    let Some(error) = response.extensions_mut().remove::<ApiError>() else {
+        return response;
+    };
+    let (body, internal) = error.body(request_id);
+    let mut written = reply::json(response.status(), &body);
+    for (name, value) in response.headers() {
+        if name != http::header::CONTENT_TYPE {
+            written.headers_mut().insert(name, value.clone());
+        }
+    }
+    *written.extensions_mut() = std::mem::take(response.extensions_mut());
+    if let Some(internal) = internal {
+        written.extensions_mut().insert(internal);
+    }
+    written
 }
 
 /// Where a deployment's status is.

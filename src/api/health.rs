@@ -6,6 +6,8 @@
 //! deadline, at most once per second however often they are called. None shows a URL, a key or an account.
 
 use super::App;
+use super::Asked;
+use super::error::ApiError;
 use super::reply::{self, Response};
 use crate::backoff;
 use crate::deployment::chain::rpc::{self, Rank, RpcError};
@@ -17,7 +19,6 @@ use crate::telemetry;
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
@@ -151,7 +152,7 @@ pub async fn prove(app: &App, mut shutdown: Shutdown) {
 }
 
 /// `GET /health`
-pub async fn live(app: Arc<App>) -> Response {
+pub fn live(app: &App) -> Response {
     let (status, word) = match app.health.phase() {
         Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
         Phase::Serving => (StatusCode::OK, "healthy"),
@@ -161,13 +162,14 @@ pub async fn live(app: Arc<App>) -> Response {
 }
 
 /// `GET /health/ready`
-pub async fn ready(app: Arc<App>) -> Response {
+pub async fn ready(asked: &Asked) -> Response {
+    let app = &asked.app;
     let Report {
         redis,
         rpc,
         contracts,
         funds: _,
-    } = report(&app).await;
+    } = report(app).await;
     let proved = app.health.phase() == Phase::Serving;
     let ready = proved && redis.outcome.is_ok() && rpc.outcome.is_ok() && contracts.outcome.is_ok();
     let check = |outcome: Result<(), Cow<'static, str>>| match outcome {
@@ -191,14 +193,18 @@ pub async fn ready(app: Arc<App>) -> Response {
     )
 }
 
-/// `GET /health/detailed`: 200 when healthy or degraded, 503 when not.
-pub async fn detailed(app: Arc<App>) -> Response {
+/// `GET /health/detailed`: 200 when healthy or degraded, 503 when not. For callers with a key, and uncounted: it is asked when Redis is away.
+pub async fn detailed(asked: &Asked) -> Response {
+    let app = &asked.app;
+    if let Err(refused) = app.api_keys.caller(&asked.headers) {
+        return ApiError::unauthenticated(refused).into_response(None);
+    }
     let Report {
         redis,
         rpc,
         contracts,
         funds,
-    } = report(&app).await;
+    } = report(app).await;
     let crowded = |depth: &Depth| depth.queued > QUEUED_MAX || depth.parked > 0;
     let queue = redis.outcome.as_ref().map_or(
         Value::Null,
@@ -296,7 +302,7 @@ fn endpoint(report: &rpc::Report) -> Value {
 }
 
 /// `GET /`: which service this is.
-pub async fn identity(app: Arc<App>) -> Response {
+pub fn identity(app: &App) -> Response {
     let body = json!({
         "name": "Hokusai Contract Deployer API",
         "version": env!("CARGO_PKG_VERSION"),

@@ -22,11 +22,13 @@ pub fn json(status: StatusCode, body: &Value) -> Response {
 
 /// `data` in the envelope of a success.
 pub fn success(status: StatusCode, request_id: &str, data: &Value) -> Response {
-    let meta = json!({ "requestId": request_id, "timestamp": timestamp(), "version": "1.0" });
-    json(
-        status,
-        &json!({ "success": true, "data": data, "meta": meta }),
-    )
+    let body = json!({ "success": true, "data": data, "meta": meta(request_id) });
+    json(status, &body)
+}
+
+/// What every body in an envelope says of its request.
+pub fn meta(request_id: &str) -> Value {
+    json!({ "requestId": request_id, "timestamp": timestamp(), "version": "1.0" })
 }
 
 /// Now, as ISO 8601 with milliseconds.

@@ -14,6 +14,7 @@
 //! | `cd:{s}:wishes` | hash | id → `cancel`, `close` or `retry`: for the holder of the lease | until answered |
 //! | `cd:{s}:spent` | zset | ids by nonce: the last that our transactions used | the last 1000 |
 //! | `cd:{s}:model:<model id>` | string | the model's live or deployed id | like its job; deleted when it fails |
+//! | `cd:{s}:by:<caller>` | zset | the caller's ids by time of acceptance: the list it may ask for | 60 days; the newest 10000 |
 //! | `cd:{s}:next` | string | the next nonce | for ever |
 //! | `cd:{s}:epoch` | string | there since the data was last reconciled with the chain; its absence means that data was lost | for ever |
 //! | `cd:{s}:known` | set | hashes of the models whose token we made, from the chain's logs, after a loss | 30 days |
@@ -40,6 +41,10 @@ const WAITING_MAX: usize = 10_000;
 const WISHES_MAX: usize = 1_000;
 /// How long a final record is kept, and with it what its idempotency key stands for.
 const RETENTION_SECONDS: u64 = 30 * 24 * 60 * 60;
+
+/// How many of its deployments a caller can list, and for how long: what is not parked is final and forgotten within that time.
+const LISTED_MAX: usize = 10_000;
+const LISTED_SECONDS: u64 = 60 * 24 * 60 * 60;
 
 /// The deployments of one account on one chain.
 #[derive(Clone)]
@@ -104,6 +109,15 @@ pub enum Submitted {
     Busy(Uuid),
     /// Too many are waiting.
     Full,
+}
+
+/// A place in a caller's list: at this deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed {
+    /// When it was accepted, milliseconds since 1970.
+    pub submitted_at_ms: u64,
+    /// Which one.
+    pub id: Uuid,
 }
 
 /// What somebody wants of a deployment; the holder of the lease does it, or finds it too late.
@@ -245,6 +259,7 @@ impl Store {
             .key(self.key("known"))
             .key(self.key("epoch"))
             .key(self.key("parked"))
+            .key(self.index(&deployment.caller))
             .arg(id.to_string())
             .arg(&record)
             .arg(self.seal.of(&self.prefix, id, 1, &record))
@@ -253,7 +268,9 @@ impl Store {
             .arg(u8::from(idempotency.is_some()))
             .arg(u8::from(has_token))
             .arg(hash_of(&deployment.request.model_id))
-            .arg(WAITING_MAX);
+            .arg(WAITING_MAX)
+            .arg(LISTED_MAX)
+            .arg(LISTED_SECONDS);
         let answer: Result<(String, String), Unavailable> = self.connection.run(&script).await;
         let (answer, known) = match answer {
             Ok(answer) => answer,
@@ -314,6 +331,10 @@ impl Store {
 
     fn job(&self, id: Uuid) -> String {
         self.key(&format!("job:{id}"))
+    }
+
+    fn index(&self, caller: &str) -> String {
+        self.key(&format!("by:{caller}"))
     }
 
     fn model(&self, model: &ModelId) -> String {

@@ -19,11 +19,17 @@ async fn refusal(request: RequestBuilder) -> (u16, String, Value) {
             && error["retryable"].is_boolean(),
         "{body}"
     );
-    (
-        status.as_u16(),
-        error["code"].as_str().unwrap().to_string(),
-        body,
-    )
+    // RFC 9457 beside it.
+    assert_eq!(body["status"], status.as_u16(), "{body}");
+    let code = error["code"].as_str().unwrap().to_string();
+    assert!(body["type"].as_str().unwrap().ends_with(&code), "{body}");
+    assert!(
+        body["title"].is_string() && body["detail"].is_string(),
+        "{body}"
+    );
+    let id = body["meta"]["requestId"].as_str().unwrap();
+    assert!(id.starts_with("req_"), "{body}");
+    (status.as_u16(), code, body)
 }
 
 #[tokio::test]
@@ -69,7 +75,17 @@ async fn every_wrong_request_gets_its_own_error_as_json() {
             404,
             "NOT_FOUND",
         ),
-        (with_key(Method::GET, POST), 405, "METHOD_NOT_ALLOWED"),
+        (with_key(Method::PUT, POST), 405, "METHOD_NOT_ALLOWED"),
+        (
+            with_key(Method::GET, "/api/dry-run"),
+            405,
+            "METHOD_NOT_ALLOWED",
+        ),
+        (
+            api.request(Method::GET, "/health/detailed"),
+            401,
+            "INVALID_TOKEN",
+        ),
         (
             with_key(Method::DELETE, &format!("{POST}/{id}")),
             405,
@@ -326,7 +342,9 @@ async fn an_idempotency_key_makes_a_repeated_post_one_deployment() {
         (status, &again["data"]["requestId"]),
         (StatusCode::ACCEPTED, &json!(id))
     );
-    assert_eq!(again["data"]["status"], "deployed");
+    // The very same answer, whatever became of it since.
+    assert_eq!(again["data"], first.1["data"]);
+    assert_eq!(again["data"]["status"], "pending");
     let (status, other) = post("k-1", KEY, &minimal("another")).await;
     assert_eq!(
         (status.as_u16(), &other["error"]["code"]),
@@ -336,6 +354,43 @@ async fn an_idempotency_key_makes_a_repeated_post_one_deployment() {
     let (status, _) = post("k-1", OTHER_KEY, &minimal("another")).await;
     assert_eq!(status, StatusCode::ACCEPTED);
     assert_eq!(world.chain.tokens_deployed().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_means_one_request_however_many_replicas_are_asked_at_once() {
+    let world = World::start().await;
+    let (first, second) = tokio::join!(world.api(), world.api());
+    // Half ask for one model, half for another, all under one key: whoever is first decides what the key stands for.
+    let posts = (0..100).map(|number| {
+        let api = [&first, &second][number % 2];
+        let model = ["raced-a", "raced-b"][number / 2 % 2];
+        let request = api
+            .request(Method::POST, POST)
+            .header("x-api-key", KEY)
+            .header("idempotency-key", "raced")
+            .json(&minimal(model));
+        async move {
+            let response = request.send().await.unwrap();
+            let replayed = response.headers().contains_key("idempotent-replayed");
+            let (status, body) = read(response).await;
+            (model, status.as_u16(), replayed, body)
+        }
+    });
+    let answers = futures_util::future::join_all(posts).await;
+    let accepted = answers.iter().filter(|answer| answer.1 == 202);
+    let (model, _, _, original) = accepted.clone().find(|answer| !answer.2).unwrap();
+    assert_eq!(accepted.clone().filter(|answer| !answer.2).count(), 1);
+    for (asked, status, replayed, body) in &answers {
+        if asked == model {
+            assert_eq!((*status, &body["data"]), (202, &original["data"]), "{body}");
+        } else {
+            assert_eq!((*status, *replayed), (422, false), "{body}");
+            assert_eq!(body["error"]["code"], "IDEMPOTENCY_KEY_REUSED");
+        }
+    }
+    let id = original["data"]["requestId"].as_str().unwrap();
+    first.reaches(id, "deployed").await;
+    assert_eq!(world.chain.transactions_made().await, 1);
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod listener;
 mod metrics;
 mod outage;
 mod process;
+mod reads;
 mod secured;
 mod store;
 #[path = "../support/support.rs"]

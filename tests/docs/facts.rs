@@ -35,21 +35,24 @@ fn is_code(text: &str) -> bool {
 
 #[test]
 fn the_api_reference_has_the_routes_of_the_source() {
-    let edge = read("src/api/edge.rs");
-    let template = between(&edge, "fn template(", "\n}")[0].to_owned();
-    let routes = set(between(&template, "=> \"", "\"")
-        .into_iter()
-        .filter(|route| *route != "unknown"));
-    let text = read("docs/api.md");
-    let methods = ["GET", "POST"];
-    let documented: Set = spans(&prose(&text))
-        .filter_map(|span| span.split_once(' '))
-        .filter(|(method, route)| methods.contains(method) && route.starts_with('/'))
-        .map(|(method, route)| {
-            let post = route == "/api/deployments" || route.ends_with("/cancel");
-            assert_eq!(method, if post { "POST" } else { "GET" }, "{route}");
-            route.to_owned()
+    let source = read("src/api/route.rs");
+    let table = between(&source, "pub const ROUTES", "\n];")[0].to_owned();
+    let routes: Set = table
+        .lines()
+        .filter_map(|line| {
+            let path = line.split('"').rev().nth(1)?;
+            let method = if line.contains("\"POST\"") {
+                "POST"
+            } else {
+                "GET"
+            };
+            Some(format!("{method} {path}"))
         })
+        .collect();
+    let text = read("docs/api.md");
+    let documented: Set = spans(&prose(&text))
+        .filter(|span| span.starts_with("GET /") || span.starts_with("POST /"))
+        .map(str::to_owned)
         .collect();
     assert_eq!(documented, routes);
 }
@@ -76,7 +79,7 @@ fn the_api_reference_has_the_error_codes_of_the_source() {
         codes.filter(|code| is_code(code)).collect()
     };
     assert_eq!(documented(errors), made("src/api/error.rs"));
-    assert_eq!(documented(failures), made("src/api/deployments.rs"));
+    assert_eq!(documented(failures), made("src/api/view.rs"));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What is read of the store: records as believed, and lists of them. Only ever from the primary.
 
-use super::{Depth, Store, StoreError, Stored, Wish, Work};
+use super::{Depth, Listed, Store, StoreError, Stored, Wish, Work};
 use crate::deployment::Deployment;
+use crate::deployment::request::ModelId;
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -116,6 +117,69 @@ impl Store {
             .into_iter()
             .map(|(id, record)| (id, record.map(|stored| stored.deployment)))
             .collect())
+    }
+
+    /// The next `max` of a caller's deployments, newest first: those after a place in the list, none accepted later than `until_ms`. Fewer than
+    /// `max` are the last ones. A record that cannot be read, or is forgotten, is an error in its place.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn listed(
+        &self,
+        caller: &str,
+        after: Option<Listed>,
+        until_ms: Option<u64>,
+        max: usize,
+    ) -> Result<Vec<(Listed, Result<Deployment, StoreError>)>, StoreError> {
+        let index = self.index(caller);
+        let bound = |ms: Option<u64>| ms.map_or("+inf".into(), |ms| format!("({ms}"));
+        let mut pipeline = redis::pipe();
+        // The place is found by what is there: its rank, or, when it has left the index, how many are newer.
+        let id = after.map(|after| after.id.to_string());
+        pipeline
+            .cmd("ZREVRANK")
+            .arg(&index)
+            .arg(id.unwrap_or_default())
+            .zcount(
+                &index,
+                bound(after.map(|after| after.submitted_at_ms)),
+                "+inf",
+            )
+            .zcount(&index, bound(until_ms), "+inf");
+        let (rank, newer, late): (Option<usize>, usize, usize) =
+            self.connection.pipeline(&pipeline).await?;
+        let first = rank.map_or(newer, |rank| rank + 1).max(late);
+        let mut pipeline = redis::pipe();
+        let place = |rank| isize::try_from(rank).unwrap_or(isize::MAX);
+        pipeline.zrevrange_withscores(&index, place(first), place(first + max - 1));
+        let (names,): (Vec<(String, u64)>,) = self.connection.pipeline(&pipeline).await?;
+        let places: Vec<Listed> = names
+            .iter()
+            .filter_map(|(name, submitted_at_ms)| {
+                Some(Listed {
+                    submitted_at_ms: *submitted_at_ms,
+                    id: Uuid::parse_str(name).ok()?,
+                })
+            })
+            .collect();
+        let ids: Vec<Uuid> = places.iter().map(|place| place.id).collect();
+        let records = self.records(&ids).await?.into_iter();
+        let records = records.map(|(_, record)| record.map(|stored| stored.deployment));
+        Ok(places.into_iter().zip(records).collect())
+    }
+
+    /// The model's live or deployed deployment, as long as it is known.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Unreadable`], [`StoreError::Forged`].
+    pub async fn of_model(&self, model: &ModelId) -> Result<Option<Deployment>, StoreError> {
+        let mut pipeline = redis::pipe();
+        pipeline.get(self.model(model));
+        let (id,): (Option<String>,) = self.connection.pipeline(&pipeline).await?;
+        match id.and_then(|id| Uuid::parse_str(&id).ok()) {
+            Some(id) => self.read(id).await,
+            None => Ok(None),
+        }
     }
 
     /// How much is waiting.

@@ -1,6 +1,6 @@
 -- Accepts a deployment, or says why not. All or nothing: this is the only place where one comes into being.
--- KEYS: job queue model known epoch parked
--- ARGV: id record mac accepted_ms fingerprint keyed(0|1) has_token(0|1) model_hash waiting_max
+-- KEYS: job queue model known epoch parked by_caller
+-- ARGV: id record mac accepted_ms fingerprint keyed(0|1) has_token(0|1) model_hash waiting_max listed_max listed_seconds
 -- The id of a request with an idempotency key is made from that key, so the record itself says whether it was used before.
 if ARGV[6] == '1' then
   local known = redis.call('HGET', KEYS[1], 'fingerprint')
@@ -21,4 +21,8 @@ if redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[6]) >= tonumber(ARGV[
 redis.call('HSET', KEYS[1], 'revision', 1, 'record', ARGV[2], 'mac', ARGV[3], 'fingerprint', ARGV[5])
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
 redis.call('SET', KEYS[3], ARGV[1])
+redis.call('ZADD', KEYS[7], ARGV[4], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', ARGV[4] - ARGV[11] * 1000)
+redis.call('ZREMRANGEBYRANK', KEYS[7], 0, -ARGV[10] - 1)
+redis.call('EXPIRE', KEYS[7], ARGV[11])
 return {'new', ARGV[1]}
