@@ -25,7 +25,6 @@ mod metrics;
 pub mod rate_limit;
 mod reply;
 mod route;
-mod server;
 pub mod settings;
 mod tokens;
 mod view;
@@ -38,6 +37,7 @@ use crate::deployment::signer::Signer;
 use crate::deployment::store::Store;
 use crate::deployment::store::connection::{Connection, Unavailable};
 use crate::deployment::worker::Worker;
+use crate::server;
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::Metrics;
 use auth::ApiKeys;
@@ -45,6 +45,7 @@ use bytes::Buf;
 use error::ApiError;
 use health::Health;
 use http::{HeaderMap, Method};
+use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use rate_limit::RateLimit;
 use reply::Response;
@@ -58,6 +59,8 @@ use tokio::sync::Notify;
 use warp::path::FullPath;
 use warp::{Filter, Stream};
 
+/// A load balancer keeps a few connections per node.
+const CONNECTIONS_MAX: usize = 1024;
 /// For the worker's step in hand, once the server has drained: one request to a node and one to Redis.
 const WORKER_TIMEOUT: Duration = Duration::from_secs(6);
 
@@ -128,7 +131,14 @@ pub async fn run(
         async move { metrics::run(&app, shutdown).await }
     });
     let service = TowerToHyperService::new(warp::service(routes(app.clone())));
-    server::serve(listener, app.clone(), service, shutdown).await;
+    let answer = {
+        let app = app.clone();
+        move |request| {
+            let (app, service) = (app.clone(), service.clone());
+            async move { edge::answer(&app, request, |request| service.call(request)).await }
+        }
+    };
+    server::serve(listener, CONNECTIONS_MAX, answer, shutdown).await;
     if tokio::time::timeout(WORKER_TIMEOUT, working).await.is_err() {
         tracing::warn!("the worker did not finish in time; its lease expires by itself");
     }

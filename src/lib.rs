@@ -34,7 +34,7 @@
 //! | [`api`] | routes, keys, limits, health, settings |
 //! | [`deployment`] | the record, its state machine, the store, the chain, the worker that joins them |
 //! | [`simulator`] | wires, signatures, limits, faults and lag, one module per AWS service, the scheduler, the balancer |
-//! | [`telemetry`], [`shutdown`], [`backoff`], [`secret`], [`aws_json`], [`crash`] | leaves that any of them may use |
+//! | [`telemetry`], [`shutdown`], [`backoff`], [`secret`], [`aws_json`], [`crash`], `server` | leaves that any of them may use |
 //!
 //! # Invariants
 //!
@@ -62,6 +62,7 @@ pub mod crash;
 pub mod deployment;
 pub mod reconciler;
 pub mod secret;
+mod server;
 pub mod shutdown;
 pub mod simulator;
 pub mod telemetry;

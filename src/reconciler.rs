@@ -9,12 +9,13 @@
 //! Remembers nothing: [`converge`](converge::converge) observes and decides again in every pass, because both sides move.
 //! Any number of these may run at once; safety comes from re-observation, not from a lock.
 //!
-//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `observed`, `leave`, `graph`, `plan`, `policy`, `lint`, `explain`, `secretive`,
+//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `observed`, `leave`, `graph`, `plan`, `watchdog`, `policy`, `lint`, `explain`, `secretive`,
 //! `status`. I/O: `observe` and `import` read, `apply` writes, `store` and `rollback` do both, all
 //! through `aws`. `converge` is the flow. Nothing here knows `api` or `deployment`.
 
 pub mod apply;
 pub mod aws;
+pub mod controller;
 pub mod converge;
 pub mod desired;
 pub mod explain;
@@ -35,3 +36,4 @@ pub mod secretive;
 pub mod spec;
 pub mod status;
 pub mod store;
+pub mod watchdog;

@@ -26,6 +26,7 @@ pub mod ecr;
 pub mod ecs;
 pub mod elb;
 pub mod iam;
+pub mod limit;
 pub mod logs;
 pub mod metric_filter;
 pub mod parameters;
@@ -71,6 +72,11 @@ impl Aws {
     /// Clients for a region, with credentials as the AWS CLI finds them. `url` is another address than AWS's own, such as the
     /// simulator's. Makes no call.
     pub async fn connect(region: &str, url: Option<&str>) -> Aws {
+        Aws::over(&Aws::config(region, url).await)
+    }
+
+    /// What clients are made from.
+    pub async fn config(region: &str, url: Option<&str>) -> SdkConfig {
         let tls = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build_https();
@@ -80,7 +86,7 @@ impl Aws {
         if let Some(url) = url {
             loader = loader.endpoint_url(url);
         }
-        Aws::over(&loader.load().await)
+        loader.load().await
     }
 
     /// Clients over a configuration; deadlines and retries are this module's whatever it says of them.

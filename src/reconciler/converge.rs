@@ -4,7 +4,7 @@
 //! observes and decides anew, so being killed at any point costs nothing but the next run. The waits between passes
 //! are the only ones, and the deadline bounds them all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -15,6 +15,7 @@ use super::aws::{Aws, AwsError, ecs};
 use super::observe::{look, look_at_all};
 use super::plan::{Blocked, Plan, Step, Waiting, destroy, plan};
 use super::spec::Spec;
+use super::watchdog::Watchdog;
 use crate::backoff::delay;
 
 /// After a pass that changed something: AWS shows most effects within a second.
@@ -23,9 +24,6 @@ const AFTER_STEPS: Duration = Duration::from_secs(1);
 const WHILE_WAITING: Duration = Duration::from_secs(3);
 /// The longest pause after failures in a row.
 const BACKOFF_MAX: Duration = Duration::from_secs(20);
-/// How often one and the same list of steps is tried: a step that AWS accepts this often and that is still planned, or
-/// that it refuses this often, will not fare better, whether the plans in between were the same (A, A) or not (A, B, A).
-const SAME_STEPS_MAX: u32 = 5;
 
 /// What is going on, as it happens.
 #[derive(Debug, Serialize)]
@@ -154,8 +152,9 @@ async fn passes(
     deadline: Duration,
     mut report: impl FnMut(&Progress<'_>),
 ) -> Outcome {
-    let ends = Instant::now() + deadline;
-    let mut tried: BTreeMap<String, u32> = BTreeMap::new();
+    let began = Instant::now();
+    let ends = began + deadline;
+    let mut watchdog = Watchdog::default();
     let mut failures = 0;
     let mut errors = Vec::new();
     let mut last = None;
@@ -174,9 +173,10 @@ async fn passes(
                 if let Some(outcome) = end(&decided) {
                     return outcome;
                 }
-                if seen_too_often(&decided, &mut tried) {
+                if watchdog.stops(&decided, began.elapsed()) {
                     return Outcome::NotConverging { plan: decided, errors };
                 }
+                watchdog.tried(&decided, began.elapsed());
                 errors.clear();
                 for step in &decided.steps {
                     let error = apply(aws, spec, step).await /* I/O: one call */.err().map(|error| error.to_string());
@@ -225,15 +225,6 @@ fn end(plan: &Plan) -> Option<Outcome> {
         || Outcome::Blocked { plan: plan.clone() },
         |reason| Outcome::RolledBack { reason },
     ))
-}
-
-fn seen_too_often(plan: &Plan, tried: &mut BTreeMap<String, u32>) -> bool {
-    if plan.steps.is_empty() {
-        return false;
-    }
-    let count = tried.entry(format!("{:?}", plan.steps)).or_default();
-    *count += 1;
-    *count > SAME_STEPS_MAX
 }
 
 /// 1, 2, 4 … seconds; the first failure of all is followed by 1. One run needs no jitter: the whole of each delay is waited.

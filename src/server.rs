@@ -1,14 +1,13 @@
 //! The listener: connections in, connections out, and an orderly end.
 //!
-//! Takes a listener and a service, serves until shutdown and then drains. `warp::serve` has no limit on connections, no timeout for a
-//! request's head and waits for ever for a half-sent request while draining, hence a loop of our own over the same filters.
+//! Takes a listener and what answers a request, serves until shutdown and then drains. Of both programs. `warp::serve` has no limit on
+//! connections, no timeout for a request's head and waits for ever for a half-sent request while draining, hence a loop of our own.
 
-use super::App;
-use super::edge;
-use super::reply::Response;
 use crate::shutdown::Shutdown;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
@@ -17,8 +16,6 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-/// A load balancer keeps a few connections per node; beyond this the kernel's backlog waits.
-const CONNECTIONS_MAX: usize = 1024;
 /// From the end of one request to the end of the next one's head. hyper counts idle time too, and AWS asks targets to keep idle
 /// connections longer than the load balancer does (60 s), since it may just be sending when they close.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
@@ -28,18 +25,20 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 const HALF_SENT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves until shutdown is requested; goes on accepting while requests are under way, so that a load balancer which has not noticed
-/// yet still gets answers; then closes idle connections and returns.
-pub async fn serve<S>(listener: TcpListener, app: Arc<App>, routes: S, mut shutdown: Shutdown)
-where
-    S: Service<http::Request<hyper::body::Incoming>, Response = Response, Error = Infallible>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    S::Future: Send + 'static,
+/// yet still gets answers; then closes idle connections and returns. Beyond `connections_max` the kernel's backlog waits.
+pub async fn serve<A, F, B>(
+    listener: TcpListener,
+    connections_max: usize,
+    answer: A,
+    mut shutdown: Shutdown,
+) where
+    A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Error: std::error::Error + Send + Sync + 'static> + Send + 'static,
+    B::Data: Send,
 {
     let graceful = GracefulShutdown::new();
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let slots = Arc::new(Semaphore::new(connections_max));
     let (under_way, mut count) = watch::channel(0_usize);
     let under_way = Arc::new(under_way);
     let mut drained = std::pin::pin!(async move {
@@ -55,12 +54,12 @@ where
         let Some((stream, slot)) = accepted else {
             continue;
         };
-        let (app, routes, under_way) = (app.clone(), routes.clone(), under_way.clone());
+        let (answer, under_way) = (answer.clone(), under_way.clone());
         let service = service_fn(move |request| {
-            let (app, routes) = (app.clone(), routes.clone());
             let guard = UnderWay::new(under_way.clone());
+            let answer = answer(request);
             async move {
-                let response = edge::answer(&app, request, |request| routes.call(request)).await;
+                let response = answer.await;
                 drop(guard);
                 Ok::<_, Infallible>(response)
             }
