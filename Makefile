@@ -5,7 +5,7 @@ RECONCILER ?= cargo run --quiet --bin reconciler --
 CARGO_TOOLS = cargo install --quiet --locked --debug --root target/tools cargo-deny@0.20.2 cargo-machete@0.9.2
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check lint supply-chain advisories test conformance policy-test page-test bench chaos demo image image-test demo-image generate docs-test diagram bless validate plan reconcile
+.PHONY: help install build check lint supply-chain advisories test conformance policy-test page-test bench chaos demo image image-test push-test demo-image generate docs-test diagram bless validate plan reconcile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ image-test: install image ## run the image as ECS would, with a real Redis and c
 	@scripts/install.sh sbom
 	@scripts/image/test.py
 
+push-test: ## build-and-push.sh against Debian's docker-registry: pushed, pulled back by digest, never twice
+	@command -v docker-registry >/dev/null || scripts/install.sh packages docker-registry
+	@scripts/push_test.py
+
 demo-image: install build image ## the demo with the image's own files for the tasks and the reconciler
 	@scripts/image/unpack.sh
 	@LOCAL_BINARIES=target/image/bin scripts/demo.py
@@ -101,5 +105,5 @@ validate: ## check MANIFEST, all mistakes at once
 plan: ## show what MANIFEST would change in AWS
 	@$(RECONCILER) plan $(MANIFEST)
 
-reconcile: ## make AWS equal to MANIFEST and wait until it is stable
+reconcile: plan ## show the plan, make AWS equal to MANIFEST and wait until that is proved; in GitHub a summary of both
 	@$(RECONCILER) reconcile $(MANIFEST)

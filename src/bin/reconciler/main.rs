@@ -20,6 +20,7 @@ mod policy;
 mod reconcile;
 mod render;
 mod schema;
+mod summary;
 mod validate;
 mod verify;
 

@@ -9,7 +9,7 @@ use contracts::reconciler::plan::report;
 use serde_json::json;
 
 use crate::manifest::{Named, Output};
-use crate::{CHANGES_PENDING, FAILED};
+use crate::{CHANGES_PENDING, FAILED, summary};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -29,6 +29,7 @@ pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, Ex
         ExitCode::from(FAILED)
     })?;
     let report = report(&manifest, &spec, &wanted, &observed);
+    summary::append(&report.markdown());
     match named.output {
         Output::Text => print!("{}", report.text(colour())),
         Output::Json => println!("{}", json!(report)),

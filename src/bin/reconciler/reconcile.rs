@@ -9,7 +9,7 @@ use contracts::reconciler::plan::{Plan, Waiting};
 use serde_json::json;
 
 use crate::manifest::{Named, Output};
-use crate::{FAILED, ROLLED_BACK};
+use crate::{FAILED, ROLLED_BACK, summary};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -134,6 +134,11 @@ pub fn finish(outcome: &Outcome, output: Output, timeout: Duration, done: &str) 
         }
         Outcome::Unreadable { error } => (FAILED, format!("AWS could not be read: {error}\n")),
     };
+    let settled = matches!(outcome, Outcome::Settled);
+    summary::append(&summary::outcome(
+        settled,
+        if settled { done } else { &reason },
+    ));
     if output != Output::Json {
         match outcome {
             Outcome::Settled => println!("{done}"),
