@@ -16,7 +16,7 @@ scripts/image/bases.sh
 say "building $image with $ENGINE; the first time compiles everything (10 to 20 min)"
 # shellcheck disable=SC2086 # a list of words
 engine_build $same_times --secret "id=ca,src=$ca" --tag "$image" \
-    --build-arg "VERSION=$(version)" --build-arg "GIT_SHA=$(git_sha)" --build-arg "CREATED=$(git log -1 --format=%cI)" .
+    --build-arg "VERSION=$(version)" --build-arg "GIT_SHA=$(git_sha)" --build-arg "CREATED=$(git log -1 --format=%cI "$(git_sha | sed 's/-dirty//')")" .
 case $ENGINE in
 docker | podman) bytes=$(engine image inspect --format '{{.Size}}' "$image") ;;
 buildah) bytes=$(buildah images --json "$image" | sed -n 's/.*"size": "\(.*\)".*/\1/p') ;;

@@ -1,11 +1,11 @@
 # shellcheck shell=sh
 # Sourced, in the project's root. Gives ENGINE, which is docker, podman or buildah, whichever is there, and `engine` and
-# `engine_build`, which call it with what it needs on this machine; and the image's name, version and commit. Installs podman
-# by apt-get when there is no engine; a docker client without a daemon is none.
+# `engine_build`, which call it with what it needs on this machine; and the image's name. Installs podman by apt-get when
+# there is no engine; a docker client without a daemon is none.
 
-version() { sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1; }
+. scripts/image/source.sh
+
 image_name() { echo "${IMAGE:-localhost/hokusai/contracts:$(version)}"; }
-git_sha() { git describe --always --abbrev=40 --exclude='*' --dirty; }
 
 say() {
     echo "image: $*" >&2
