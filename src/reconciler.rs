@@ -11,13 +11,14 @@
 //!
 //! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `observed`, `leave`, `graph`, `plan`, `watchdog`, `policy`, `lint`, `explain`, `secretive`,
 //! `status`. I/O: `observe` and `import` read, `apply` writes, `store` and `rollback` do both, all
-//! through `aws`. `converge` is the flow. Nothing here knows `api` or `deployment`.
+//! through `aws`. `converge` is the flow, and `enforce` that of what is published. Nothing here knows `api` or `deployment`.
 
 pub mod apply;
 pub mod aws;
 pub mod controller;
 pub mod converge;
 pub mod desired;
+pub mod enforce;
 pub mod explain;
 pub mod graph;
 pub mod import;

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use saphyr::{LoadableYamlNode, MarkedYaml, YamlData};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_yaml::{Mapping, Value};
 
 pub mod fields;
@@ -183,6 +183,13 @@ impl Manifest {
             }
             path = &path[..path.rfind(['.', '['])?];
         }
+    }
+}
+
+/// What it says, without the places: for comparing two of them.
+impl Serialize for Manifest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.root.serialize(serializer)
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::resource::OWNER_TAG;
 use super::spec::{Notifications, Spec};
+use super::store::path;
 
 /// One right, and for whose sake it is there.
 pub struct Right {
@@ -55,6 +56,8 @@ enum On {
     HostedZones,
     /// The parameters of `spec.task.addresses`; there may be none.
     Addresses,
+    /// What is published of the unit, and the path it is below, which GetParametersByPath asks for.
+    Published,
     /// Anything of Cloud Map, but only with the owner's tag in the request.
     OwnedDiscoveryTags,
     /// Only the task count of ECS services.
@@ -64,7 +67,7 @@ enum On {
 use On::{
     Addresses, Alarms, AnyTargetGroup, Anything, Cluster, Dashboard, DiscoveryServices,
     HostedZones, Listener, ListenerRules, LogGroup, LogGroupTags, Namespaces, OwnTopic,
-    OwnedDiscoveryTags, Repository, Roles, RolesOfTasks, ScalableTargets, Service,
+    OwnedDiscoveryTags, Published, Repository, Roles, RolesOfTasks, ScalableTargets, Service,
     ServiceRevisions, Subscriptions, TargetGroup, TaskDefinitions, Topic,
 };
 
@@ -483,6 +486,11 @@ pub const RIGHTS: &[Right] = &[
         "a subscription nobody wants any more",
     ),
     right(
+        "ssm:DeleteParameters",
+        Published,
+        "what is published beyond the newest 50, and the end of a pause",
+    ),
+    right(
         "ssm:DescribeParameters",
         Anything,
         "whether every secret is there; values are never read",
@@ -490,7 +498,22 @@ pub const RIGHTS: &[Right] = &[
     right(
         "ssm:GetParameters",
         Addresses,
-        "the contracts' addresses, the only values that are read",
+        "the contracts' addresses, the only values of others that are read",
+    ),
+    right(
+        "ssm:GetParameters",
+        Published,
+        "what is published, and whether the unit is paused",
+    ),
+    right(
+        "ssm:GetParametersByPath",
+        Published,
+        "the history of what was published",
+    ),
+    right(
+        "ssm:PutParameter",
+        Published,
+        "a publication, a pause, a change of the unit's conditions",
     ),
 ];
 
@@ -575,6 +598,9 @@ fn resources(spec: &Spec, on: On) -> Vec<String> {
                 .map(|name| spec.arn("ssm", &format!("parameter{name}")))
                 .collect()
         }
+        Published => ["", "/*"]
+            .map(|below| spec.arn("ssm", &format!("parameter{}{below}", path(&spec.name))))
+            .into(),
         Namespaces => arn("servicediscovery", "namespace/*".to_owned()),
         DiscoveryServices => arn("servicediscovery", "service/*".to_owned()),
         ScalableTargets => arn("application-autoscaling", "scalable-target/*".to_owned()),
@@ -594,6 +620,6 @@ fn condition(spec: &Spec, on: On) -> Option<(String, String)> {
         Anything | AnyTargetGroup | Cluster | Service | ServiceRevisions | TaskDefinitions
         | TargetGroup | Listener | ListenerRules | LogGroup | LogGroupTags | Roles | Alarms
         | Namespaces | DiscoveryServices | Dashboard | Topic | OwnTopic | Subscriptions
-        | Repository | HostedZones | Addresses => None,
+        | Repository | HostedZones | Addresses | Published => None,
     }
 }

@@ -20,7 +20,9 @@ pub async fn automatic(
         let winner = Box::new(current.clone());
         return Err(Error::Lost { winner });
     }
-    let Ok(target) = history.target(None) else {
+    // One this version of the program does not believe would be enforced by nobody.
+    let believed = |it: &&Publication| matches!(it.believe(store.unit()), Some(Ok(_)));
+    let Some(target) = history.target(None).ok().filter(believed) else {
         return Ok(None);
     };
     let draft = Draft::back_to(target, None, Some(reason.to_owned()), true);

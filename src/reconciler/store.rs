@@ -11,6 +11,7 @@
 //! is told ParameterAlreadyExists, and has lost. There is no lock and nothing to release. Decides nothing: what follows from a history is [`history`]'s.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,7 @@ pub mod history;
 mod packed;
 pub mod publication;
 pub mod record;
+pub mod show;
 
 pub use history::{At, History, NoTarget};
 pub use publication::{Cause, Draft, Publication};
@@ -71,6 +73,17 @@ pub struct Paused {
     pub by: Option<String>,
     /// And why.
     pub reason: Option<String>,
+}
+
+impl fmt::Display for Paused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Paused { at, by, reason } = self;
+        write!(f, "paused since {}", timestamp::iso(*at))?;
+        by.as_ref().map_or(Ok(()), |by| write!(f, " by {by}"))?;
+        reason
+            .as_ref()
+            .map_or(Ok(()), |reason| write!(f, " ({reason})"))
+    }
 }
 
 /// What keeps the store from being read or written.

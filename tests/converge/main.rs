@@ -30,5 +30,6 @@ mod refused;
 mod resources;
 mod revisions;
 mod rights;
+mod rolling_back;
 mod rollout;
 mod signals;

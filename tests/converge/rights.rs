@@ -6,6 +6,7 @@ use contracts::reconciler::converge::{Outcome, remove};
 use contracts::reconciler::manifest::Manifest;
 use contracts::reconciler::policy::policy;
 use contracts::reconciler::spec::Spec;
+use contracts::reconciler::store::{Cause, Draft, Store};
 use contracts::simulator::client;
 use serde_json::{Value, json};
 
@@ -199,6 +200,23 @@ fn edit(account: &Account) {
     }
 }
 
+/// What the verbs do with what is published.
+async fn publish(account: &Account) {
+    let store = Store::of(&account.aws, &account.spec.name);
+    let draft = Draft {
+        manifest: Some(DEVELOPMENT.to_owned()),
+        author: None,
+        commit: None,
+        cause: Cause::Reconcile,
+    };
+    let history = store.history().await.unwrap();
+    let publication = store.publish(&history, &draft, 1).await.unwrap();
+    store.pause(None, None, 2).await.unwrap();
+    store.resume().await.unwrap();
+    let published = store.current(Some(&publication)).await.unwrap();
+    assert_eq!(published.current, Some(publication));
+}
+
 /// The policy without one action.
 fn without(policy: &Value, action: &str) -> String {
     let mut policy = policy.clone();
@@ -231,6 +249,7 @@ async fn the_printed_policy_is_enough_and_nothing_in_it_is_unused() {
     let (outcome, steps) = account.reconcile().await;
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{steps:#?}");
 
+    publish(&account).await;
     let deadline = std::time::Duration::from_secs(1800);
     let outcome = remove(&account.aws, &account.spec, deadline, |_| ()).await;
     assert_eq!(outcome, Outcome::Settled, "to destroy");

@@ -1,7 +1,6 @@
 //! `reconciler destroy`: the unit taken away, once whoever asks for it has typed its name.
 
 use std::collections::BTreeSet;
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,16 +8,20 @@ use contracts::reconciler::aws::Aws;
 use contracts::reconciler::converge::remove;
 use contracts::reconciler::observe::look_at_all;
 use contracts::reconciler::plan::{destroy, kept};
+use contracts::reconciler::store::{Cause, Draft, Store};
 use serde_json::json;
 
 use crate::manifest::{Named, Output};
+use crate::origin::Author;
 use crate::reconcile::{duration, finish, printer};
-use crate::{FAILED, USAGE};
+use crate::{confirm, failed, now};
 
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     named: Named,
+    #[command(flatten)]
+    author: Author,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -30,15 +33,13 @@ pub struct Args {
 pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, ExitCode> {
     let Args {
         named,
+        author,
         yes,
         timeout,
     } = args;
     let spec = named.believe()?;
     let aws = Aws::connect(&spec.region, endpoint_url).await;
-    let (wanted, observed) = look_at_all(&aws.read, &spec).await.map_err(|error| {
-        eprintln!("error: {error}");
-        ExitCode::from(FAILED)
-    })?;
+    let (wanted, observed) = look_at_all(&aws.read, &spec).await.map_err(failed)?;
     let plan = destroy(&spec, &wanted, &observed, &BTreeSet::new());
     let kept = kept(&spec, &observed);
     match named.output {
@@ -51,7 +52,25 @@ pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, Ex
         Output::Json => println!("{}", json!({ "plan": plan, "kept": kept })),
     }
     if !yes {
-        confirm(&spec.name)?;
+        confirm(&spec.name, "destroy it", "destroyed")?;
+    }
+    // Else whoever enforces what is published would make it anew.
+    let store = Store::of(&aws, &spec.name);
+    let history = store.history().await.map_err(failed)?;
+    if history
+        .current()
+        .is_some_and(|it| it.draft.manifest.is_some())
+    {
+        let draft = Draft {
+            manifest: None,
+            author: author.given(),
+            commit: None,
+            cause: Cause::Destroy,
+        };
+        store
+            .publish(&history, &draft, now())
+            .await
+            .map_err(failed)?;
     }
     let outcome = remove(&aws, &spec, *timeout, printer(named.output)).await;
     Ok(finish(
@@ -60,21 +79,4 @@ pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, Ex
         *timeout,
         "gone: AWS has nothing of this unit",
     ))
-}
-
-/// Asks on a terminal for the unit's name; without one there is nobody to ask.
-fn confirm(unit: &str) -> Result<(), ExitCode> {
-    if !std::io::stdin().is_terminal() {
-        eprintln!("error: nobody is there to confirm it: add --yes");
-        return Err(ExitCode::from(USAGE));
-    }
-    eprint!("type {unit} to destroy it: ");
-    let _ = std::io::stderr().flush();
-    let mut typed = String::new();
-    let _ = std::io::stdin().read_line(&mut typed);
-    if typed.trim() == unit {
-        return Ok(());
-    }
-    eprintln!("not destroyed");
-    Err(ExitCode::from(FAILED))
 }

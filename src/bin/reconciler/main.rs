@@ -6,21 +6,33 @@
     reason = "a command line program prints"
 )]
 
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand};
 
 mod destroy;
+mod diff;
+mod enforce;
 mod explain;
+mod history;
 mod import;
 mod lint;
 mod manifest;
+mod origin;
+mod pause;
 mod plan;
 mod policy;
 mod reconcile;
 mod render;
+mod rollback;
 mod schema;
+mod status;
 mod summary;
+mod unit;
 mod validate;
 mod verify;
 
@@ -71,11 +83,57 @@ enum Verb {
         after_help = "Examples:\n  reconciler plan manifests/production.yaml\n  reconciler plan manifests/development.yaml -f manifests/production.yaml --exit-code"
     )]
     Plan(plan::Args),
-    /// Make AWS equal to the manifest and wait until the service is stable
+    /// Publish the manifest, make AWS equal to it and wait until the service is stable
     #[command(
-        after_help = "Examples:\n  reconciler reconcile manifests/development.yaml\n  reconciler reconcile manifests/production.yaml --set image.tag=0.2.0 --timeout 20m"
+        after_help = "What is published is in force until something else is: the loop enforces it, and history, diff and rollback know it.
+One that was rolled back from is refused, and so is everything while the unit is paused. If ECS rolls the change back,
+the whole unit goes back to what was stable before: exit code 3.
+
+Examples:\n  reconciler reconcile manifests/development.yaml\n  reconciler reconcile manifests/production.yaml --set image.tag=0.2.0 --timeout 20m"
     )]
     Reconcile(reconcile::Args),
+    /// Show what is published, what runs, and the unit's conditions with since when and why; changes nothing
+    #[command(after_help = "Conditions:
+  Applied        AWS has been told everything that is published
+  Stable         every task is of the wanted revision and healthy
+  Degraded       something needs a person, or AWS refuses something
+  NotConverging  the same steps came back again and again; the loop writes no more
+
+Examples:\n  reconciler status manifests/development.yaml\n  reconciler status hokusai-contracts-development --output json")]
+    Status(status::Args),
+    /// List what was published, newest first: who, when, of which commit, and how the unit fared
+    #[command(after_help = "The newest 50 publications are kept.
+
+Examples:\n  reconciler history manifests/development.yaml\n  reconciler history hokusai-contracts-development --output json\n  reconciler history hokusai-contracts-development --manifest 12")]
+    History(history::Args),
+    /// Show the fields in which two publications differ, or one and the manifest
+    #[command(
+        after_help = "Without A and B it says what reconciling the manifest would publish. What that does to AWS, `plan` says.
+
+Examples:\n  reconciler diff manifests/development.yaml\n  reconciler diff manifests/development.yaml 11 12\n  reconciler diff hokusai-contracts-development 2026-11-28T09:00:00Z"
+    )]
+    Diff(diff::Args),
+    /// Put the whole unit back to an older publication: image, alarms, scaling, all of it; asks first
+    #[command(
+        after_help = "It publishes the older manifest anew and waits until AWS equals it. What lies between is superseded: the loop does not go
+forward again, and reconcile refuses those commits without --force; the next change of the manifest is published as ever.
+The exit code of a rollback that succeeded is 0. It is 3 if ECS rolled *that* back.
+
+Examples:\n  reconciler rollback manifests/development.yaml\n  reconciler rollback hokusai-contracts-development --to 11 --yes --reason 5xx\n  reconciler rollback manifests/development.yaml --to 2026-11-28T09:00:00Z"
+    )]
+    Rollback(rollback::Args),
+    /// Have the loop leave the unit alone, and reconcile and rollback refuse, until resume
+    #[command(
+        after_help = "What is deployed keeps running, and ECS and autoscaling go on; only drift is no longer healed.
+
+Examples:\n  reconciler pause manifests/development.yaml --reason incident-12\n  reconciler pause hokusai-contracts-development"
+    )]
+    Pause(pause::Pause),
+    /// Have the loop see to the unit again; it heals what drifted meanwhile
+    #[command(
+        after_help = "Examples:\n  reconciler resume manifests/development.yaml\n  reconciler resume hokusai-contracts-development"
+    )]
+    Resume(pause::Resume),
     /// Say what a field of the manifest means, may hold and becomes; all of them without one
     #[command(after_help = "Examples:\n  reconciler explain\n  reconciler explain scaling.max")]
     Explain(explain::Args),
@@ -145,6 +203,12 @@ async fn run(Line { endpoint_url, verb }: Line) -> ExitCode {
         Verb::Render(args) => render::run(&args),
         Verb::Schema(args) => schema::run(&args),
         Verb::Destroy(args) => destroy::run(&args, endpoint_url).await,
+        Verb::Status(args) => status::run(&args, endpoint_url).await,
+        Verb::History(args) => history::run(&args, endpoint_url).await,
+        Verb::Diff(args) => diff::run(&args, endpoint_url).await,
+        Verb::Rollback(args) => rollback::run(&args, endpoint_url).await,
+        Verb::Pause(args) => pause::pause(&args, endpoint_url).await,
+        Verb::Resume(args) => pause::resume(&args, endpoint_url).await,
         Verb::Import(args) => import::run(&args, endpoint_url).await,
         Verb::Reconcile(args) => reconcile::run(&args, endpoint_url).await,
     };
@@ -152,4 +216,40 @@ async fn run(Line { endpoint_url, verb }: Line) -> ExitCode {
     match code {
         Ok(code) | Err(code) => code,
     }
+}
+
+/// Prints what went wrong.
+fn failed(error: impl Display) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(FAILED)
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
+/// An argument that is read by its type.
+fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+/// Asks on a terminal for the unit's name; without one there is nobody to ask.
+fn confirm(unit: &str, verb: &str, done: &str) -> Result<(), ExitCode> {
+    if !std::io::stdin().is_terminal() {
+        eprintln!("error: nobody is there to confirm it: add --yes");
+        return Err(ExitCode::from(USAGE));
+    }
+    eprint!("type {unit} to {verb}: ");
+    let _ = std::io::stderr().flush();
+    let mut typed = String::new();
+    let _ = std::io::stdin().read_line(&mut typed);
+    if typed.trim() == unit {
+        return Ok(());
+    }
+    eprintln!("not {done}");
+    Err(ExitCode::from(FAILED))
 }

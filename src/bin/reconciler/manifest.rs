@@ -1,6 +1,6 @@
 //! The manifest a verb is given: its arguments, its text believed or refused.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -46,6 +46,15 @@ pub enum Output {
 }
 
 impl Layers {
+    /// The same from its parts.
+    pub fn of(manifest: &Path, overlays: &[PathBuf], sets: &[String]) -> Layers {
+        Layers {
+            manifest: manifest.to_owned(),
+            overlays: overlays.to_owned(),
+            sets: sets.to_owned(),
+        }
+    }
+
     /// The file as it was named.
     pub fn file(&self) -> String {
         self.manifest.display().to_string()

@@ -1,36 +1,59 @@
-//! `reconciler reconcile`: AWS made equal to the manifest, told as it happens.
+//! `reconciler reconcile`: the manifest published, and AWS made equal to it, told as it happens.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use contracts::reconciler::aws::Aws;
-use contracts::reconciler::converge::{Outcome, Progress, converge};
+use contracts::reconciler::converge::{Outcome, Progress};
+use contracts::reconciler::enforce::{Accepted, Offer, accept};
 use contracts::reconciler::plan::{Plan, Waiting};
+use contracts::reconciler::store::Store;
 use serde_json::json;
 
 use crate::manifest::{Named, Output};
-use crate::{FAILED, ROLLED_BACK, summary};
+use crate::origin::Origin;
+use crate::{FAILED, ROLLED_BACK, enforce, failed, now, summary};
 
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     named: Named,
+    #[command(flatten)]
+    origin: Origin,
+    /// Publish it even if it was rolled back from
+    #[arg(long)]
+    force: bool,
     /// Give up after this long, such as 90s or 15m
     #[arg(long, default_value = "15m", value_parser = duration, value_name = "TIME")]
     timeout: Duration,
 }
 
 pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, ExitCode> {
-    let Args { named, timeout } = args;
-    let spec = named.believe()?;
+    let Args {
+        named,
+        origin,
+        force,
+        timeout,
+    } = args;
+    let (manifest, spec) = named.believe_written()?;
     let aws = Aws::connect(&spec.region, endpoint_url).await;
-    let outcome = converge(&aws, &spec, *timeout, printer(named.output)).await;
-    Ok(finish(
-        &outcome,
-        named.output,
-        *timeout,
-        "stable: AWS equals the manifest",
-    ))
+    let store = Store::of(&aws, &spec.name);
+    let (author, commit) = origin.of(named.file().as_ref());
+    let offer = Offer {
+        manifest: &manifest,
+        spec: &spec,
+        commit,
+        author,
+        force: *force,
+    };
+    let accepted = accept(&aws, &store, offer, now()).await.map_err(failed)?;
+    let (publication, new) = match &accepted {
+        Accepted::New(publication) => (publication, true),
+        Accepted::Already(publication) => (publication, false),
+    };
+    enforce::say(publication, new, named.output);
+    let done = "stable: AWS equals the manifest";
+    enforce::run(&aws, &store, publication, named.output, *timeout, done).await
 }
 
 pub fn duration(text: &str) -> Result<Duration, String> {

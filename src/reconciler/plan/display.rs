@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::call::Effect;
+use super::diff::Change;
 use super::report::values;
 use super::{Blocked, Note, Plan, Step, Waiting};
 
@@ -71,9 +72,15 @@ impl fmt::Display for Step {
         } = self;
         writeln!(f, "  {} {subject}  ({})", self.sign(), call.operation())?;
         for change in changes {
-            writeln!(f, "      {}: {}", change.path, values(change))?;
+            writeln!(f, "      {change}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, values(self))
     }
 }
 
@@ -141,10 +148,7 @@ impl fmt::Display for Blocked {
             ),
             Blocked::Broken { finding } => write!(f, "{finding}"),
             Blocked::Immutable { subject, changes } => {
-                let changes: Vec<String> = changes
-                    .iter()
-                    .map(|change| format!("{}: {}", change.path, values(change)))
-                    .collect();
+                let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
                 write!(
                     f,
                     "{subject} differs where AWS changes nothing in place ({}): name a new one in the manifest",
