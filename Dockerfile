@@ -21,9 +21,9 @@ COPY patches patches
 # `ca` is a further CA bundle for machines behind a TLS-inspecting proxy: given to cargo for the download, in no layer.
 RUN --mount=type=secret,id=ca,target=/run/secrets/ca --mount=type=cache,target=/usr/local/cargo/registry \
     if [ -s /run/secrets/ca ]; then export CARGO_HTTP_CAINFO=/run/secrets/ca; fi \
-    && mkdir -p src/bin benches && touch src/lib.rs benches/engine.rs benches/planning.rs benches/simulated_time.rs \
+    && mkdir -p src/bin benches && touch src/lib.rs benches/engine.rs benches/http.rs benches/planning.rs benches/simulated_time.rs \
     && for program in contracts-api reconciler simulator; do echo 'fn main() {}' >"src/bin/$program.rs"; done \
-    && cargo build --locked --release --bin contracts-api --bin reconciler
+    && cargo build --locked --release --bin contracts-api --bin reconciler && rm -r src
 COPY src src
 # Cargo compares times, and a copied file may be older than the empty one it replaces.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

@@ -49,8 +49,8 @@ page-test: install build ## the simulator's live page in headless Chromium; scre
 	@command -v chromium >/dev/null || scripts/install.sh packages chromium
 	@scripts/page_test.py
 
-bench: install ## how fast simulated time goes, what a plan costs, and how fast one key deploys beside a bare sender, optimised (the first build takes minutes)
-	cargo bench --locked --bench simulated_time --bench planning --bench engine
+bench: install ## how fast simulated time goes, what a plan costs, how fast one key deploys beside a bare sender, what HTTP costs beside a bare server, optimised (the first build takes minutes)
+	cargo bench --locked --bench simulated_time --bench planning --bench engine --bench http
 
 chaos: install ## every fault against the real program, Redis and chain: a table, a line per fault (CHAOS_ROW=13,27 runs two; minutes)
 	@[ -e /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 ] || scripts/install.sh packages faketime

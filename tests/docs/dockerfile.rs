@@ -1,4 +1,4 @@
-//! The Dockerfile's first cargo step, as far as reading the manifest, which takes no engine.
+//! The Dockerfile's two cargo steps, as far as reading the manifest, which takes no engine.
 
 use crate::{read, root};
 use std::process::Command;
@@ -16,9 +16,15 @@ fn the_manifest_reads_with_what_the_image_has_of_the_sources() {
     let (_, from) = dockerfile
         .split_once("&& mkdir")
         .expect("the step that makes empty programs");
-    let (stubs, _) = from.split_once("&& cargo build").expect("its cargo build");
+    let (stubs, from) = from.split_once("&& cargo build").expect("its cargo build");
+    let (_, after) = from.split_once("reconciler").expect("its last argument");
+    let (after, _) = after.split_once("\nCOPY src src").expect("the sources' turn");
+    let fetch = "cargo fetch --quiet --locked --offline --target x86_64-unknown-linux-gnu";
+    let source = root().join("src");
+    // What is left of the empty programs must not stand beside the real ones: two files of one program, and cargo refuses.
     let script = format!(
-        "mkdir {stubs} && cargo fetch --quiet --locked --offline --target x86_64-unknown-linux-gnu"
+        "mkdir {stubs} && {fetch} {after} && cp -r {} . && {fetch}",
+        source.display()
     );
     let read = Command::new("sh")
         .args(["-euc", &script])
