@@ -18,7 +18,9 @@ fn the_manifest_reads_with_what_the_image_has_of_the_sources() {
         .expect("the step that makes empty programs");
     let (stubs, from) = from.split_once("&& cargo build").expect("its cargo build");
     let (_, after) = from.split_once("reconciler").expect("its last argument");
-    let (after, _) = after.split_once("\nCOPY src src").expect("the sources' turn");
+    let (after, _) = after
+        .split_once("\nCOPY src src")
+        .expect("the sources' turn");
     let fetch = "cargo fetch --quiet --locked --offline --target x86_64-unknown-linux-gnu";
     let source = root().join("src");
     // What is left of the empty programs must not stand beside the real ones: two files of one program, and cargo refuses.

@@ -63,7 +63,7 @@ pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, Ex
     {
         let draft = Draft {
             manifest: None,
-            author: author.given(),
+            author: author.here(),
             commit: None,
             cause: Cause::Destroy,
         };

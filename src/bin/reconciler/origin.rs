@@ -6,7 +6,7 @@ use std::process::Command;
 /// Who publishes.
 #[derive(clap::Args)]
 pub struct Author {
-    /// Who it is; without it, the author of the commit
+    /// Who it is; without it, the author of the commit, or the user of this machine
     #[arg(long, env = "GITHUB_ACTOR", value_name = "NAME")]
     author: Option<String>,
 }
@@ -25,6 +25,11 @@ impl Author {
     /// As the command line or GitHub says.
     pub fn given(&self) -> Option<String> {
         self.author.clone().filter(|text| !text.is_empty())
+    }
+
+    /// The same, or who sits here.
+    pub fn here(&self) -> Option<String> {
+        self.given().or_else(|| std::env::var("USER").ok())
     }
 }
 

@@ -33,7 +33,7 @@ pub async fn pause(args: &Pause, endpoint_url: Option<&str>) -> Result<ExitCode,
         reason,
     } = args;
     let known = unit.know(endpoint_url).await?;
-    let author = author.given();
+    let author = author.here();
     let paused = known
         .store
         .pause(author.as_deref(), reason.as_deref(), now());

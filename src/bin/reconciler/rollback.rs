@@ -74,7 +74,7 @@ pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, Ex
     if !yes {
         confirm(&known.name, "roll it back", "rolled back")?;
     }
-    let draft = Draft::back_to(target, author.given(), reason.clone(), false);
+    let draft = Draft::back_to(target, author.here(), reason.clone(), false);
     let published = known.store.publish(&history, &draft, now()).await;
     let published = published.map_err(failed)?;
     enforce::say(&published, true, output);
