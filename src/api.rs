@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! wire ─ server ─ edge ─ route ─┬─ deployments ─ auth → rate_limit → body → request → store       (202, status, cancel)
+//!                               ├─ events ─ auth → rate_limit → store → changes as they happen
 //!                               ├─ listing, tokens, dry_run ─ auth → rate_limit → store, chain
 //!                               └─ health
 //! queue ─ take → believe → store                                                                (the old way in)
@@ -18,6 +19,7 @@ mod deployments;
 mod dry_run;
 mod edge;
 mod error;
+pub mod events;
 mod health;
 pub mod jobs;
 mod listing;
@@ -43,6 +45,7 @@ use crate::telemetry::metrics::Metrics;
 use auth::ApiKeys;
 use bytes::Buf;
 use error::ApiError;
+use events::Streams;
 use health::Health;
 use http::{HeaderMap, Method};
 use hyper::service::Service as _;
@@ -59,7 +62,7 @@ use tokio::sync::Notify;
 use warp::path::FullPath;
 use warp::{Filter, Stream};
 
-/// A load balancer keeps a few connections per node.
+/// Besides those of event streams. A load balancer keeps a few connections per node.
 const CONNECTIONS_MAX: usize = 1024;
 /// For the worker's step in hand, once the server has drained: one request to a node and one to Redis.
 const WORKER_TIMEOUT: Duration = Duration::from_secs(6);
@@ -81,6 +84,7 @@ pub struct App {
     cors_origins: Vec<String>,
     metrics: Arc<Metrics>,
     service_name: Option<String>,
+    streams: Streams,
 }
 
 /// The process cannot even begin. Redis or the chain being away is not among the reasons.
@@ -104,7 +108,7 @@ pub async fn run(
     git_sha: String,
     shutdown: Shutdown,
 ) -> Result<(), StartError> {
-    let (app, worker, queue) = assemble(settings, git_sha)?;
+    let (app, worker, queue) = assemble(settings, git_sha, &shutdown)?;
     let app = Arc::new(app);
     let working = tokio::spawn({
         let (app, shutdown) = (app.clone(), shutdown.clone());
@@ -130,6 +134,10 @@ pub async fn run(
         let (app, shutdown) = (app.clone(), shutdown.clone());
         async move { metrics::run(&app, shutdown).await }
     });
+    let following = tokio::spawn({
+        let app = app.clone();
+        async move { events::run(&app.streams, &app.store).await }
+    });
     let service = TowerToHyperService::new(warp::service(routes(app.clone())));
     let answer = {
         let app = app.clone();
@@ -138,19 +146,21 @@ pub async fn run(
             async move { edge::answer(&app, request, |request| service.call(request)).await }
         }
     };
-    server::serve(listener, CONNECTIONS_MAX, answer, shutdown).await;
+    let connections_max = CONNECTIONS_MAX + app.streams.max();
+    server::serve(listener, connections_max, answer, shutdown).await;
     if tokio::time::timeout(WORKER_TIMEOUT, working).await.is_err() {
         tracing::warn!("the worker did not finish in time; its lease expires by itself");
     }
     draining.abort();
     measuring.abort();
+    following.abort();
     metrics::write(&app, None);
     Ok(())
 }
 
 type Parts = (App, Worker, Option<Listener>);
 
-fn assemble(settings: Settings, git_sha: String) -> Result<Parts, StartError> {
+fn assemble(settings: Settings, git_sha: String, shutdown: &Shutdown) -> Result<Parts, StartError> {
     let Settings {
         listen: _,
         log_level: _,
@@ -158,6 +168,7 @@ fn assemble(settings: Settings, git_sha: String) -> Result<Parts, StartError> {
         network,
         policy,
         limits,
+        streams,
         cors_origins,
         deployer,
         token_manager,
@@ -212,6 +223,7 @@ fn assemble(settings: Settings, git_sha: String) -> Result<Parts, StartError> {
         cors_origins,
         metrics: metrics.clone(),
         service_name,
+        streams: Streams::new(streams, shutdown.clone()),
     };
     Ok((
         app,
@@ -294,6 +306,7 @@ async fn dispatch(
         Operation::Submit => deployments::submit(asked, body).await,
         Operation::List => listing::list(asked).await,
         Operation::Show | Operation::Status => deployments::status(asked, parameter).await,
+        Operation::Events => events::events(asked, parameter).await,
         Operation::Cancel => deployments::cancel(asked, parameter).await,
         Operation::DryRun => dry_run::dry_run(asked, body).await,
         Operation::Token => tokens::token(asked, parameter).await,

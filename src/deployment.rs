@@ -46,6 +46,8 @@ use uuid::Uuid;
 
 /// Transactions that may be signed for one nonce. From 1 gwei to the default cap of 500 gwei it takes 53 bumps.
 pub const ATTEMPTS_MAX: usize = 64;
+/// Changes that a record remembers, the newest ones: what has more was sent back and forth by reorganisations.
+pub const CHANGES_MAX: usize = 64;
 /// How often a deployment may lose its nonce to a stranger and be given another.
 pub const REBINDS_MAX: u8 = 1;
 
@@ -68,7 +70,22 @@ pub struct Deployment {
     pub displacements: u8,
     /// What an operator should know of it, until it goes on.
     pub attention: Option<Attention>,
+    /// What whoever asked was to be told, oldest first, the present state included: event streams and webhooks are made from it. Empty in a
+    /// record of before there were any.
+    #[serde(default)]
+    pub changes: Vec<Change>,
     /// Where it stands.
+    pub state: State,
+}
+
+/// One state that looked different from the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// 1 for the acceptance, then one more each.
+    pub number: u32,
+    /// When, milliseconds since 1970.
+    pub at_ms: u64,
+    /// What it became.
     pub state: State,
 }
 
@@ -125,6 +142,11 @@ impl Deployment {
             attempts: Vec::new(),
             displacements: 0,
             attention: None,
+            changes: vec![Change {
+                number: 1,
+                at_ms: now_ms,
+                state: State::Queued,
+            }],
             state: State::Queued,
         }
     }
@@ -159,7 +181,35 @@ impl Deployment {
         };
         next.state = advance(self.state.clone(), event)?;
         next.updated_at_ms = now_ms;
+        if !next.state.looks_like(&self.state) {
+            next.changes.push(Change {
+                number: self.last_change().saturating_add(1),
+                at_ms: now_ms,
+                state: next.state.clone(),
+            });
+            let surplus = next.changes.len().saturating_sub(CHANGES_MAX);
+            next.changes.drain(..surplus);
+        }
         Ok(next)
+    }
+
+    /// The number of its newest change.
+    pub fn last_change(&self) -> u32 {
+        self.changes.last().map_or(0, |change| change.number)
+    }
+
+    /// The oldest remembered change after number `seen`.
+    pub fn change_after(&self, seen: u32) -> Option<&Change> {
+        self.changes.iter().find(|change| change.number > seen)
+    }
+
+    /// The record as it stood at `change`, as far as whoever asked is told of it.
+    pub fn at(&self, change: &Change) -> Self {
+        Self {
+            updated_at_ms: change.at_ms,
+            state: change.state.clone(),
+            ..self.clone()
+        }
     }
 
     /// The transactions that compete for the nonce it holds, oldest first; none when it holds none.

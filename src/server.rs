@@ -5,17 +5,21 @@
 
 use crate::shutdown::Shutdown;
 use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+/// What a process has open besides connections of clients.
+const OTHER_FILES: usize = 128;
 /// From the end of one request to the end of the next one's head. hyper counts idle time too, and AWS asks targets to keep idle
 /// connections longer than the load balancer does (60 s), since it may just be sending when they close.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
@@ -38,6 +42,7 @@ pub async fn serve<A, F, B>(
     B::Data: Send,
 {
     let graceful = GracefulShutdown::new();
+    allow_files(connections_max + OTHER_FILES);
     let slots = Arc::new(Semaphore::new(connections_max));
     let (under_way, mut count) = watch::channel(0_usize);
     let under_way = Arc::new(under_way);
@@ -59,8 +64,13 @@ pub async fn serve<A, F, B>(
             let guard = UnderWay::new(under_way.clone());
             let answer = answer(request);
             async move {
-                let response = answer.await;
-                drop(guard);
+                // Under way until the last of its body is taken, which a stream of events has a long time to go.
+                let response = answer.await.map(|body| {
+                    body.map_frame(move |frame| {
+                        let _under_way = &guard;
+                        frame
+                    })
+                });
                 Ok::<_, Infallible>(response)
             }
         });
@@ -81,6 +91,24 @@ pub async fn serve<A, F, B>(
         .is_err()
     {
         tracing::warn!("connections with half-sent requests are closed");
+    }
+}
+
+/// Asks for as many open files as there may be connections; a shell or a container gives fewer by default than it allows.
+fn allow_files(wanted: usize) {
+    let wanted = u64::try_from(wanted).unwrap_or(u64::MAX);
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let current = Some(maximum.map_or(wanted, |maximum| maximum.min(wanted)));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current, maximum });
+    if raised.is_err() || current < Some(wanted) {
+        tracing::warn!(
+            wanted,
+            allowed = current,
+            "fewer files may be open than connections are allowed (nofile)"
+        );
     }
 }
 

@@ -187,7 +187,7 @@ async fn wish_cancelled(asked: &Asked, caller: &Caller, id: &str) -> Result<Resp
 }
 
 /// A deployment of this caller; another's does not exist for it.
-async fn own(app: &App, caller: &Caller, id: &str) -> Result<Deployment, ApiError> {
+pub async fn own(app: &App, caller: &Caller, id: &str) -> Result<Deployment, ApiError> {
     let id = parse_id(id).ok_or_else(ApiError::invalid_id)?;
     let deployment = app.store.read(id).await.map_err(store_error)?;
     deployment

@@ -176,7 +176,8 @@ fn allow_origin(headers: &mut HeaderMap, origin: HeaderValue) {
 }
 
 fn allow_preflight(headers: &mut HeaderMap) {
-    let names = "Content-Type, X-API-Key, Authorization, Idempotency-Key, X-Request-Id";
+    let names =
+        "Content-Type, X-API-Key, Authorization, Idempotency-Key, Last-Event-ID, X-Request-Id";
     headers.insert(
         ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static("GET, HEAD, POST"),

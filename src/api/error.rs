@@ -302,6 +302,37 @@ impl ApiError {
         }
     }
 
+    /// 400: it is not the number of an event.
+    pub fn invalid_last_event_id() -> Self {
+        Self::invalid(vec![FieldProblem {
+            field: "Last-Event-ID",
+            message: "Last-Event-ID must be the id of an event of this stream".to_string(),
+        }])
+    }
+
+    /// 429: the caller has as many event streams open as it may.
+    pub fn too_many_streams() -> Self {
+        Self {
+            suggestions: &["Close event streams that are no longer needed, or ask for the status"],
+            message: "Too many event streams are open".into(),
+            ..Self::too_many()
+        }
+        .with_header("retry-after", "5")
+    }
+
+    /// 503: this process has as many event streams open as it may.
+    pub fn streams_full() -> Self {
+        Self {
+            internal: Some("no event stream is free".into()),
+            ..Self::away("Too many event streams are open")
+        }
+    }
+
+    /// 503: this process is about to end; another answers.
+    pub fn draining() -> Self {
+        Self::away("This task is about to end")
+    }
+
     /// 409: the model has a token.
     pub fn token_exists(model: &ModelId, token: Address) -> Self {
         let details = format!(

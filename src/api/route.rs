@@ -24,6 +24,8 @@ pub enum Operation {
     Show,
     /// The same, where the existing service has it.
     Status,
+    /// Its changes, as they happen.
+    Events,
     /// To take one back.
     Cancel,
     /// What a deployment would cost, without one.
@@ -64,7 +66,7 @@ const fn keyed(operation: Operation, method: &'static str, path: &'static str) -
 }
 
 /// Every route there is.
-pub const ROUTES: [Route; 11] = [
+pub const ROUTES: [Route; 12] = [
     open(Operation::Identity, "/"),
     open(Operation::Live, "/health"),
     open(Operation::Ready, "/health/ready"),
@@ -73,6 +75,7 @@ pub const ROUTES: [Route; 11] = [
     keyed(Operation::List, "GET", "/api/deployments"),
     keyed(Operation::Show, "GET", "/api/deployments/:id"),
     keyed(Operation::Status, "GET", "/api/deployments/:id/status"),
+    keyed(Operation::Events, "GET", "/api/deployments/:id/events"),
     keyed(Operation::Cancel, "POST", "/api/deployments/:id/cancel"),
     keyed(Operation::DryRun, "POST", "/api/dry-run"),
     keyed(Operation::Token, "GET", "/api/tokens/:modelId"),

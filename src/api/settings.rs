@@ -9,6 +9,7 @@ pub mod render;
 pub mod table;
 
 use super::auth::ApiKeys;
+use super::events;
 use super::rate_limit::{Bucket, Limits};
 use crate::deployment::chain::{Address, U256};
 use crate::deployment::economics::{
@@ -46,6 +47,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Per caller.
     pub limits: Limits,
+    /// Event streams at once.
+    pub streams: events::Limits,
     /// Browser origins that may call.
     pub cors_origins: Vec<String>,
     /// Signs and pays.
@@ -94,6 +97,10 @@ impl Settings {
         let limits = Limits {
             deploy: reader.bucket("RATE_LIMIT_DEPLOY_BURST", "RATE_LIMIT_DEPLOY_PER_SECOND"),
             read: reader.bucket("RATE_LIMIT_READ_BURST", "RATE_LIMIT_READ_PER_SECOND"),
+        };
+        let streams = events::Limits {
+            total: reader.count("EVENT_STREAMS_MAX", 50_000),
+            per_caller: reader.count("EVENT_STREAMS_PER_KEY_MAX", 50_000),
         };
         let cors_origins = reader.required("CORS_ORIGINS", read::origins);
         let (deployer, seal) = reader.signer().unzip();
@@ -195,6 +202,7 @@ impl Settings {
             network,
             policy,
             limits,
+            streams,
             cors_origins,
             deployer,
             token_manager,
@@ -334,7 +342,14 @@ impl Reader<'_> {
         }))
     }
 
-    /// A placeholder after a problem: the settings are then refused anyway.
+    /// A placeholder after a problem, here and below: the settings are then refused anyway.
+    fn count(&mut self, name: &'static str, max: u64) -> usize {
+        let count = self.number(name, 1, max);
+        count
+            .and_then(|count| usize::try_from(count).ok())
+            .unwrap_or(1)
+    }
+
     fn bucket(&mut self, burst: &'static str, per_second: &'static str) -> Bucket {
         let burst = self.number(burst, 1, 1_000_000).unwrap_or(1);
         let per_second = self.number(per_second, 1, 1_000_000).unwrap_or(1);

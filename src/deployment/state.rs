@@ -491,6 +491,53 @@ impl State {
         }
     }
 
+    /// Whether a client is told the same of both.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        fn outcome(state: &State) -> Option<&Registration> {
+            match state {
+                State::Deployed {
+                    token: _,
+                    registration:
+                        registration @ (Registration::Done {
+                            transaction_hash: _,
+                        }
+                        | Registration::Not { reason: _ }),
+                } => Some(registration),
+                State::Deployed {
+                    token: _,
+                    registration: Registration::Wanted | Registration::InFlight(_),
+                }
+                | State::Queued
+                | State::InFlight(_)
+                | State::Failed { failure: _ }
+                | State::Parked { reason: _ } => None,
+            }
+        }
+        self.progress() == other.progress() && outcome(self) == outcome(other)
+    }
+
+    /// Whether nothing can change any more.
+    pub fn is_settled(&self) -> bool {
+        match self {
+            Self::Failed { failure: _ }
+            | Self::Deployed {
+                token: _,
+                registration:
+                    Registration::Done {
+                        transaction_hash: _,
+                    }
+                    | Registration::Not { reason: _ },
+            } => true,
+            Self::Deployed {
+                token: _,
+                registration: Registration::Wanted | Registration::InFlight(_),
+            }
+            | Self::Queued
+            | Self::InFlight(_)
+            | Self::Parked { reason: _ } => false,
+        }
+    }
+
     /// The state's name, for logs and operators.
     pub fn name(&self) -> &'static str {
         match self {

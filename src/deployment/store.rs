@@ -15,12 +15,14 @@
 //! | `cd:{s}:spent` | zset | ids by nonce: the last that our transactions used | the last 1000 |
 //! | `cd:{s}:model:<model id>` | string | the model's live or deployed id | like its job; deleted when it fails |
 //! | `cd:{s}:by:<caller>` | zset | the caller's ids by time of acceptance: the list it may ask for | 60 days; the newest 10000 |
+//! | `cd:{s}:changed` | stream | ids of the records that were changed, for whoever follows them | the last 10,000 or so |
 //! | `cd:{s}:next` | string | the next nonce | for ever |
 //! | `cd:{s}:epoch` | string | there since the data was last reconciled with the chain; its absence means that data was lost | for ever |
 //! | `cd:{s}:known` | set | hashes of the models whose token we made, from the chain's logs, after a loss | 30 days |
 //! | `cd:{s}:lease`, `cd:{s}:fence` | string, counter | the holder's token; the last token given out | `LEASE_MS`; for ever |
 
 pub mod connection;
+pub mod follow;
 mod read;
 mod seal;
 mod write;

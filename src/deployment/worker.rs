@@ -404,6 +404,7 @@ fn log(before: &Deployment, after: &Deployment) {
         submitted_at_ms: _,
         updated_at_ms: _,
         displacements: _,
+        changes: _,
     } = after;
     let (from, to) = (before.state.name(), state.name());
     let transaction = attempts

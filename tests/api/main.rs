@@ -11,6 +11,7 @@ mod contracts;
 mod crash;
 mod deploy;
 mod engine;
+mod events;
 mod http;
 mod kms;
 mod listener;

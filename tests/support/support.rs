@@ -9,6 +9,7 @@ pub mod api;
 pub mod link;
 pub mod proxy;
 pub mod redis;
+pub mod sse;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

@@ -238,6 +238,16 @@ pub const TABLE: &[Setting] = &[
         "GETs regained per second; 1-1000000",
     ),
     plain(
+        "EVENT_STREAMS_MAX",
+        "10000",
+        "event streams that may be open in one process, each a connection; 1-50000",
+    ),
+    plain(
+        "EVENT_STREAMS_PER_KEY_MAX",
+        "1000",
+        "of these by one API key; 1-50000",
+    ),
+    plain(
         "CORS_ORIGINS",
         "",
         "origins that may call from a browser, comma-separated; empty: none; * is refused",

@@ -1,8 +1,8 @@
 //! What is read of the store: records as believed, and lists of them. Only ever from the primary.
 
 use super::{Depth, Listed, Store, StoreError, Stored, Wish, Work};
-use crate::deployment::Deployment;
 use crate::deployment::request::ModelId;
+use crate::deployment::{Change, Deployment};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -203,7 +203,7 @@ impl Store {
         })
     }
 
-    async fn records(
+    pub(super) async fn records(
         &self,
         ids: &[Uuid],
     ) -> Result<Vec<(Uuid, Result<Stored, StoreError>)>, StoreError> {
@@ -235,9 +235,17 @@ impl Store {
             return Err(StoreError::Forged(id));
         }
         let unreadable = |source| StoreError::Unreadable { id, source };
-        let deployment: Deployment = serde_json::from_str(&record).map_err(unreadable)?;
+        let mut deployment: Deployment = serde_json::from_str(&record).map_err(unreadable)?;
         if deployment.id != id {
             return Err(StoreError::Forged(id));
+        }
+        if deployment.changes.is_empty() {
+            // Written before changes were kept, or by a replica of then: what it is now is the first that is known.
+            deployment.changes.push(Change {
+                number: 1,
+                at_ms: deployment.updated_at_ms,
+                state: deployment.state.clone(),
+            });
         }
         Ok(Stored {
             deployment,

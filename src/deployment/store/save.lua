@@ -1,11 +1,12 @@
 -- Replaces a record and moves it to where its state belongs. Refused to anyone who does not hold the lease now, or who read an older record.
 -- It never takes a nonce: that is bind's.
--- KEYS: lease job queue inflight parked model wishes spent
+-- KEYS: lease job queue inflight parked model wishes spent changed
 -- ARGV: token id revision record mac place(queue|inflight|parked|deployed|failed) score retention_seconds answers_wish(0|1) spent_nonce (empty: none)
 -- spent_max
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'lease_lost' end
 if redis.call('HGET', KEYS[2], 'revision') ~= ARGV[3] then return 'stale' end
 redis.call('HSET', KEYS[2], 'revision', ARGV[3] + 1, 'record', ARGV[4], 'mac', ARGV[5])
+redis.call('XADD', KEYS[9], 'MAXLEN', '~', 10000, '*', 'id', ARGV[2])
 redis.call('ZREM', KEYS[3], ARGV[2])
 redis.call('ZREM', KEYS[4], ARGV[2])
 redis.call('ZREM', KEYS[5], ARGV[2])

@@ -101,7 +101,7 @@ impl Store {
         jobs: Vec<(Stored, Deployment)>,
     ) -> Result<Vec<Stored>, StoreError> {
         let mut script = self.scripts.bind.key(self.key("lease"));
-        for name in ["epoch", "next", "queue", "inflight"] {
+        for name in ["epoch", "next", "queue", "inflight", "changed"] {
             script.key(self.key(name));
         }
         script
@@ -174,6 +174,7 @@ impl Store {
             .key(self.model(&deployment.request.model_id))
             .key(self.key("wishes"))
             .key(self.key("spent"))
+            .key(self.key("changed"))
             .arg(&lease.token)
             .arg(id.to_string())
             .arg(stored.revision)
