@@ -191,6 +191,9 @@ struct Planning<'a> {
     observed: &'a Observed,
     /// What a broken reference holds back: no step is planned for these.
     held: BTreeSet<Subject>,
+    /// Tasks are being replaced, or will be by this plan or the next, while more run than must: see
+    /// [`scale_in_is_held`](Self::scale_in_is_held).
+    replacing: bool,
     plan: Plan,
 }
 
@@ -243,6 +246,7 @@ impl<'a> Planning<'a> {
             desired,
             observed,
             held: BTreeSet::new(),
+            replacing: false,
             plan,
         }
     }

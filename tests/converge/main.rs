@@ -32,4 +32,5 @@ mod revisions;
 mod rights;
 mod rolling_back;
 mod rollout;
+mod scaling;
 mod signals;

@@ -1,7 +1,8 @@
 //! Planning what changes the number of tasks: bounds, policies and the clock.
 
-use super::diff::diff;
+use super::diff::{Change, diff};
 use super::{Call, Kind, Planning, Subject, Unsettled, metric_name};
+use crate::reconciler::leave::is_left;
 use crate::reconciler::observed::{LoadBalancer, Observed};
 use crate::reconciler::resource::{Join, Resources, ScalableTarget, ScalingPolicy, Tracking};
 
@@ -39,11 +40,42 @@ impl Planning<'_> {
 
     fn target(&self) -> ScalableTarget {
         let (min, max) = self.bounds();
+        let mut suspended = self.desired.scalable_target.suspended;
+        suspended.scale_in |= self.scale_in_is_held();
         ScalableTarget {
             min,
             max,
-            suspended: self.desired.scalable_target.suspended,
+            suspended,
         }
+    }
+
+    /// Whether scaling in is suspended on top of what the manifest suspends: while tasks are replaced the measured load is
+    /// spread over old tasks and new ones, and a count that sinks then takes tasks away that the rollout was planned with.
+    /// Nothing remembers it: it follows from what is observed, so that whoever looks next after the rollout, or after a
+    /// reconciler was killed, lifts it. At the lowest count there is nothing to hold, and no call is spent on it; nor is it
+    /// there for a target that is yet to be made.
+    ///
+    /// AWS documents that Application Auto Scaling "turns off scale-in processes while Amazon ECS deployments are in
+    /// progress", but not whether that covers the bake time of a blue/green one or the moments before it begins; held so, it can be seen.
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-auto-scaling.html>
+    fn scale_in_is_held(&self) -> bool {
+        let Observed {
+            service,
+            scalable_target,
+            ..
+        } = self.observed;
+        let above = service
+            .as_ref()
+            .is_some_and(|running| running.desired_count > self.bounds().0);
+        self.replacing && above && scalable_target.is_some()
+    }
+
+    /// What is to be suspended, and seen to be, before tasks are replaced.
+    pub(super) fn scale_in_to_hold(&self) -> Option<Subject> {
+        let subject = Subject::new(Kind::ScalableTarget, &self.scaling_resource());
+        let found = self.observed.scalable_target.as_ref()?;
+        let possible = !self.held.contains(&subject) && !is_left(self.spec, &subject);
+        (self.scale_in_is_held() && !found.suspended.scale_in && possible).then_some(subject)
     }
 
     /// Needs the service to be there, not to be finished: load may come during a rollout too.
@@ -52,7 +84,10 @@ impl Planning<'_> {
         let subject = Subject::new(Kind::ScalableTarget, &resource);
         let target = self.target();
         let changes = match &self.observed.scalable_target {
-            Some(found) => diff(found, &target),
+            Some(found) => diff(found, &target)
+                .into_iter()
+                .map(|change| self.told_why(change))
+                .collect(),
             None => vec![],
         };
         if self.observed.scalable_target.is_some() && changes.is_empty() {
@@ -65,6 +100,17 @@ impl Planning<'_> {
             self.needs(&subject, service.into_iter().collect());
         }
         Some(subject)
+    }
+
+    /// A suspension that the manifest does not ask for has a reason.
+    fn told_why(&self, change: Change) -> Change {
+        let held = change.path == "suspended.scale_in" && self.scale_in_is_held();
+        Change {
+            reason: held
+                .then(|| "while tasks are replaced".to_owned())
+                .or(change.reason),
+            ..change
+        }
     }
 
     /// Policies of this service that nobody wants are deleted: two masters of one count fight.

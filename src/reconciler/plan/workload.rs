@@ -67,6 +67,7 @@ impl Planning<'_> {
             self.plan.waiting.push(Waiting::Draining);
             return Some(subject);
         }
+        self.replacing = matches!(running.rollout, Rollout::InProgress | Rollout::RollingBack);
         let changes = self.service_changes(running);
         if changes.is_empty() {
             return self.rollout(running).then_some(subject);
@@ -82,15 +83,23 @@ impl Planning<'_> {
             .iter()
             .any(|change| change.path == "desired_count")
             .then(|| self.in_bounds(running.desired_count));
+        let only_counts = changes.iter().all(|change| change.path == "desired_count");
         match self.service_call(unsettled) {
-            Ok(service) => self.step(
-                &subject,
-                Call::UpdateService {
-                    service,
-                    desired_count,
-                },
-                changes,
-            ),
+            Ok(service) => {
+                self.replacing |= !only_counts;
+                if let Some(held_first) = self.scale_in_to_hold() {
+                    self.needs(&subject, vec![held_first]);
+                    return Some(subject);
+                }
+                self.step(
+                    &subject,
+                    Call::UpdateService {
+                        service,
+                        desired_count,
+                    },
+                    changes,
+                );
+            }
             Err(needs) => self.needs(&subject, needs),
         }
         Some(subject)
