@@ -53,4 +53,6 @@ committed deploy
 # shellcheck disable=SC2086 # a command and its first arguments
 reconciler() { ${RECONCILER:-cargo run --quiet --locked --bin reconciler --} "$@"; }
 reconciler plan "$manifest" ${digest:+--set "image.digest=$digest"}
-[ -n "$dry_run" ] || reconciler reconcile "$manifest" ${digest:+--set "image.digest=$digest"} "$@"
+# The commit is the one that is checked out; a job's GITHUB_SHA is the one it was started for.
+[ -n "$dry_run" ] || reconciler reconcile "$manifest" ${digest:+--set "image.digest=$digest"} \
+    --commit "$(git rev-parse HEAD)" "$@"

@@ -10,15 +10,15 @@ Usage: scripts/rollback.sh [--dry-run] MANIFEST [ARGUMENT of `reconciler rollbac
 Makes an earlier state of MANIFEST's unit the wanted one (image, alarms, scaling: all of it) and waits until that is proved.
 Without --to, the newest state that was stable and is not the present one.
   scripts/rollback.sh manifests/development.yaml
-  scripts/rollback.sh manifests/development.yaml --to 12
+  scripts/rollback.sh manifests/development.yaml --to 12 --reason 'latency doubled'
 
   --dry-run   only list what there is to go back to
   --help      this
 
-A tree with changes is no reason to refuse: of MANIFEST only the unit's name and place are read.
+It asks before it does; --yes says so beforehand. A tree with changes is no reason to refuse: of MANIFEST only the unit's name and place are read.
 Environment: RECONCILER, the program; `cargo run` when unset. Credentials are found as the AWS CLI finds them.
 
-Exit codes are the reconciler's: 3 rolled back · 1 failed · 64 wrong arguments
+Exit codes are the reconciler's: 0 rolled back and proved · 1 failed · 3 ECS would not run that either · 64 wrong arguments
 U
 }
 

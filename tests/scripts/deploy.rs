@@ -21,6 +21,10 @@ impl World {
         self.aws("ecs", &arguments)["services"][0].clone()
     }
 
+    fn head(&self) -> String {
+        crate::git(&self.work(), &["rev-parse", "HEAD"])
+    }
+
     /// The image that the service's present revision names.
     fn image(&self) -> String {
         let revision = self.service()["taskDefinition"]
@@ -120,6 +124,41 @@ fn a_rollout_that_ecs_rolled_back_is_no_success() {
         world.run("deploy.sh", &["--no-rollback", MANIFEST]).code,
         64
     );
+}
+
+/// b: both of the old script's revisions were `latest`, so that going back changed nothing. d: it did not wait for it either.
+#[test]
+fn a_rollback_is_over_when_the_image_before_runs() {
+    let world = World::start(WELL);
+    assert_eq!(world.run("rollback.sh", &[MANIFEST, "--yes"]).code, 1);
+    assert_eq!(world.run("deploy.sh", &[MANIFEST]).code, 0);
+    let next = world.run("deploy.sh", &["--image", NEXT, MANIFEST]);
+    assert_eq!((next.code, world.image().as_str()), (0, NEXT));
+
+    let listed = world.run("rollback.sh", &["--dry-run", MANIFEST, "--yes"]);
+    assert_eq!((listed.code, world.image().as_str()), (0, NEXT));
+    assert!(
+        listed.stdout.contains(&world.head()[..7]),
+        "{}",
+        listed.stdout
+    );
+    assert_eq!(
+        world.run("rollback.sh", &[MANIFEST]).code,
+        64,
+        "nobody is there to confirm it"
+    );
+    let back = world.run("rollback.sh", &[MANIFEST, "--yes"]);
+    assert_eq!(back.code, 0);
+    assert!(world.image().ends_with(":0.1.0"), "{}", world.image());
+    let service = world.service();
+    assert_eq!(service["runningCount"], 2);
+    assert_eq!(service["deployments"].as_array().unwrap().len(), 1);
+    let again = world.run("deploy.sh", &["--image", NEXT, MANIFEST]);
+    assert_eq!(
+        again.code, 1,
+        "what was rolled back from comes again by force only"
+    );
+    assert!(world.image().ends_with(":0.1.0"));
 }
 
 /// What is wrong is said and leaves no trace, and what is asked for is told without doing anything.
