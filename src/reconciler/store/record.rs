@@ -217,11 +217,6 @@ mod tests {
             record = Record::read(&record.after(n, n, &look(n % 2 == 0, &noise), n).write());
         }
         let value = record.write();
-        println!(
-            "{} bytes, {} transitions",
-            value.len(),
-            record.transitions.len()
-        );
         assert!(value.len() <= VALUE_BYTES_MAX);
         assert_eq!(record.transitions.last().unwrap().at, 299);
         assert!(record.transitions.len() > 5);
