@@ -1,7 +1,7 @@
 //! The invariants I1 to I8, as one pure judgement over the evidence of a run.
 //!
-//! Takes an [`Evidence`] and what the run's fault makes unavoidable, gives every violation. I5 is about webhooks and event streams,
-//! which do not exist yet. [`crate::doctored`] proves that each of the others can be violated.
+//! Takes an [`Evidence`] and what the run's fault makes unavoidable, gives every violation. I5 is about event streams,
+//! which row 37 holds to it by itself, and webhooks, which do not exist yet. [`crate::doctored`] proves that each of the others can be violated.
 
 use crate::evidence::{Answer, Evidence, Transaction, hash_of};
 use crate::support::api::SECRETS;

@@ -8,6 +8,7 @@ mod endpoints;
 mod redis;
 mod replicas;
 mod storm;
+mod streams;
 
 use crate::world::Concluded;
 use std::pin::Pin;
@@ -229,7 +230,7 @@ pub const TABLE: &[Row] = &[
     ),
     row!("35", "a webhook's receiver is away, slow, redirects, is private", later "webhooks, issue 9"),
     row!("36", "keys cannot be refreshed, are malformed, are revoked", later "key reload, issue 9"),
-    row!("37", "10,000 stuck event streams, drained", later "event streams, issue 9"),
+    row!("37", "10,000 stuck event streams, drained", alone streams::stuck),
     row!(
         "M3",
         "200 POSTs at once of one model under one key: one job, one transaction",
