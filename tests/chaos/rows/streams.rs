@@ -16,6 +16,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub async fn stuck() -> Concluded {
     let mut world = World::start().await;
+    // And one that is read.
+    world.set("EVENT_STREAMS_MAX", STREAMS + 1);
     world.set("EVENT_STREAMS_PER_KEY_MAX", STREAMS + 1);
     world.stop_mining().await;
     let mut api = world.replica().await;
