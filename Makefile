@@ -63,8 +63,8 @@ bench-calls: ## what a look at one converged unit costs in calls, with a reason 
 demo: install build ## the whole thing on this machine: an empty account, a converged one, a token on chain, drift healed (KEEP=1 leaves it running)
 	@scripts/demo.py $(if $(KEEP),--keep)
 
-rollout-under-load: install build ## updates of the API under 200 requests a second: prints `sent N failed N` for each
-	@scripts/rollout_under_load.py
+rollout-under-load: install build ## updates of the API under 200 requests a second: prints `sent N failed N` for each (SET=rollout.strategy=blueGreen adds one)
+	@scripts/rollout_under_load.py $(SET:%=--set %)
 
 image: ## build the container image with docker, podman or buildah, whichever is there; podman is installed where none is
 	@scripts/image/build.sh

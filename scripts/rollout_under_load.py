@@ -18,11 +18,8 @@ from local.load import Load
 from local.processes import Failure
 from local.story import run
 
-# The second image of the account's repository, and what is set with it.
+# The second image of the account's repository.
 NEXT = "image.digest=sha256:8e0abe8c2987b0d35375919e5b1f09deae8599e30bd74ac1c1653b5d4ed68d92"
-UPDATES = [
-    ("rolling", [NEXT]),
-]
 # Before and after each update, so that what is compared is under load as well.
 AROUND_SECONDS = 5
 
@@ -60,7 +57,7 @@ class Submissions:
         self.submitted = {model: known for load in loads for model, known in load.submitted.items()}
 
 
-def tell(story, rate):
+def tell(story, rate, settings):
     key = secrets.token_urlsafe(24)
     require_tools(story)
     redis_url = start_redis(story)
@@ -74,7 +71,11 @@ def tell(story, rate):
     deployment, model, body, details = deploy_token(story, frontend, key)
     read_token(story, node, addresses, model, body, details)
 
-    loads = [under_load(story, simulation, frontend, key, deployment, rate, update) for update in UPDATES]
+    updates = [("rolling", [NEXT])]
+    if settings:
+        # Back to the first image, so that this is an update as well.
+        updates.append((settings[0].rpartition("=")[2], settings))
+    loads = [under_load(story, simulation, frontend, key, deployment, rate, update) for update in updates]
     check_submissions(story, node, addresses, frontend, key, Submissions(loads))
     failed = sum(len(load.failures) for load in loads)
     slow = [f"{load.sent / load.seconds:.0f}" for load in loads if load.sent < 0.95 * rate * load.seconds]
@@ -85,8 +86,10 @@ def tell(story, rate):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=int, default=200, help="requests a second")
+    parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", dest="settings",
+                        help="after the rolling update, another one with these fields set; named by the first value")
     arguments = parser.parse_args()
-    return run("load", lambda story: tell(story, arguments.rate))
+    return run("load", lambda story: tell(story, arguments.rate, arguments.settings))
 
 
 if __name__ == "__main__":
