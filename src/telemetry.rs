@@ -36,6 +36,15 @@ pub fn start(level: LevelFilter) {
     }
 }
 
+/// The commit, from the build if it was given there, else from the image's environment.
+pub fn git_sha() -> String {
+    option_env!("GIT_SHA")
+        .map(str::to_string)
+        .or_else(|| std::env::var("GIT_SHA").ok())
+        .filter(|sha| !sha.is_empty())
+        .unwrap_or("unknown".into())
+}
+
 /// An error and all its sources on one line, for the one place that prints it.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

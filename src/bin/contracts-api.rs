@@ -157,7 +157,7 @@ async fn serve() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let git_sha = git_sha();
+    let git_sha = telemetry::git_sha();
     let (trigger, shutdown) = shutdown::channel();
     tracing::info!(
         address = %listener.local_addr().unwrap_or(settings.listen),
@@ -217,15 +217,6 @@ async fn jobs(command: Jobs) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// The commit, from the build if it was given there, else from the image's environment.
-fn git_sha() -> String {
-    option_env!("GIT_SHA")
-        .map(str::to_string)
-        .or_else(|| std::env::var("GIT_SHA").ok())
-        .filter(|sha| !sha.is_empty())
-        .unwrap_or("unknown".into())
 }
 
 async fn healthcheck() -> ExitCode {
