@@ -5,7 +5,7 @@ RECONCILER ?= cargo run --quiet --bin reconciler --
 CARGO_TOOLS = cargo install --quiet --locked --debug --root target/tools cargo-deny@0.20.2 cargo-machete@0.9.2
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check lint supply-chain advisories test conformance policy-test page-test bench chaos demo rollout-under-load image image-test push-test demo-image generate docs-test diagram bless validate plan reconcile
+.PHONY: help install build check lint supply-chain advisories test conformance policy-test page-test bench chaos loop-hours demo rollout-under-load image image-test push-test demo-image generate docs-test diagram bless validate plan reconcile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: install ## how fast simulated time goes, what a plan costs, how fast one 
 chaos: install ## every fault against the real program, Redis and chain: a table, a line per fault (CHAOS_ROW=13,27 runs two; minutes)
 	@[ -e /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 ] || scripts/install.sh packages faketime
 	cargo test --quiet --locked --test chaos -- --ignored --exact the_table --nocapture
+
+loop-hours: ## two loops and a CI at once for ten simulated hours of random edits (LOOP_SEED=n is another run, LOOP_HOURS another length)
+	LOOP_HOURS=$${LOOP_HOURS:-10} cargo nextest run --locked --no-capture --test converge -E 'test(two_loops_and_a_ci)'
 
 bench-calls: ## what a look at one converged unit costs in calls, with a reason for each, and that history does not add to it
 	@cargo nextest run --locked --test converge -E 'test(a_no_op_reads_no_more)' >target/bench-calls.log 2>&1 || { cat target/bench-calls.log; exit 1; }

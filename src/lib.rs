@@ -27,6 +27,7 @@
 //! | where | what |
 //! |---|---|
 //! | [`reconciler::converge`] | the reconciler's whole flow: observe, plan, apply, again |
+//! | [`reconciler::controller`] | the loop over many units: queue, passes, requeue, what is shown of it |
 //! | [`reconciler::manifest`], [`reconciler::spec`] | the YAML as written, the YAML as believed; every problem at once, with its place |
 //! | [`reconciler::desired`], [`reconciler::observe`] | the two sides of a plan, in one set of types ([`reconciler::resource`]) |
 //! | [`reconciler::plan`] | what to do now, what waits for what, what needs a person |

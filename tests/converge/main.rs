@@ -12,6 +12,7 @@
 mod account;
 mod by_hand;
 mod calls;
+mod controller;
 mod destroying;
 mod deterministic;
 mod drift;

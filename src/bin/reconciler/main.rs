@@ -29,6 +29,7 @@ mod policy;
 mod reconcile;
 mod render;
 mod rollback;
+mod run;
 mod schema;
 mod status;
 mod summary;
@@ -134,6 +135,11 @@ Examples:\n  reconciler pause manifests/development.yaml --reason incident-12\n 
         after_help = "Examples:\n  reconciler resume manifests/development.yaml\n  reconciler resume hokusai-contracts-development"
     )]
     Resume(pause::Resume),
+    /// Keep many units as they are wanted, until stopped: heals drift, follows what is published, shows it all over HTTP
+    #[command(
+        after_help = "Examples:\n  reconciler run                              what is published in AWS_REGION\n  reconciler run manifests --interval 1m     every manifest of a directory; what is published is not looked at"
+    )]
+    Run(run::Args),
     /// Say what a field of the manifest means, may hold and becomes; all of them without one
     #[command(after_help = "Examples:\n  reconciler explain\n  reconciler explain scaling.max")]
     Explain(explain::Args),
@@ -210,6 +216,7 @@ async fn run(Line { endpoint_url, verb }: Line) -> ExitCode {
         Verb::Pause(args) => pause::pause(&args, endpoint_url).await,
         Verb::Resume(args) => pause::resume(&args, endpoint_url).await,
         Verb::Import(args) => import::run(&args, endpoint_url).await,
+        Verb::Run(args) => run::run(args, endpoint_url).await,
         Verb::Reconcile(args) => reconcile::run(&args, endpoint_url).await,
     };
     // Either way the reason has been printed.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use contracts::reconciler::controller::board::Board;
 use contracts::reconciler::controller::http::{Watch, serve};
@@ -14,7 +14,7 @@ use contracts::{shutdown, telemetry};
 use tokio::net::TcpListener;
 
 use crate::reconcile::duration;
-use crate::{FAILED, USAGE};
+use crate::{FAILED, USAGE, now};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -77,22 +77,17 @@ pub async fn run(args: Args, endpoint_url: Option<&str>) -> Result<ExitCode, Exi
     let (board, regions) = (Board::default(), Regions::at(endpoint_url));
     let settings = Settings {
         interval,
-        started_ms: now_ms(),
+        started_ms: now(),
     };
     let watch = Watch {
         board: board.clone(),
         regions: regions.clone(),
         git_sha,
     };
-    let watching = tokio::spawn(serve(listener, watch, now_ms, asked.clone()));
+    let watching = tokio::spawn(serve(listener, watch, now, asked.clone()));
     keep(source, regions, settings, board, asked).await;
     // Its connections have their own deadlines.
     let _ = watching.await;
     tracing::info!("ended");
     Ok(ExitCode::SUCCESS)
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
