@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use contracts::reconciler::aws::Aws;
+use contracts::reconciler::aws::limit::RATES;
 use contracts::reconciler::controller::board::{Board, Unit};
 use contracts::reconciler::controller::regions::Regions;
 use contracts::reconciler::controller::source::Source;
@@ -14,6 +15,7 @@ use contracts::reconciler::plan::plan;
 use contracts::reconciler::store::{Cause, Draft, Store};
 use contracts::shutdown::{self, Trigger};
 use contracts::simulator::client;
+use contracts::simulator::throttle::LIMITS;
 use contracts::timestamp;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -397,6 +399,21 @@ async fn a_directory_is_followed_file_by_file_and_one_that_is_wrong_stops_no_oth
         json!({ "cluster": "hokusai-development" }),
     );
     assert_eq!(services["serviceArns"].as_array().unwrap().len(), 1);
+}
+
+/// The simulator read the same pages on its own.
+#[test]
+fn the_rates_kept_to_are_those_the_simulator_enforces() {
+    for rate in RATES {
+        for operation in rate.operations {
+            let mut limits = LIMITS.iter();
+            let limit =
+                limits.find(|it| it.service == rate.service && it.operations.contains(operation));
+            let found = limit.map(|it| (it.burst, it.refill_thousandths));
+            let kept = (u64::from(rate.burst), u64::from(rate.per_second) * 1000);
+            assert_eq!(found, Some(kept), "{}.{operation}", rate.service);
+        }
+    }
 }
 
 /// Somebody deletes the same alarm again and again: after five times within an hour the loop says so and stops writing; once

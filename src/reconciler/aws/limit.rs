@@ -260,26 +260,6 @@ fn named(request: &HttpRequest) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulator::throttle::LIMITS;
-
-    /// The simulator read the same pages on its own.
-    #[test]
-    fn the_rates_are_those_the_simulator_enforces() {
-        for rate in RATES {
-            for operation in rate.operations {
-                let limit = LIMITS.iter().find(|limit| {
-                    limit.service == rate.service && limit.operations.contains(operation)
-                });
-                let limit = limit.unwrap_or_else(|| panic!("{}.{operation}", rate.service));
-                assert_eq!(
-                    (limit.burst, limit.refill_thousandths),
-                    (u64::from(rate.burst), u64::from(rate.per_second) * 1000),
-                    "{}.{operation}",
-                    rate.service
-                );
-            }
-        }
-    }
 
     #[test]
     fn a_bucket_gives_its_burst_at_once_and_then_its_rate_and_no_other_is_touched() {
