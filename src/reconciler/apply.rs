@@ -75,6 +75,7 @@ pub async fn apply(aws: &Aws, spec: &Spec, step: &Step) -> Result<(), AwsError> 
             service,
             desired_count,
         } => ecs::update_service(aws, service, *desired_count).await,
+        Call::StopServiceDeployment { deployment } => ecs::stop_deployment(aws, deployment).await,
         Call::RegisterScalableTarget { resource, target } => {
             autoscaling::register(aws, resource, target).await
         }

@@ -10,6 +10,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecs::config::retry::RetryPartition;
+use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -25,6 +26,7 @@ pub mod ec2;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
+pub mod evidence;
 pub mod iam;
 pub mod limit;
 pub mod logs;
@@ -57,6 +59,8 @@ pub struct Clients {
     discovery: aws_sdk_servicediscovery::Client,
     sts: aws_sdk_sts::Client,
     signed: signed::Signed,
+    /// The clock requests are signed by.
+    time: SharedTimeSource,
 }
 
 /// AWS as one unit's reconciler reaches it.
@@ -129,6 +133,7 @@ impl Clients {
             discovery: client!(aws_sdk_servicediscovery),
             sts: client!(aws_sdk_sts),
             signed: signed::Signed::over(config, budget),
+            time: config.time_source().unwrap_or_default(),
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::apply::apply;
 use super::aws::{Aws, AwsError, ecs};
+use super::diagnosis::Diagnosis;
 use super::observe::{look, look_at_all};
 use super::plan::{Blocked, Plan, Step, Waiting, destroy, plan};
 use super::spec::Spec;
@@ -58,10 +59,13 @@ pub enum Progress<'a> {
 pub enum Outcome {
     /// AWS equals the manifest, and every task is healthy; or the unit is gone, where that was the aim.
     Settled,
-    /// ECS gave up on the wanted revision and runs the one before.
+    /// ECS gave up on the wanted revision, by itself or told so here, and runs the one before.
     RolledBack {
         /// ECS's words.
         reason: String,
+        /// Why the tasks failed; absent where it no longer shows.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        diagnosis: Option<Diagnosis>,
     },
     /// What is left needs a person.
     Blocked {
@@ -223,7 +227,10 @@ fn end(plan: &Plan) -> Option<Outcome> {
     });
     Some(rolled_back.map_or_else(
         || Outcome::Blocked { plan: plan.clone() },
-        |reason| Outcome::RolledBack { reason },
+        |reason| Outcome::RolledBack {
+            reason,
+            diagnosis: plan.diagnosis.clone(),
+        },
     ))
 }
 

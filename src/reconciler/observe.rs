@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use super::aws::cloudwatch::OwnDimensions;
 use super::aws::{
-    AwsError, Clients, acm, autoscaling, cloudwatch, discovery, ec2, ecr, ecs, elb, iam, logs,
-    metric_filter, route53, sns, ssm, sts,
+    AwsError, Clients, acm, autoscaling, cloudwatch, discovery, ec2, ecr, ecs, elb, evidence, iam,
+    logs, metric_filter, route53, sns, ssm, sts,
 };
 use super::desired::desired;
 use super::leave::leave;
-use super::observed::{Certificate, Dns, Found, Image, Observed, SecurityGroup, Subnet};
+use super::observed::{Certificate, Dns, Found, Image, Observed, Rollout, SecurityGroup, Subnet};
 use super::plan::{metric_name, requests_of};
 use super::resource::Resources;
 use super::spec::Spec;
@@ -131,6 +131,20 @@ pub async fn observe(
         }
         Some(_) | None => ecs::revision(aws, &desired.task_definition).await?,
     };
+    // Of a rollout that is through there is nothing to find out.
+    let evidence = match &service {
+        Some(running) if running.rollout != Rollout::Completed && !running.draining => {
+            let container = &desired.task_definition.container;
+            Box::pin(evidence::evidence(
+                aws,
+                &spec.cluster,
+                &spec.name,
+                container,
+            ))
+            .await?
+        }
+        Some(_) | None => None,
+    };
     Ok(Observed {
         account,
         cluster_active,
@@ -154,6 +168,7 @@ pub async fn observe(
         rules,
         discovery,
         service,
+        evidence,
         wanted,
         scalable_target,
         scaling_policies,

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::evidence::Evidence;
 use super::resource::{
     Alarm, CompositeAlarm, Dashboard, DiscoveryService, ListenerRule, LogGroup, MetricFilter, Role,
     ScalableTarget, ScalingPolicy, ScheduledAction, Service, Subscription, TargetGroup,
@@ -72,6 +73,9 @@ pub struct Observed {
     pub discovery: Option<Found<DiscoveryService>>,
     /// The ECS service, unless it is INACTIVE.
     pub service: Option<Running>,
+    /// What there is to see of the newest rollout, where that is not through.
+    #[serde(default)]
+    pub evidence: Option<Evidence>,
     /// The newest registered revision that says exactly what is wanted.
     pub wanted: Option<String>,
     /// The service's bounds.

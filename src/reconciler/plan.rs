@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Serialize, Serializer};
 
+use super::diagnosis::Diagnosis;
 use super::graph::{self, Finding, Remedy};
 use super::leave::{is_left, leave};
 use super::observed::{Found, Observed};
@@ -22,6 +23,7 @@ mod display;
 mod forecast;
 mod impact;
 mod notifications;
+pub mod patience;
 mod prune;
 mod report;
 mod scaling;
@@ -57,6 +59,9 @@ pub struct Plan {
     pub blocked: Vec<Blocked>,
     /// What is as wanted and still worth a word.
     pub notes: Vec<Note>,
+    /// Why the newest rollout fails, as far as it shows; nothing is known of one that does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Diagnosis>,
 }
 
 /// One AWS call and what it changes.
@@ -179,6 +184,7 @@ impl Plan {
             waiting,
             blocked,
             notes: _,
+            diagnosis: _,
         } = self;
         steps.is_empty() && waiting.is_empty() && blocked.is_empty()
     }
@@ -240,6 +246,7 @@ impl<'a> Planning<'a> {
             waiting: Vec::new(),
             blocked: Vec::new(),
             notes: Vec::new(),
+            diagnosis: None,
         };
         Planning {
             spec,

@@ -28,7 +28,9 @@ enum On {
     Anything,
     Cluster,
     Service,
+    ServiceDeployments,
     ServiceRevisions,
+    Tasks,
     TaskDefinitions,
     TargetGroup,
     /// A target group of before has another name. The owner's tag (`aws:ResourceTag`) could narrow it; the simulator's IAM
@@ -37,6 +39,7 @@ enum On {
     Listener,
     ListenerRules,
     LogGroup,
+    LogStreams,
     /// Tags of a log group are asked of its ARN without the `:*` that every other right is on.
     /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html>
     LogGroupTags,
@@ -66,9 +69,10 @@ enum On {
 
 use On::{
     Addresses, Alarms, AnyTargetGroup, Anything, Cluster, Dashboard, DiscoveryServices,
-    HostedZones, Listener, ListenerRules, LogGroup, LogGroupTags, Namespaces, OwnTopic,
+    HostedZones, Listener, ListenerRules, LogGroup, LogGroupTags, LogStreams, Namespaces, OwnTopic,
     OwnedDiscoveryTags, Published, Repository, Roles, RolesOfTasks, ScalableTargets, Service,
-    ServiceRevisions, Subscriptions, TargetGroup, TaskDefinitions, Topic,
+    ServiceDeployments, ServiceRevisions, Subscriptions, TargetGroup, TaskDefinitions, Tasks,
+    Topic,
 };
 
 const fn right(action: &'static str, on: On, why: &'static str) -> Right {
@@ -223,6 +227,7 @@ pub const RIGHTS: &[Right] = &[
         Anything,
         "what the running revision says",
     ),
+    right("ecs:DescribeTasks", Tasks, "why tasks of a rollout stopped"),
     right(
         "ecs:ListServiceDeployments",
         Service,
@@ -233,10 +238,16 @@ pub const RIGHTS: &[Right] = &[
         Anything,
         "an older revision that already says what is wanted",
     ),
+    right("ecs:ListTasks", Anything, "the tasks of a rollout"),
     right(
         "ecs:RegisterTaskDefinition",
         TaskDefinitions,
         "a new revision",
+    ),
+    right(
+        "ecs:StopServiceDeployment",
+        ServiceDeployments,
+        "a rollout that cannot succeed turned back",
     ),
     right("ecs:TagResource", Service, "the owner's tag on the service"),
     right(
@@ -395,6 +406,11 @@ pub const RIGHTS: &[Right] = &[
         "logs:DescribeMetricFilters",
         LogGroup,
         "what is counted in the log",
+    ),
+    right(
+        "logs:GetLogEvents",
+        LogStreams,
+        "the last lines of a task that failed",
     ),
     right(
         "logs:ListTagsForResource",
@@ -556,6 +572,8 @@ fn resources(spec: &Spec, on: On) -> Vec<String> {
         Anything | OwnedDiscoveryTags => vec!["*".to_owned()],
         Cluster => arn("ecs", format!("cluster/{}", spec.cluster)),
         Service => arn("ecs", format!("service/{service}")),
+        ServiceDeployments => arn("ecs", format!("service-deployment/{service}/*")),
+        Tasks => arn("ecs", format!("task/{}/*", spec.cluster)),
         ServiceRevisions => arn("ecs", format!("service-revision/{service}/*")),
         TaskDefinitions => arn("ecs", format!("task-definition/{}:*", spec.task.family)),
         TargetGroup => {
@@ -572,6 +590,10 @@ fn resources(spec: &Spec, on: On) -> Vec<String> {
             format!("listener-rule/app/{balancer}/*/*/*"),
         ),
         LogGroup => arn("logs", format!("log-group:{}:*", spec.logs.group)),
+        LogStreams => arn(
+            "logs",
+            format!("log-group:{}:log-stream:*", spec.logs.group),
+        ),
         LogGroupTags => arn("logs", format!("log-group:{}", spec.logs.group)),
         Roles | RolesOfTasks => [&spec.task.execution_role, &spec.task.task_role]
             .map(|role| format!("arn:aws:iam::{}:role/{role}", spec.account))
@@ -617,9 +639,11 @@ fn condition(spec: &Spec, on: On) -> Option<(String, String)> {
             "application-autoscaling:scalable-dimension",
             "ecs:service:DesiredCount",
         ),
-        Anything | AnyTargetGroup | Cluster | Service | ServiceRevisions | TaskDefinitions
-        | TargetGroup | Listener | ListenerRules | LogGroup | LogGroupTags | Roles | Alarms
-        | Namespaces | DiscoveryServices | Dashboard | Topic | OwnTopic | Subscriptions
-        | Repository | HostedZones | Addresses | Published => None,
+        Anything | AnyTargetGroup | Cluster | Service | ServiceDeployments | ServiceRevisions
+        | Tasks | TaskDefinitions | LogStreams | TargetGroup | Listener | ListenerRules
+        | LogGroup | LogGroupTags | Roles | Alarms | Namespaces | DiscoveryServices | Dashboard
+        | Topic | OwnTopic | Subscriptions | Repository | HostedZones | Addresses | Published => {
+            None
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! Takes a setting, gives the clue; never repeats the value. What has neither a telling name nor a telling form is missed,
 //! and a value that only looks like a secret is taken for one: its users warn or hide, and decide nothing else by it.
 
+use std::sync::LazyLock;
+
 use regex_lite::Regex;
 
 /// Why a setting is taken for a secret.
@@ -74,9 +76,93 @@ pub fn clue(name: &str, value: &str) -> Option<Clue> {
         .or_else(|| word().map(Clue::Name))
 }
 
+/// What secrets look like inside other text, and what stands in their place. A transaction's hash looks like a private key and
+/// goes with it.
+const INSIDE: [(&str, &str); 7] = [
+    // Also of a variable or a JSON member that says so by its name.
+    (
+        r#"(?i)([a-z0-9_.-]*(?:key|keys|secret|passwd|password|passphrase|token|credentials?|mnemonic|authorization)"?\s*[=:]\s*"?)(?:bearer\s+)?[^\s";}&]+"#,
+        "${1}[redacted]",
+    ),
+    ("[a-z][a-z0-9+.-]*://[^/@ \"]*@", "[redacted]@"),
+    (
+        r#"(https?://[^ "]*[/=])[A-Za-z0-9_-]{32,}"#,
+        "${1}[redacted]",
+    ),
+    (r"\b(?:0x)?[0-9a-fA-F]{64}\b", "[redacted]"),
+    (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", "[redacted]"),
+    (
+        r"eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*",
+        "[redacted]",
+    ),
+    (
+        r"\b(?:ghp|gho|ghs|github_pat|xox[abp])[_-][A-Za-z0-9_-]{16,}|-----BEGIN.*",
+        "[redacted]",
+    ),
+];
+
+/// Somebody else's text without what looks like a secret in it: for log lines of a program that may have printed one. What has
+/// no such look is not known to be one, and stays.
+pub fn masked(text: &str) -> String {
+    static MASKS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+        let mask = |(shape, instead)| Some((Regex::new(shape).ok()?, instead));
+        INSIDE.into_iter().filter_map(mask).collect()
+    });
+    MASKS
+        .iter()
+        .fold(text.to_owned(), |text, (shape, instead)| {
+            shape.replace_all(&text, *instead).into_owned()
+        })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::clue;
+    use super::{INSIDE, clue, masked};
+
+    #[test]
+    fn what_looks_like_a_secret_is_not_told() {
+        let key = format!("0x{}", "4c08".repeat(16));
+        for (line, want) in [
+            (
+                format!("signer {key} is wrong"),
+                "signer [redacted] is wrong".to_owned(),
+            ),
+            (
+                "redis://:hunter2@cache:6379 refused".to_owned(),
+                "[redacted]@cache:6379 refused".to_owned(),
+            ),
+            (
+                format!("https://eth.example/v2/{} said 401", "a1B2".repeat(8)),
+                "https://eth.example/v2/[redacted] said 401".to_owned(),
+            ),
+            (
+                "API_KEYS=one,two".to_owned(),
+                "API_KEYS=[redacted]".to_owned(),
+            ),
+            (
+                r#"{"level":"error","authorization":"Bearer abc.def"}"#.to_owned(),
+                r#"{"level":"error","authorization":"[redacted]"}"#.to_owned(),
+            ),
+            (
+                "id AKIAIOSFODNN7EXAMPLE".to_owned(),
+                "id [redacted]".to_owned(),
+            ),
+            (
+                "listening on 3001".to_owned(),
+                "listening on 3001".to_owned(),
+            ),
+            (
+                "token 0x00000000000000000000000000000000000c0de1 deployed".to_owned(),
+                "token 0x00000000000000000000000000000000000c0de1 deployed".to_owned(),
+            ),
+        ] {
+            assert_eq!(masked(&line), want);
+        }
+        // Every shape is one, or nothing would be masked by it.
+        for (shape, _) in INSIDE {
+            assert!(regex_lite::Regex::new(shape).is_ok(), "{shape}");
+        }
+    }
 
     #[test]
     fn what_looks_like_a_secret_is_one() {

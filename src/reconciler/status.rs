@@ -78,6 +78,7 @@ pub fn conditions(plan: &Plan, errors: &[String], not_converging: bool) -> Condi
         waiting,
         blocked,
         notes: _,
+        diagnosis,
     } = plan;
     let left = steps
         .iter()
@@ -92,7 +93,10 @@ pub fn conditions(plan: &Plan, errors: &[String], not_converging: bool) -> Condi
         true => Condition::not("what is left needs a person"),
         false => Condition::not(first(&left)),
     };
-    let refused = blocked.iter().map(ToString::to_string);
+    // The cause says more than ECS's words for what came of it.
+    let cause = diagnosis.iter().filter(|_| !blocked.is_empty());
+    let cause = cause.map(|diagnosis| diagnosis.cause.to_string());
+    let refused = cause.chain(blocked.iter().map(ToString::to_string));
     let refused: Vec<String> = refused.chain(errors.iter().cloned()).collect();
     Conditions {
         applied,

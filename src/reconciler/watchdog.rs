@@ -74,6 +74,7 @@ mod tests {
             waiting: Vec::new(),
             blocked: Vec::new(),
             notes: Vec::new(),
+            diagnosis: None,
         }
     }
 

@@ -50,6 +50,14 @@ pub struct Script {
     /// It answers the load balancer with 503 and fails its container's health check.
     #[serde(default)]
     pub unhealthy: bool,
+    /// What it answers the load balancer instead of 200; its container's own health check passes.
+    pub answers: Option<u16>,
+    /// It takes connections and answers none, its container's health check among them.
+    #[serde(default)]
+    pub hangs: bool,
+    /// It listens on another port than the load balancer asks; its container's own health check passes.
+    #[serde(default)]
+    pub deaf: bool,
     /// It is killed when it has all of its task's memory.
     pub leaks_mib_per_second: Option<u32>,
     /// What it writes when it starts.

@@ -189,8 +189,20 @@ impl Player {
             .iter()
             .filter(|(_, process)| process.address == address && process.phase == Phase::Running)
             .peekable();
-        if listening.peek().is_none() {
+        let script = |process: &Process| image::script(world, &process.image).cloned();
+        let scripts = listening.clone().filter_map(|(_, process)| script(process));
+        let (mut hangs, mut deaf, mut answers) = (false, false, None);
+        for script in scripts {
+            hangs |= script.hangs;
+            deaf |= script.deaf;
+            answers = answers.or(script.answers);
+        }
+        if listening.peek().is_none() || deaf {
             elbv2::Outcome::Unreachable
+        } else if hangs {
+            elbv2::Outcome::TimedOut
+        } else if let Some(status) = answers {
+            elbv2::Outcome::Status(status)
         } else if listening.all(|(id, process)| self.is_well(world, id, process)) {
             elbv2::Outcome::Status(200)
         } else {
@@ -199,7 +211,8 @@ impl Player {
     }
 
     fn is_well(&self, world: &World, id: &ProcessId, process: &Process) -> bool {
-        let unhealthy = image::script(world, &process.image).is_some_and(|script| script.unhealthy);
+        let unhealthy = image::script(world, &process.image)
+            .is_some_and(|script| script.unhealthy || script.hangs);
         !unhealthy && !self.sick.contains(&id.task)
     }
 }

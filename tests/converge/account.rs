@@ -122,9 +122,15 @@ impl Account {
 
     /// A tag that ECR has and no task can pull.
     pub fn unpullable(&self, tag: &str) {
-        let script = format!(
-            "images: [{{ image: 'hokusai/contracts:{tag}', unpullable: 'pull image manifest has been retried 5 time(s)' }}]"
+        self.behaves(
+            tag,
+            "unpullable: 'pull image manifest has been retried 5 time(s)'",
         );
+    }
+
+    /// What the image of a tag does, in the simulator's words.
+    pub fn behaves(&self, tag: &str, script: &str) {
+        let script = format!("images: [{{ image: 'hokusai/contracts:{tag}', {script} }}]");
         let scripts = image::parse(&script).unwrap();
         self.simulator.with(|world, _| world.images = scripts);
     }

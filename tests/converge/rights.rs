@@ -244,7 +244,7 @@ async fn the_printed_policy_is_enough_and_nothing_in_it_is_unused() {
     let (outcome, steps) = account.reconcile().await;
     assert_eq!(outcome, Outcome::Settled, "to put right: {steps:#?}");
 
-    account.unpullable("0.1.1");
+    account.behaves("0.1.1", "pull_seconds: 20, crash: { code: 1 }");
     account.image("0.1.1");
     let (outcome, steps) = account.reconcile().await;
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{steps:#?}");
@@ -300,4 +300,18 @@ async fn a_right_that_is_taken_away_is_missed_by_name() {
         assert_ne!(outcome, Outcome::Settled);
         assert!(steps.iter().any(|step| step.contains(error)), "{steps:#?}");
     }
+}
+
+/// Whoever keeps the policy of before still has the circuit breaker, and is told what could not be read.
+#[tokio::test(start_paused = true)]
+async fn without_the_right_to_see_why_a_rollout_fails_it_is_rolled_back_all_the_same() {
+    let whole = policy(&Account::new().await.spec);
+    let less = serde_json::from_str(&without(&whole, "ecs:ListTasks")).unwrap();
+    let mut account = with_rights(&less).await;
+    assert_eq!(account.reconcile().await.0, Outcome::Settled);
+    account.behaves("0.1.1", "crash: { code: 1 }");
+    account.image("0.1.1");
+    let (outcome, steps) = account.reconcile().await;
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{steps:#?}");
+    assert_eq!(account.mutating().get("ecs.StopServiceDeployment"), None);
 }

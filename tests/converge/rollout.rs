@@ -49,7 +49,7 @@ async fn an_image_that_cannot_be_pulled_is_rolled_back_and_not_tried_again() {
     account.unpullable("0.1.1");
     account.image("0.1.1");
     let (outcome, steps) = account.reconcile().await;
-    let Outcome::RolledBack { reason } = outcome else {
+    let Outcome::RolledBack { reason, .. } = outcome else {
         panic!("{outcome:?} after {steps:#?}")
     };
     println!("{reason}");

@@ -128,6 +128,7 @@ pub fn empty(spec: &Spec) -> Observed {
         rules: Vec::new(),
         discovery: None,
         service: None,
+        evidence: None,
         wanted: None,
         scalable_target: None,
         scaling_policies: BTreeMap::new(),

@@ -122,7 +122,9 @@ fn standing(plan: &Plan) -> String {
         .blocked
         .iter()
         .map(|blocked| format!("  ! {blocked}\n"));
-    waiting.chain(blocked).collect()
+    let diagnosis = plan.diagnosis.iter();
+    let diagnosis = diagnosis.map(|diagnosis| format!("  ! {diagnosis}\n"));
+    waiting.chain(blocked).chain(diagnosis).collect()
 }
 
 /// Says how it ended; `done` is what is said of success.
@@ -132,7 +134,15 @@ pub fn finish(outcome: &Outcome, output: Output, timeout: Duration, done: &str) 
     }
     let (code, reason) = match outcome {
         Outcome::Settled => (0, String::new()),
-        Outcome::RolledBack { reason } => (ROLLED_BACK, format!("rolled back: {reason}\n")),
+        Outcome::RolledBack { reason, diagnosis } => {
+            let cause = diagnosis
+                .as_ref()
+                .map(|diagnosis| format!("  ! {diagnosis}\n"));
+            (
+                ROLLED_BACK,
+                format!("rolled back: {reason}\n{}", cause.unwrap_or_default()),
+            )
+        }
         Outcome::Blocked { plan } => (
             FAILED,
             format!("gave up: what is left needs a person\n{}", standing(plan)),

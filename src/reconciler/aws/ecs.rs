@@ -6,8 +6,8 @@ use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, DeploymentAlarms, DeploymentCircuitBreaker,
     DeploymentConfiguration, DeploymentRolloutState, LaunchType, LoadBalancer,
     NetworkConfiguration, PropagateTags, Service as SdkService, ServiceDeploymentBrief,
-    ServiceDeploymentStatus, ServiceField, ServiceRegistry, SortOrder, Tag, TaskDefinitionField,
-    TaskDefinitionStatus,
+    ServiceDeploymentStatus, ServiceField, ServiceRegistry, SortOrder,
+    StopServiceDeploymentStopType, Tag, TaskDefinitionField, TaskDefinitionStatus,
 };
 
 use super::elb::rule::join;
@@ -505,6 +505,20 @@ pub async fn delete_service(aws: &Clients, cluster: &str, name: &str) -> Result<
     call.send()
         .await
         .map_err(failed("ecs:DeleteService"))
+        .map(drop)
+}
+
+/// Turns a service deployment back to the revision before; without one it only ends.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stop-service-deployment.html>
+pub async fn stop_deployment(aws: &Clients, arn: &str) -> Result<(), AwsError> {
+    let call = aws
+        .ecs
+        .stop_service_deployment()
+        .service_deployment_arn(arn)
+        .stop_type(StopServiceDeploymentStopType::Rollback);
+    call.send()
+        .await
+        .map_err(failed("ecs:StopServiceDeployment"))
         .map(drop)
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_elasticloadbalancingv2::types::{
     Matcher, ProtocolEnum, Tag, TargetGroup as SdkTargetGroup, TargetGroupAttribute,
-    TargetHealthStateEnum, TargetTypeEnum,
+    TargetHealthDescription, TargetHealthStateEnum, TargetTypeEnum,
 };
 
 use super::{AwsError, Clients, failed, is_code, lacking};
@@ -176,8 +176,20 @@ fn normal(name: &str, found: &SdkTargetGroup, deregistration_delay_seconds: i64)
     }
 }
 
-/// How many targets of a group are healthy.
-pub async fn healthy_targets(aws: &Clients, target_group: &str) -> Result<i32, AwsError> {
+/// What a load balancer makes of one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetState {
+    /// Whether it gets requests.
+    pub healthy: bool,
+    /// Why it is unhealthy, in AWS's words, if it is.
+    pub unhealthy: Option<String>,
+}
+
+/// The targets of a group, by address.
+pub async fn target_states(
+    aws: &Clients,
+    target_group: &str,
+) -> Result<Vec<(String, TargetState)>, AwsError> {
     let call = aws
         .elb
         .describe_target_health()
@@ -186,17 +198,24 @@ pub async fn healthy_targets(aws: &Clients, target_group: &str) -> Result<i32, A
         .send()
         .await
         .map_err(failed("elasticloadbalancing:DescribeTargetHealth"))?;
-    let healthy = reply
-        .target_health_descriptions
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|target| {
-            target
-                .target_health
-                .as_ref()
-                .and_then(|health| health.state.as_ref())
-                == Some(&TargetHealthStateEnum::Healthy)
-        });
+    let described = reply.target_health_descriptions.unwrap_or_default();
+    let state = |target: TargetHealthDescription| {
+        let health = target.target_health?;
+        let is = |state| health.state.as_ref() == Some(&state);
+        let unhealthy = is(TargetHealthStateEnum::Unhealthy);
+        let state = TargetState {
+            healthy: is(TargetHealthStateEnum::Healthy),
+            unhealthy: health.description.clone().filter(|_| unhealthy),
+        };
+        Some((target.target?.id?, state))
+    };
+    Ok(described.into_iter().filter_map(state).collect())
+}
+
+/// How many targets of a group are healthy.
+pub async fn healthy_targets(aws: &Clients, target_group: &str) -> Result<i32, AwsError> {
+    let states = target_states(aws, target_group).await?;
+    let healthy = states.iter().filter(|(_, state)| state.healthy);
     Ok(i32::try_from(healthy.count()).unwrap_or(i32::MAX))
 }
 

@@ -102,6 +102,10 @@ pub enum Call {
         service: ServiceCall,
         desired_count: Option<i32>,
     },
+    /// Always with ROLLBACK.
+    StopServiceDeployment {
+        deployment: String,
+    },
     RegisterScalableTarget {
         resource: String,
         target: ScalableTarget,
@@ -265,6 +269,7 @@ impl Call {
             Call::RegisterTaskDefinition { .. } => ("ecs:RegisterTaskDefinition", CREATE),
             Call::CreateService { .. } => ("ecs:CreateService", CREATE),
             Call::UpdateService { .. } => ("ecs:UpdateService", CHANGE),
+            Call::StopServiceDeployment { .. } => ("ecs:StopServiceDeployment", CHANGE),
             Call::RegisterScalableTarget { .. } => {
                 ("application-autoscaling:RegisterScalableTarget", Verb::Put)
             }

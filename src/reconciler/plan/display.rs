@@ -15,6 +15,7 @@ impl fmt::Display for Plan {
             waiting,
             blocked,
             notes,
+            diagnosis,
         } = self;
         if self.is_settled() {
             writeln!(f, "no changes")?;
@@ -29,6 +30,9 @@ impl fmt::Display for Plan {
         }
         for blocked in blocked {
             writeln!(f, "  ! {blocked}")?;
+        }
+        if let Some(diagnosis) = diagnosis {
+            writeln!(f, "  ! {diagnosis}")?;
         }
         for note in notes {
             writeln!(f, "  i {note}")?;

@@ -44,6 +44,7 @@ struct Ahead<'a> {
 
 impl Ahead<'_> {
     fn after(mut self, steps: &[Step]) {
+        self.world.evidence = None;
         if let Some(running) = &mut self.world.service {
             // Waiting ends well, or the next pass says otherwise. A failure stays: it is a finding about a revision.
             if matches!(running.rollout, Rollout::InProgress | Rollout::RollingBack) {
@@ -275,6 +276,15 @@ impl Ahead<'_> {
                     running.running_count = running.desired_count;
                     running.rollout = Rollout::Completed;
                     self.world.healthy_targets = running.desired_count;
+                }
+            }
+            Call::StopServiceDeployment { deployment: _ } => {
+                if let Some(running) = &mut self.world.service {
+                    running.rollout = Rollout::Failed {
+                        wanted: true,
+                        rolled_back: true,
+                        reason: String::new(),
+                    };
                 }
             }
             Call::RegisterScalableTarget {

@@ -74,7 +74,7 @@ pub struct Takes {
 
 /// From the scheduler's decision to a running container, image pulled: Fargate's, as measured by many.
 /// `aws-facts` §4: a two-task update takes "start (30-60 s) + first health check + drain".
-const START_SECONDS: (u32, u32) = (30, 60);
+pub(super) const START_SECONDS: (u32, u32) = (30, 60);
 
 /// What one step does, given what was seen when it was planned.
 pub fn impact(step: &Step, desired: &Resources, observed: &Observed) -> Impact {
@@ -174,6 +174,10 @@ pub fn impact(step: &Step, desired: &Resources, observed: &Observed) -> Impact {
             service: _,
             desired_count,
         } => update(step, desired, observed, *desired_count),
+        Call::StopServiceDeployment { .. } => at_risk(
+            NewRollout,
+            Risk::Capacity("tasks of the revision before take over again".to_owned()),
+        ),
         Call::RegisterScalableTarget {
             resource: _,
             target,
@@ -299,7 +303,7 @@ fn first_check(desired: &Resources) -> u32 {
 /// it starts, is seen healthy, and the tasks it replaces drain and stop. A task that drains counts as running until it has
 /// stopped, so batches follow each other.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html>
-fn rollout(desired: &Resources, count: i32) -> Takes {
+pub(super) fn rollout(desired: &Resources, count: i32) -> Takes {
     let service = &desired.service;
     let room = rounded_down(count, service.healthy_percent_max)
         - rounded_up(count, service.healthy_percent_min);
@@ -322,7 +326,7 @@ fn rollout(desired: &Resources, count: i32) -> Takes {
     }
 }
 
-fn positive(number: i32) -> u32 {
+pub(super) fn positive(number: i32) -> u32 {
     u32::try_from(number).unwrap_or(0)
 }
 

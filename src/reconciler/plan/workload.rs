@@ -3,7 +3,8 @@
 use super::call::ServiceCall;
 use super::diff::{Change, diff};
 use super::untouched::within;
-use super::{Blocked, Call, Kind, Note, Planning, Subject, Unsettled, Waiting};
+use super::{Blocked, Call, Kind, Note, Planning, Step, Subject, Unsettled, Waiting, patience};
+use crate::reconciler::diagnosis::{Diagnosis, diagnose, doomed};
 use crate::reconciler::observed::{Image, Rollout, Running};
 use crate::reconciler::resource::Join;
 use crate::reconciler::spec::Reference;
@@ -72,6 +73,7 @@ impl Planning<'_> {
         if changes.is_empty() {
             return self.rollout(running).then_some(subject);
         }
+        self.plan.diagnosis = self.diagnosis(running);
         if !self.is_ours(&subject, &running.found) || self.gave_up_on_wanted(running) {
             return Some(subject);
         }
@@ -232,8 +234,51 @@ impl Planning<'_> {
         true
     }
 
+    /// Why the newest rollout fails, if it does and is of what is wanted.
+    fn diagnosis(&self, running: &Running) -> Option<Diagnosis> {
+        match running.rollout {
+            Rollout::Completed | Rollout::Failed { wanted: false, .. } => None,
+            Rollout::InProgress | Rollout::RollingBack | Rollout::Failed { wanted: true, .. } => {
+                diagnose(self.observed.evidence.as_ref()?, self.desired)
+            }
+        }
+    }
+
+    /// Turns back a rollout that no waiting will save. Only the one that is seen to roll out what runs now: evidence may be of
+    /// the rollout before, while AWS's reads lag.
+    fn stop_doomed(&mut self, running: &Running) {
+        let Some(evidence) = &self.observed.evidence else {
+            return;
+        };
+        if running.rollout != Rollout::InProgress || evidence.revision != running.revision {
+            return;
+        }
+        let patience = patience::first_healthy_seconds(self.desired);
+        let Some(doomed) = doomed(evidence, self.desired, patience) else {
+            return;
+        };
+        let change = Change {
+            path: "rollout".to_owned(),
+            from: "in progress".into(),
+            to: "rolled back".into(),
+            reason: Some(doomed.cause.to_string()),
+        };
+        let deployment = evidence.deployment.clone();
+        self.plan.diagnosis = Some(doomed);
+        // What holds back a rollout does not hold back its end.
+        self.plan.steps.push(Step {
+            subject: Subject::new(Kind::Service, &self.spec.name),
+            call: Call::StopServiceDeployment { deployment },
+            changes: vec![change],
+        });
+    }
+
     /// Reports a service that is as wanted but not there yet; true while that lasts.
     fn rollout(&mut self, running: &Running) -> bool {
+        self.plan.diagnosis = self.diagnosis(running);
+        if running.found.owner.as_deref() == Some(&self.spec.name) {
+            self.stop_doomed(running);
+        }
         match &running.rollout {
             Rollout::Failed {
                 wanted: _,
