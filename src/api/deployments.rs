@@ -191,7 +191,7 @@ pub async fn own(app: &App, caller: &Caller, id: &str) -> Result<Deployment, Api
     let id = parse_id(id).ok_or_else(ApiError::invalid_id)?;
     let deployment = app.store.read(id).await.map_err(store_error)?;
     deployment
-        .filter(|deployment| deployment.caller == caller.name)
+        .filter(|deployment| caller.sees(&deployment.caller))
         .ok_or_else(|| ApiError::no_deployment(id))
 }
 
