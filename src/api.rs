@@ -15,6 +15,7 @@
 mod admit;
 pub mod auth;
 mod body;
+mod day;
 mod deployments;
 mod dry_run;
 mod edge;

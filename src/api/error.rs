@@ -351,6 +351,17 @@ impl ApiError {
         Self::away("This task is about to end")
     }
 
+    /// 429: the key has had what it may have in a day.
+    pub fn day_is_full(seconds: u64) -> Self {
+        let details =
+            "The API key has had its contract deployments, or their gas, of this day (UTC)";
+        Self {
+            details: Some(Box::new(details.into())),
+            ..Self::too_many()
+        }
+        .with_header("retry-after", seconds.to_string())
+    }
+
     /// 409: the model has a token.
     pub fn token_exists(model: &ModelId, token: Address) -> Self {
         let details = format!(

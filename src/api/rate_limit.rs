@@ -70,7 +70,10 @@ impl RateLimit {
     /// Redis did not answer in time; it may have been counted.
     pub async fn take(&self, caller: &Caller, kind: Kind) -> Result<Permit, Unavailable> {
         let (name, bucket) = match kind {
-            Kind::Deploy => ("deploy", caller.limited.deploy.unwrap_or(self.limits.deploy)),
+            Kind::Deploy => (
+                "deploy",
+                caller.limited.deploy.unwrap_or(self.limits.deploy),
+            ),
             Kind::Read => ("read", caller.limited.read.unwrap_or(self.limits.read)),
         };
         let mut script = self.script.key(format!("cd:gcra:{}:{name}", caller.key));

@@ -100,6 +100,9 @@ struct Entry {
     /// Contract deployments a day (UTC) [default: no limit]
     #[arg(long)]
     deployments_per_day: Option<u64>,
+    /// Gas that those are estimated to use a day (UTC) [default: no limit]
+    #[arg(long)]
+    gas_per_day: Option<u64>,
 }
 
 #[derive(Subcommand)]
@@ -373,16 +376,18 @@ impl Entry {
             deploy,
             read,
             deployments_per_day,
+            gas_per_day,
         } = self;
         let mut text = auth::entry(&name, key.as_bytes());
-        let per_day = deployments_per_day.map(|number| number.to_string());
+        let number = |number: u64| number.to_string();
         for (option, value) in [
             ("owner", owner),
             ("scopes", scopes),
             ("expires", expires),
             ("deploy", deploy),
             ("read", read),
-            ("deployments-per-day", per_day),
+            ("deployments-per-day", deployments_per_day.map(number)),
+            ("gas-per-day", gas_per_day.map(number)),
         ] {
             if let Some(value) = value {
                 text.push_str(&format!(";{option}={value}"));
@@ -390,7 +395,11 @@ impl Entry {
         }
         match auth::ApiKeys::parse(&text) {
             Ok(_) => Ok(text),
-            Err(problems) => Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+            Err(problems) => Err(problems
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; ")),
         }
     }
 }

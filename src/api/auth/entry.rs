@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! id:sha256hex                              preferred: the key itself is nowhere but with its client
-//! id:sha256hex;owner=web;scopes=deploy+read+admin;expires=2027-01-01T00:00:00Z;deploy=20/1;read=100/20;deployments-per-day=50
+//! id:sha256hex;owner=web;scopes=deploy+read+admin;expires=2027-01-01T00:00:00Z;deploy=20/1;read=100/20;deployments-per-day=50;gas-per-day=200000000
 //! plain-text-key                            as the old service had them; hashed here, at once
 //! ```
 //!
@@ -21,6 +21,8 @@ const PLAIN_CHARS_MIN: usize = 16;
 /// Of the digest of a plain key, in its id. They tell keys apart and say nothing about one that cannot be guessed.
 const PLAIN_ID_HEX: usize = 8;
 const NUMBER_MAX: u64 = 1_000_000;
+/// Redis' scripts count exactly as far as this, and a day of full blocks of any chain is less.
+const GAS_MAX: u64 = 1 << 50;
 
 /// What is wrong with the list of keys. Entries are counted from 1 and never shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +39,7 @@ pub enum KeysProblem {
     Name(usize),
     /// An option that is not one, or has another form.
     #[error(
-        "entry {0} has an option that is not one of owner=NAME, scopes=deploy+read+admin, expires=2027-01-01T00:00:00Z, deploy=BURST/PER_SECOND, read=BURST/PER_SECOND, deployments-per-day=NUMBER, each at most once"
+        "entry {0} has an option that is not one of owner=NAME, scopes=deploy+read+admin, expires=2027-01-01T00:00:00Z, deploy=BURST/PER_SECOND, read=BURST/PER_SECOND, deployments-per-day=NUMBER, gas-per-day=NUMBER, each at most once"
     )]
     Option(usize),
     /// Two entries with one id, or with one key.
@@ -85,6 +87,15 @@ pub struct Limited {
     pub read: Option<Bucket>,
     /// Contract deployments accepted in a day (UTC).
     pub deployments_per_day: Option<u64>,
+    /// The gas that those are estimated to use.
+    pub gas_per_day: Option<u64>,
+}
+
+impl Limited {
+    /// Whether days are counted.
+    pub fn by_day(&self) -> bool {
+        self.deployments_per_day.is_some() || self.gas_per_day.is_some()
+    }
 }
 
 /// Every entry of a list.
@@ -140,8 +151,7 @@ fn key(number: usize, entry: &str) -> Result<ApiKey, KeysProblem> {
             return Err(KeysProblem::Option(number));
         }
         seen.push(name);
-        key.option(name, value)
-            .ok_or(KeysProblem::Option(number))?;
+        key.option(name, value).ok_or(KeysProblem::Option(number))?;
     }
     if is_name(&key.id) && is_name(&key.owner) {
         Ok(key)
@@ -178,6 +188,7 @@ impl ApiKey {
             "deploy" => self.limited.deploy = Some(bucket(value)?),
             "read" => self.limited.read = Some(bucket(value)?),
             "deployments-per-day" => self.limited.deployments_per_day = Some(number(value)?),
+            "gas-per-day" => self.limited.gas_per_day = Some(gas(value)?),
             _ => return None,
         }
         Some(())
@@ -202,4 +213,9 @@ fn bucket(text: &str) -> Option<Bucket> {
 fn number(text: &str) -> Option<u64> {
     let number = text.parse().ok()?;
     (1..=NUMBER_MAX).contains(&number).then_some(number)
+}
+
+fn gas(text: &str) -> Option<u64> {
+    let gas = text.parse().ok()?;
+    (1..=GAS_MAX).contains(&gas).then_some(gas)
 }

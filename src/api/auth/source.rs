@@ -103,7 +103,10 @@ mod tests {
     #[test]
     fn a_name_or_an_arn_says_which_service_knows_it() {
         for (text, kind) in [
-            ("/hokusai/development/contracts/api_keys", Some(Kind::Parameter)),
+            (
+                "/hokusai/development/contracts/api_keys",
+                Some(Kind::Parameter),
+            ),
             (
                 "arn:aws:ssm:us-east-1:932100697590:parameter/a/b",
                 Some(Kind::Parameter),
@@ -116,7 +119,11 @@ mod tests {
             ("arn:aws:s3:::bucket", None),
             ("/a b", None),
         ] {
-            assert_eq!(Source::parse(text).ok().map(|source| source.kind), kind, "{text}");
+            assert_eq!(
+                Source::parse(text).ok().map(|source| source.kind),
+                kind,
+                "{text}"
+            );
         }
     }
 }

@@ -10,9 +10,18 @@ fn keys() -> ApiKeys {
     let list = [
         entry("frontend", b"key-one"),
         entry("backend", b"key-two"),
-        format!("{};owner=backend;scopes=read", entry("backend-2", b"key-2b")),
-        format!("{};expires=2025-12-31T00:00:00Z", entry("past", b"key-past")),
-        format!("{};expires=2026-01-02T00:00:00Z", entry("soon", b"key-soon")),
+        format!(
+            "{};owner=backend;scopes=read",
+            entry("backend-2", b"key-2b")
+        ),
+        format!(
+            "{};expires=2025-12-31T00:00:00Z",
+            entry("past", b"key-past")
+        ),
+        format!(
+            "{};expires=2026-01-02T00:00:00Z",
+            entry("soon", b"key-soon")
+        ),
         "a-key-in-plain-text".into(),
     ];
     ApiKeys::parse(&list.join(", ")).unwrap()
@@ -65,7 +74,10 @@ fn two_keys_of_an_owner_are_one_caller_with_a_scope_each() {
         asked(&[("x-api-key", "key-two")]).unwrap(),
         asked(&[("x-api-key", "key-2b")]).unwrap(),
     );
-    assert_eq!((&old.name, &new.name), (&"backend".into(), &"backend".into()));
+    assert_eq!(
+        (&old.name, &new.name),
+        (&"backend".into(), &"backend".into())
+    );
     assert_ne!(old.key, new.key);
     assert!(old.may(Scope::Deploy) && old.may(Scope::Read) && !old.may(Scope::Admin));
     assert!(!new.may(Scope::Deploy) && new.may(Scope::Read));
@@ -114,7 +126,7 @@ fn every_stored_hash_is_compared_whichever_matches() {
 #[test]
 fn options_say_whose_what_for_how_much_and_until_when() {
     let entry = format!(
-        "{};owner=web;scopes=deploy;deploy=20/1;read=100/20;deployments-per-day=50",
+        "{};owner=web;scopes=deploy;deploy=20/1;read=100/20;deployments-per-day=50;gas-per-day=200000000",
         entry("web-2", b"k")
     );
     let keys = ApiKeys::parse(&entry).unwrap();
@@ -134,6 +146,7 @@ fn options_say_whose_what_for_how_much_and_until_when() {
         deploy: bucket(20, 1),
         read: bucket(100, 20),
         deployments_per_day: Some(50),
+        gas_per_day: Some(200_000_000),
     };
     assert_eq!(*limited, expected);
     assert_eq!((*expires_ms, *is_plain), (None, false));
@@ -161,7 +174,10 @@ fn a_list_with_a_mistake_is_refused_by_entry_number() {
         (format!("a:{digest};"), KeysProblem::Option(1)),
         (format!("a:{digest};scopes=write"), KeysProblem::Option(1)),
         (format!("a:{digest};scopes="), KeysProblem::Option(1)),
-        (format!("a:{digest};expires=tomorrow"), KeysProblem::Option(1)),
+        (
+            format!("a:{digest};expires=tomorrow"),
+            KeysProblem::Option(1),
+        ),
         (format!("a:{digest};deploy=0/1"), KeysProblem::Option(1)),
         (format!("a:{digest};deploy=5"), KeysProblem::Option(1)),
         (format!("a:{digest};colour=red"), KeysProblem::Option(1)),

@@ -119,7 +119,10 @@ fn machinery(spec: &Spec) -> Vec<Widget> {
     )];
     let nodes = [
         row(&program(spec, "RpcFailures", "Sum", 300), "failures"),
-        row(&program(spec, "KeysNotRead", "Sum", 300), "API keys not read"),
+        row(
+            &program(spec, "KeysNotRead", "Sum", 300),
+            "API keys not read",
+        ),
     ];
     let errors = format!(
         "SOURCE '{}' | fields @timestamp, level, message, error | filter level in ['ERROR', 'WARN'] \
