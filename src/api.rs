@@ -15,6 +15,7 @@
 mod admit;
 pub mod auth;
 mod body;
+mod day;
 mod deployments;
 mod dry_run;
 mod edge;
@@ -42,7 +43,7 @@ use crate::deployment::worker::Worker;
 use crate::server;
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::Metrics;
-use auth::ApiKeys;
+use auth::ring::KeyRing;
 use bytes::Buf;
 use error::ApiError;
 use events::Streams;
@@ -69,7 +70,7 @@ const WORKER_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// What the routes share.
 pub struct App {
-    api_keys: ApiKeys,
+    api_keys: KeyRing,
     rate_limit: RateLimit,
     economics: Economics,
     fee_cap_wei: U256,
@@ -103,11 +104,12 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`], before anything is served.
 pub async fn run(
-    settings: Settings,
+    mut settings: Settings,
     listener: TcpListener,
     git_sha: String,
     shutdown: Shutdown,
 ) -> Result<(), StartError> {
+    let keys_source = settings.api_keys_source.take();
     let (app, worker, queue) = assemble(settings, git_sha, &shutdown)?;
     let app = Arc::new(app);
     let working = tokio::spawn({
@@ -138,6 +140,10 @@ pub async fn run(
         let app = app.clone();
         async move { events::run(&app.streams, &app.store).await }
     });
+    let reading_keys = tokio::spawn({
+        let (app, shutdown) = (app.clone(), shutdown.clone());
+        async move { auth::ring::run(&app.api_keys, keys_source, &app.metrics, shutdown).await }
+    });
     let service = TowerToHyperService::new(warp::service(routes(app.clone())));
     let answer = {
         let app = app.clone();
@@ -154,6 +160,7 @@ pub async fn run(
     draining.abort();
     measuring.abort();
     following.abort();
+    reading_keys.abort();
     metrics::write(&app, None);
     Ok(())
 }
@@ -179,6 +186,7 @@ fn assemble(settings: Settings, git_sha: String, shutdown: &Shutdown) -> Result<
         lease_ttl,
         listener,
         api_keys,
+        api_keys_source: _,
     } = settings;
     let rpc = Rpc::new(rpc_urls, policy.chain_id).map_err(StartError::Rpc)?;
     let chain = Arc::new(Chain::new(
@@ -208,7 +216,7 @@ fn assemble(settings: Settings, git_sha: String, shutdown: &Shutdown) -> Result<
         )
     });
     let app = App {
-        api_keys,
+        api_keys: KeyRing::new(api_keys),
         rate_limit: RateLimit::new(connection.clone(), limits),
         economics: policy.economics.clone(),
         fee_cap_wei: policy.fee_cap_wei,

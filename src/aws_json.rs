@@ -2,7 +2,9 @@
 //! asked of it.
 //!
 //! Takes a call, credentials and the time, gives the request; takes a reply's body, gives AWS's error code. The signature is the SDK's own signer's.
-//! It never sends anything: each caller has its own transport, deadline and retries.
+//! It never sends anything itself; [`account`] does.
+
+pub mod account;
 
 use aws_sdk_ssm::config::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningError, SigningSettings, sign};

@@ -1,9 +1,9 @@
-//! Who may go on: first the key, then the caller's bucket.
+//! Who may go on: first the key and its scope, then its bucket.
 //!
 //! Takes a request's headers, gives an [`Admitted`] caller or the refusal to answer with. Without a valid key nothing is asked of Redis.
 
 use super::App;
-use super::auth::Caller;
+use super::auth::{Caller, Scope};
 use super::error::ApiError;
 use super::rate_limit::{Kind, Permit};
 use super::reply::Response;
@@ -19,12 +19,21 @@ pub struct Admitted {
 /// Admits a request or says why not.
 ///
 /// # Errors
-/// The response: 401, 429, 503.
+/// The response: 401, 403, 429, 503.
 pub async fn admit(app: &App, headers: &HeaderMap, kind: Kind) -> Result<Admitted, Response> {
     let caller = app
         .api_keys
         .caller(headers)
         .map_err(|refused| ApiError::unauthenticated(refused).into_response(None))?;
+    let scope = match kind {
+        Kind::Deploy => Scope::Deploy,
+        Kind::Read => Scope::Read,
+    };
+    if !caller.may(scope) {
+        let mut response = ApiError::out_of_scope(scope).into_response(None);
+        response.extensions_mut().insert(caller);
+        return Err(response);
+    }
     match app.rate_limit.take(&caller, kind).await {
         Ok(permit) => {
             let admitted = Admitted { caller, permit };

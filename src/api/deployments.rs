@@ -8,6 +8,7 @@ use super::Asked;
 use super::admit::admit;
 use super::auth::Caller;
 use super::body;
+use super::day;
 use super::error::{ApiError, status_path};
 use super::rate_limit::Kind;
 use super::reply::{self, Response};
@@ -80,6 +81,14 @@ async fn accept(
     let idempotency = key.map(|key| Idempotency { key, fingerprint });
     let id = app.store.id_for(&caller.name, idempotency.as_ref());
     let deployment = Deployment::submitted(id, caller.name.clone(), request, now_ms());
+    // What is only asked for again has been counted.
+    let again = caller.limited.by_day()
+        && idempotency.is_some()
+        && app.store.read(id).await.map_err(store_error)?.is_some();
+    let counted = match again {
+        true => None,
+        false => Some(day::count(app, caller, &deployment.request).await?),
+    };
     crash::at("before-accept");
     let submitted = app
         .store
@@ -87,6 +96,9 @@ async fn accept(
         .await
         .map_err(store_error)?;
     crash::at("after-accept");
+    if let Some(counted) = counted.filter(|_| submitted != Submitted::New) {
+        counted.give_back(app, caller).await;
+    }
     match (submitted, token) {
         (Submitted::New, _) => {
             app.wake.notify_one();
@@ -191,7 +203,7 @@ pub async fn own(app: &App, caller: &Caller, id: &str) -> Result<Deployment, Api
     let id = parse_id(id).ok_or_else(ApiError::invalid_id)?;
     let deployment = app.store.read(id).await.map_err(store_error)?;
     deployment
-        .filter(|deployment| deployment.caller == caller.name)
+        .filter(|deployment| caller.sees(&deployment.caller))
         .ok_or_else(|| ApiError::no_deployment(id))
 }
 

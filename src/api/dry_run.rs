@@ -110,6 +110,29 @@ async fn taken(
     }))
 }
 
+/// The gas a deployment is estimated to use; 0 for what the contract would refuse, which is never sent.
+///
+/// # Errors
+/// No node says so in time.
+pub async fn gas(app: &App, request: &DeploymentRequest) -> Result<u64, ApiError> {
+    let allocations = app.economics.allocations(request.supply_wei);
+    let allocations = allocations.map_err(|problem| ApiError::internal(&problem))?;
+    let estimate = async {
+        let data = app.chain.deploy_call(request, allocations, &app.economics);
+        let fee = async { Ok(app.chain.deployment_fee().await?) };
+        let (data, fee_wei) = tokio::try_join!(data, fee)?;
+        let manager = app.chain.manager();
+        Ok::<_, ProofError>(app.chain.estimate(manager, &data, fee_wei).await?)
+    };
+    match tokio::time::timeout(CHAIN_TIMEOUT, estimate).await {
+        Ok(Ok(Estimate::Gas(gas))) => Ok(u64::try_from(gas).unwrap_or(u64::MAX)),
+        Ok(Ok(Estimate::Reverts(_))) => Ok(0),
+        Ok(Ok(Estimate::InsufficientFunds)) => Err(ApiError::settling()),
+        Ok(Err(error)) => Err(ApiError::unavailable(&error)),
+        Err(late) => Err(ApiError::unavailable(&late)),
+    }
+}
+
 /// What it costs at most, or why nobody can say now, in public words.
 async fn cost(
     app: &App,

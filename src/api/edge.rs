@@ -99,10 +99,9 @@ fn log(
 ) {
     let status = response.status().as_u16();
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let caller = response
-        .extensions()
-        .get::<Caller>()
-        .map(|caller| caller.name.as_str());
+    let caller = response.extensions().get::<Caller>();
+    let key = caller.map(|caller| caller.key.as_str());
+    let caller = caller.map(|caller| caller.name.as_str());
     let error = response
         .extensions()
         .get::<Internal>()
@@ -116,6 +115,7 @@ fn log(
             duration_ms,
             request_id,
             caller,
+            key,
             error,
             "request"
         );
@@ -130,6 +130,7 @@ fn log(
             duration_ms,
             request_id,
             caller,
+            key,
             "request"
         );
     }

@@ -4,7 +4,7 @@
 //! ([`Internal`] in the response's extensions) and never into the body. The body has the existing service's envelope and, beside it, the
 //! members of RFC 9457; it stays `application/json`, which is what the clients of the existing service look for.
 
-use super::auth::Refused;
+use super::auth::{Refused, Scope};
 use super::rate_limit::Permit;
 use super::reply::{self, Response};
 use crate::deployment::chain::{Address, checksummed};
@@ -27,6 +27,8 @@ pub enum Code {
     Validation,
     /// No key, or one that is not configured.
     InvalidToken,
+    /// The key is not for this.
+    InsufficientPermissions,
     /// Unknown, forgotten, or another caller's.
     DeploymentNotFound,
     /// The model has no token.
@@ -71,6 +73,11 @@ impl Code {
                 Is::UNAUTHORIZED,
                 "INVALID_TOKEN",
                 "There is no valid API key",
+            ),
+            Self::InsufficientPermissions => (
+                Is::FORBIDDEN,
+                "INSUFFICIENT_PERMISSIONS",
+                "The API key is not for this",
             ),
             Self::DeploymentNotFound => (
                 Is::NOT_FOUND,
@@ -175,6 +182,7 @@ impl ApiError {
         let details = match refused {
             Refused::Absent => "Authentication token is required",
             Refused::Wrong => "Invalid API key",
+            Refused::Expired => "The API key has expired",
         };
         Self {
             details: Some(Box::new(details.into())),
@@ -182,6 +190,16 @@ impl ApiError {
             ..Self::new(Code::InvalidToken, "Invalid authentication token")
         }
         .with_header("www-authenticate", "Bearer")
+    }
+
+    /// 403: the key is not for this.
+    pub fn out_of_scope(needed: Scope) -> Self {
+        let details = format!("The API key has no scope \"{}\"", needed.word());
+        Self {
+            details: Some(Box::new(details.into())),
+            suggestions: &["Use a key with this scope"],
+            ..Self::new(Code::InsufficientPermissions, "Insufficient permissions")
+        }
     }
 
     /// 400: the body breaks these rules.
@@ -331,6 +349,17 @@ impl ApiError {
     /// 503: this process is about to end; another answers.
     pub fn draining() -> Self {
         Self::away("This task is about to end")
+    }
+
+    /// 429: the key has had what it may have in a day.
+    pub fn day_is_full(seconds: u64) -> Self {
+        let details =
+            "The API key has had its contract deployments, or their gas, of this day (UTC)";
+        Self {
+            details: Some(Box::new(details.into())),
+            ..Self::too_many()
+        }
+        .with_header("retry-after", seconds.to_string())
     }
 
     /// 409: the model has a token.

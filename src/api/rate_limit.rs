@@ -1,7 +1,8 @@
-//! How much one caller may ask for: a token bucket per caller and kind of request, shared by all replicas through Redis.
+//! How much one key may be used for: GCRA per key and kind of request, shared by all replicas through one Redis script on Redis' own clock.
 //!
 //! Takes a caller, gives a [`Permit`] that says what is left. It never counts unauthenticated traffic or probes (they do not
-//! reach it) and does not decide what happens when Redis is away.
+//! reach it). When Redis is away or slower than a command's deadline nothing is permitted: the request is answered 503 within that second, for
+//! without Redis it could not be carried out either.
 
 use super::auth::Caller;
 use crate::deployment::store::connection::{Connection, Unavailable};
@@ -63,16 +64,19 @@ impl RateLimit {
         }
     }
 
-    /// Takes one request from the caller's bucket.
+    /// Takes one request from the bucket of the caller's key.
     ///
     /// # Errors
     /// Redis did not answer in time; it may have been counted.
     pub async fn take(&self, caller: &Caller, kind: Kind) -> Result<Permit, Unavailable> {
         let (name, bucket) = match kind {
-            Kind::Deploy => ("deploy", self.limits.deploy),
-            Kind::Read => ("read", self.limits.read),
+            Kind::Deploy => (
+                "deploy",
+                caller.limited.deploy.unwrap_or(self.limits.deploy),
+            ),
+            Kind::Read => ("read", caller.limited.read.unwrap_or(self.limits.read)),
         };
-        let mut script = self.script.key(format!("cd:rl:{}:{name}", caller.name));
+        let mut script = self.script.key(format!("cd:gcra:{}:{name}", caller.key));
         let (allowed, remaining, full_in_ms, next_in_ms): (u8, u64, u64, u64) = self
             .connection
             .run(script.arg(bucket.burst).arg(bucket.per_second))

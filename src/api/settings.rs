@@ -8,7 +8,7 @@ mod read;
 pub mod render;
 pub mod table;
 
-use super::auth::ApiKeys;
+use super::auth::{ApiKeys, Source};
 use super::events;
 use super::rate_limit::{Bucket, Limits};
 use crate::deployment::chain::{Address, U256};
@@ -69,6 +69,8 @@ pub struct Settings {
     pub listener: Option<listener::Config>,
     /// Who may call.
     pub api_keys: ApiKeys,
+    /// Where they are read again from, if they are.
+    pub api_keys_source: Option<Source>,
 }
 
 /// One thing wrong with one setting. It never holds the value.
@@ -114,6 +116,7 @@ impl Settings {
                 problems.join("; ")
             })
         });
+        let api_keys_source = reader.optional("API_KEYS_SOURCE", Source::parse);
         let fee_cap_gwei = reader.number("MAX_GAS_PRICE_GWEI", 1, 100_000);
         let in_flight_max = reader.number("IN_FLIGHT_MAX", 1, 500);
         let replace_after = reader.seconds("REPLACE_AFTER_SECONDS", 1, 86_400);
@@ -213,6 +216,7 @@ impl Settings {
             lease_ttl: Duration::from_millis(lease_ms),
             listener,
             api_keys,
+            api_keys_source,
         })
     }
 

@@ -6,8 +6,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 use contracts::api::settings::{Settings, environment, listen_address, render};
 use contracts::api::{self, auth, jobs};
 use contracts::deployment::store::Wish;
+use contracts::secret::Secret;
 use contracts::{shutdown, telemetry};
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -38,11 +41,10 @@ enum Command {
     Serve,
     /// Exit 0 if the server with this environment answers /health with 200, else 1
     Healthcheck,
-    /// Read an API key from standard input and print its entry for API_KEYS
-    HashKey {
-        /// The caller's name: 1-32 characters a-z, 0-9 and -
-        #[arg(long, default_value = "default")]
-        name: String,
+    /// Make API keys, and the entries they are known by
+    Keys {
+        #[command(subcommand)]
+        command: Keys,
     },
     /// Look at contract deployments that are not finished, and decide about those that are stuck
     Jobs {
@@ -55,6 +57,52 @@ enum Command {
         #[arg(long, default_value = "text")]
         output: Output,
     },
+}
+
+#[derive(Subcommand)]
+enum Keys {
+    /// Write a new random key to a new file that only its owner may read, and print its entry
+    New {
+        /// The file; it must not exist
+        #[arg(long)]
+        key_file: PathBuf,
+        #[command(flatten)]
+        entry: Entry,
+    },
+    /// Read a key from standard input and print its entry
+    Hash {
+        #[command(flatten)]
+        entry: Entry,
+    },
+}
+
+/// What an entry of API_KEYS says beside the hash.
+#[derive(clap::Args)]
+struct Entry {
+    /// The key's id in logs and metrics: 1-32 characters a-z, 0-9 and -
+    #[arg(long, default_value = "default")]
+    name: String,
+    /// Whose key it is, if it is one of two: both see the same contract deployments [default: the name]
+    #[arg(long)]
+    owner: Option<String>,
+    /// What it may be used for: deploy, read, admin, joined by + [default: deploy+read]
+    #[arg(long)]
+    scopes: Option<String>,
+    /// When it ends, such as 2027-01-01T00:00:00Z [default: never]
+    #[arg(long)]
+    expires: Option<String>,
+    /// BURST/PER_SECOND for POST [default: the settings']
+    #[arg(long)]
+    deploy: Option<String>,
+    /// BURST/PER_SECOND for GET [default: the settings']
+    #[arg(long)]
+    read: Option<String>,
+    /// Contract deployments a day (UTC) [default: no limit]
+    #[arg(long)]
+    deployments_per_day: Option<u64>,
+    /// Gas that those are estimated to use a day (UTC) [default: no limit]
+    #[arg(long)]
+    gas_per_day: Option<u64>,
 }
 
 #[derive(Subcommand)]
@@ -102,7 +150,7 @@ fn main() -> ExitCode {
     match command {
         None | Some(Command::Serve) => in_runtime(serve()),
         Some(Command::Healthcheck) => in_runtime(healthcheck()),
-        Some(Command::HashKey { name }) => hash_key(&name),
+        Some(Command::Keys { command }) => keys(command),
         Some(Command::Jobs { command }) => in_runtime(jobs(command)),
         Some(Command::Settings { output }) => {
             match output {
@@ -261,27 +309,88 @@ async fn healthcheck() -> ExitCode {
     }
 }
 
-fn hash_key(name: &str) -> ExitCode {
-    let mut key = String::new();
-    let read = std::io::stdin().take(4096).read_to_string(&mut key);
-    let trimmed = key.trim();
-    let problem = if read.is_err() || trimmed.is_empty() || trimmed.len() > 512 {
-        Some("standard input must hold one API key of 1 to 512 characters")
-    } else if !auth::is_name(name) {
-        Some("--name must be 1 to 32 characters a-z, 0-9 and -")
-    } else {
-        None
+fn keys(command: Keys) -> ExitCode {
+    let made = match command {
+        Keys::Hash { entry } => read_key().and_then(|key| entry.text(key.expose())),
+        Keys::New { key_file, entry } => {
+            // 244 bits of the system's randomness. The prefix is for those who look for keys where they should not be.
+            let random = [Uuid::new_v4(), Uuid::new_v4()].map(|half| half.simple().to_string());
+            let key = Secret::new(format!("hk_{}", random.concat()));
+            // The entry first: a mistake in it leaves no file.
+            entry
+                .text(key.expose())
+                .and_then(|text| write_key(&key_file, &key).map(|()| text))
+        }
     };
-    let code = match problem {
-        Some(problem) => {
+    match made {
+        Ok(entry) => {
+            println!("{entry}");
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
             eprintln!("{problem}");
             ExitCode::from(INVALID)
         }
-        None => {
-            println!("{}", auth::entry(name, trimmed.as_bytes()));
-            ExitCode::SUCCESS
+    }
+}
+
+fn read_key() -> Result<Secret<String>, String> {
+    let mut key = Secret::new(String::new());
+    let mut text = String::new();
+    let read = std::io::stdin().take(4096).read_to_string(&mut text);
+    let trimmed = text.trim();
+    if read.is_ok() && (1..=512).contains(&trimmed.len()) {
+        key = Secret::new(trimmed.to_owned());
+    }
+    text.zeroize();
+    match key.expose().is_empty() {
+        false => Ok(key),
+        true => Err("standard input must hold one API key of 1 to 512 characters".into()),
+    }
+}
+
+fn write_key(path: &Path, key: &Secret<String>) -> Result<(), String> {
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| writeln!(file, "{}", key.expose()))
+        .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+impl Entry {
+    /// As the service reads it; the rule it breaks, if it does.
+    fn text(self, key: &str) -> Result<String, String> {
+        let Self {
+            name,
+            owner,
+            scopes,
+            expires,
+            deploy,
+            read,
+            deployments_per_day,
+            gas_per_day,
+        } = self;
+        let mut text = auth::entry(&name, key.as_bytes());
+        let number = |number: u64| number.to_string();
+        for (option, value) in [
+            ("owner", owner),
+            ("scopes", scopes),
+            ("expires", expires),
+            ("deploy", deploy),
+            ("read", read),
+            ("deployments-per-day", deployments_per_day.map(number)),
+            ("gas-per-day", gas_per_day.map(number)),
+        ] {
+            if let Some(value) = value {
+                text.push_str(&format!(";{option}={value}"));
+            }
         }
-    };
-    key.zeroize();
-    code
+        match auth::ApiKeys::parse(&text) {
+            Ok(_) => Ok(text),
+            Err(problems) => Err(problems
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; ")),
+        }
+    }
 }

@@ -28,7 +28,7 @@ pub struct Metric {
 }
 
 /// All of them. The first five are said by the replica that carries deployments through, the others by each for itself.
-pub const METRICS: [Metric; 10] = [
+pub const METRICS: [Metric; 11] = [
     metric("QueueDepth", "Count", "deployments that wait for a nonce"),
     metric(
         "InFlight",
@@ -71,6 +71,11 @@ pub const METRICS: [Metric; 10] = [
         "Count",
         "requests that an endpoint did not answer since the last line",
     ),
+    metric(
+        "KeysNotRead",
+        "Count",
+        "attempts to read the API keys again that gave none to use, since the last line",
+    ),
 ];
 
 const fn metric(name: &'static str, unit: &'static str, meaning: &'static str) -> Metric {
@@ -92,6 +97,7 @@ pub struct Metrics {
     submitted: AtomicU64,
     deployed: AtomicU64,
     failed: AtomicU64,
+    keys_not_read: AtomicU64,
     durations: Mutex<Vec<f64>>,
     /// Of all time; a line says by how much it has grown.
     rpc_failures: AtomicU64,
@@ -135,6 +141,11 @@ impl Metrics {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The API keys could not be read again, or what was read is malformed.
+    pub fn keys_not_read(&self) {
+        self.keys_not_read.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// This replica carries deployments through; the oldest unfinished one was accepted then, in milliseconds since 1970.
     pub fn leads(&self, oldest_ms: Option<u64>) {
         *lock(&self.leading) = Some(oldest_ms.unwrap_or(0));
@@ -168,6 +179,7 @@ impl Metrics {
             ("DeploymentsSubmitted", taken(&self.submitted)),
             ("DeploymentsDeployed", taken(&self.deployed)),
             ("DeploymentsFailed", taken(&self.failed)),
+            ("KeysNotRead", taken(&self.keys_not_read)),
             ("RpcFailures", json!(rpc_failures.saturating_sub(before))),
         ];
         if let Some(gauges) = gauges {

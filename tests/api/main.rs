@@ -13,6 +13,7 @@ mod deploy;
 mod engine;
 mod events;
 mod http;
+mod keys;
 mod kms;
 mod listener;
 mod metrics;

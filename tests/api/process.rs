@@ -19,7 +19,7 @@ fn wrong_settings_are_all_listed_at_once_without_their_values() {
             "0x0000000000000000000000000000000000000000",
         ),
         ("REDIS_URL", "memcached://secret-host"),
-        ("API_KEYS", "plain-text-api-key"),
+        ("API_KEYS", "web:plain-text-api-key"),
     ];
     let environment: Environment = values
         .iter()
@@ -46,7 +46,7 @@ fn wrong_settings_are_all_listed_at_once_without_their_values() {
             "{name} in {output}"
         );
     }
-    assert!(output.contains("contracts-api hash-key"));
+    assert!(output.contains("contracts-api keys hash"));
     for (_, value) in values {
         assert!(
             !output.contains(value) && !errors.contains(value),
@@ -59,7 +59,7 @@ fn wrong_settings_are_all_listed_at_once_without_their_values() {
 fn subcommands_do_what_they_say() {
     let (status, help, _) = run(&["--help"], &Environment::new(), "");
     assert!(
-        status.success() && help.contains("hash-key") && help.contains("healthcheck"),
+        status.success() && help.contains("keys") && help.contains("healthcheck"),
         "{help}"
     );
     let (status, version, _) = run(&["--version"], &Environment::new(), "");
@@ -79,8 +79,9 @@ fn subcommands_do_what_they_say() {
         format!("frontend:{sha256_of_abc}")
     );
     for (arguments, input) in [
-        (&["hash-key"][..], ""),
-        (&["hash-key", "--name", "Bad Name"], "key"),
+        (&["keys", "hash"][..], ""),
+        (&["keys", "hash", "--name", "Bad Name"], "key"),
+        (&["keys", "hash", "--scopes", "write"], "key"),
         (&["no-such"], ""),
     ] {
         assert_eq!(

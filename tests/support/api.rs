@@ -56,9 +56,9 @@ pub fn environment(redis: &Redis, chain: &Anvil, rpc_url: &str) -> Environment {
     .collect()
 }
 
-/// What `contracts-api hash-key` prints for a key.
+/// What `contracts-api keys hash` prints for a key.
 pub fn entry(name: &str, key: &str) -> String {
-    let (status, output, _) = run(&["hash-key", "--name", name], &Environment::new(), key);
+    let (status, output, _) = run(&["keys", "hash", "--name", name], &Environment::new(), key);
     assert!(status.success());
     output.trim().to_string()
 }

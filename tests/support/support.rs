@@ -7,6 +7,7 @@
 pub mod anvil;
 pub mod api;
 pub mod link;
+pub mod parameter;
 pub mod proxy;
 pub mod redis;
 pub mod sse;

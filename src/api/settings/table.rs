@@ -293,6 +293,11 @@ pub const TABLE: &[Setting] = &[
     },
     secret(
         "API_KEYS",
-        "name:sha256hex pairs, comma-separated, made with `contracts-api hash-key`; at most 100",
+        "who may call: entries id:sha256hex with options, comma-separated, made with `contracts-api keys hash`; a key in plain text is taken too, and hashed; at most 100",
+    ),
+    derived(
+        "API_KEYS_SOURCE",
+        "API_KEYS holds until the end of the process",
+        "where they are read again from every 25 s and at SIGHUP: an SSM parameter's name that begins with /, or its ARN, or the ARN of a secret of Secrets Manager",
     ),
 ];

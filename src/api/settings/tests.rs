@@ -141,7 +141,8 @@ fn each_wrong_value_is_refused_with_a_rule_and_is_never_shown() {
         ("RPC_URL", "ws://node.example/key-in-path"),
         ("RPC_URL", "https://a.example,"),
         ("REDIS_URL", "http://cache.example"),
-        ("API_KEYS", "a-plaintext-key-by-mistake"),
+        ("API_KEYS", "too-short"),
+        ("API_KEYS_SOURCE", "api_keys"),
     ] {
         let mut environment = valid();
         environment.insert(name, value.to_string());
@@ -153,11 +154,13 @@ fn each_wrong_value_is_refused_with_a_rule_and_is_never_shown() {
 }
 
 #[test]
-fn a_plaintext_api_key_is_refused_with_the_way_to_hash_it() {
+fn an_api_key_in_plain_text_is_taken_and_a_wrong_entry_is_told_the_way_to_hash_it() {
     let mut environment = valid();
     environment.insert("API_KEYS", "hk_live_abcdefghijklmnop".into());
+    assert_eq!(read(&environment).unwrap().api_keys.plain(), 1);
+    environment.insert("API_KEYS", "web:hk_live_abcdefghijklmnop".into());
     let found = problems(&environment).join("\n");
-    assert!(found.contains("contracts-api hash-key"), "{found}");
+    assert!(found.contains("contracts-api keys hash"), "{found}");
     assert!(!found.contains("hk_live"), "{found}");
 }
 

@@ -2,13 +2,10 @@
 //!
 //! Takes a digest, gives a signature as Ethereum wants it: KMS gives DER without a recovery id and with an `s` in either half of the curve's order,
 //! so `s` is lowered (EIP-2) and the id is found by recovering. What does not recover to the pinned address is never used: a key that was swapped behind an
-//! alias signs nothing. It never retries; the engine's next turn does. Region and credentials are found as the AWS SDK finds them.
+//! alias signs nothing. It never retries; the engine's next turn does.
 
-use crate::aws_json::{Call, Unsignable, error_code, signed};
+use crate::aws_json::account::{Account, CallError, KMS};
 use crate::deployment::chain::{Address, H256, checksummed};
-use aws_config::BehaviorVersion;
-use aws_sdk_ssm::config::{Credentials, ProvideCredentials as _, SharedCredentialsProvider};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ethers::core::k256::PublicKey;
@@ -19,17 +16,7 @@ use ethers::types::{Signature, U256};
 use ethers::utils::keccak256;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-use tokio::sync::{Mutex, OnceCell};
 
-/// One call. KMS answers in tens of milliseconds; the engine's lease outlives this.
-const CALL_TIMEOUT: Duration = Duration::from_secs(3);
-/// Getting credentials from the task's role, on the first call and when they are about to expire.
-const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(3);
-/// Credentials are renewed this long before they expire.
-const CREDENTIALS_LEFT_MIN: Duration = Duration::from_secs(300);
-/// A signature or a public key is some hundred bytes.
-const REPLY_BYTES_MAX: usize = 64 << 10;
 /// The curve of Ethereum in KMS' words.
 const KEY_SPEC: &str = "ECC_SECG_P256K1";
 
@@ -40,39 +27,15 @@ pub struct Kms(Arc<Inner>);
 struct Inner {
     key_id: String,
     address: Address,
-    /// Found when first needed: finding it may ask the task's metadata.
-    account: OnceCell<Account>,
-}
-
-/// The AWS account's side: where, and as whom.
-struct Account {
-    client: reqwest::Client,
-    url: String,
-    region: String,
-    provider: SharedCredentialsProvider,
-    credentials: Mutex<Option<Credentials>>,
+    account: Account,
 }
 
 /// Why KMS gave no signature to use. None holds more of AWS's answer than its code.
 #[derive(Debug, thiserror::Error)]
 pub enum KmsError {
-    /// No region, no credentials, or no HTTP client.
-    #[error("AWS cannot be reached: {0}")]
-    Unconfigured(&'static str),
-    /// The request could not be made.
+    /// AWS gave no answer, or a refusal.
     #[error(transparent)]
-    Unsignable(#[from] Unsignable),
-    /// No answer within the deadline.
-    #[error("KMS did not answer {0}")]
-    Unanswered(&'static str),
-    /// AWS said no.
-    #[error("KMS refused {operation}: {code}")]
-    Refused {
-        /// What was asked.
-        operation: &'static str,
-        /// AWS's code, such as `AccessDeniedException`; or the HTTP status.
-        code: String,
-    },
+    Call(#[from] CallError),
     /// An answer that is not what the operation gives.
     #[error("the answer to {0} is not understood")]
     Malformed(&'static str),
@@ -97,7 +60,7 @@ impl Kms {
         Self(Arc::new(Inner {
             key_id,
             address,
-            account: OnceCell::new(),
+            account: Account::of(&KMS),
         }))
     }
 
@@ -144,97 +107,7 @@ impl Kms {
     }
 
     async fn call(&self, operation: &'static str, body: &Value) -> Result<Value, KmsError> {
-        let account = self.0.account.get_or_try_init(Account::find).await?;
-        account.call(operation, &body.to_string()).await
-    }
-}
-
-impl Account {
-    async fn find() -> Result<Self, KmsError> {
-        // For what credentials come from: a task's are behind HTTP.
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
-            .load();
-        let config = tokio::time::timeout(CREDENTIALS_TIMEOUT, config)
-            .await
-            .map_err(|_| KmsError::Unconfigured("its configuration was not found in time"))?;
-        let region = config
-            .region()
-            .ok_or(KmsError::Unconfigured("AWS_REGION is not set"))?
-            .to_string();
-        let provider = config
-            .credentials_provider()
-            .ok_or(KmsError::Unconfigured("there is no source of credentials"))?;
-        let client = reqwest::Client::builder()
-            .timeout(CALL_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|_| KmsError::Unconfigured("no HTTP client could be set up"))?;
-        let url = config.endpoint_url().map_or_else(
-            || format!("https://kms.{region}.amazonaws.com/"),
-            |url| format!("{}/", url.trim_end_matches('/')),
-        );
-        Ok(Self {
-            client,
-            url,
-            region,
-            provider,
-            credentials: Mutex::new(None),
-        })
-    }
-
-    async fn call(&self, operation: &'static str, body: &str) -> Result<Value, KmsError> {
-        let credentials = self.credentials().await?;
-        let target = format!("TrentService.{operation}");
-        let call = Call {
-            url: &self.url,
-            region: &self.region,
-            service: "kms",
-            target: &target,
-            body,
-        };
-        let request = signed(call, &credentials, SystemTime::now())?;
-        let request =
-            reqwest::Request::try_from(request).map_err(|_| KmsError::Unanswered(operation))?;
-        let unanswered = |_| KmsError::Unanswered(operation);
-        let mut response = self.client.execute(request).await.map_err(unanswered)?;
-        let status = response.status();
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unanswered)? {
-            if bytes.len() + chunk.len() > REPLY_BYTES_MAX {
-                return Err(KmsError::Malformed(operation));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        if !status.is_success() {
-            let code = error_code(&bytes).unwrap_or_else(|| format!("HTTP {}", status.as_u16()));
-            return Err(KmsError::Refused { operation, code });
-        }
-        serde_json::from_slice(&bytes).map_err(|_| KmsError::Malformed(operation))
-    }
-
-    /// The ones at hand while they last. A concurrent caller waits instead of asking too.
-    async fn credentials(&self) -> Result<Credentials, KmsError> {
-        let mut held = self.credentials.lock().await;
-        let fresh = |credentials: &&Credentials| {
-            credentials
-                .expiry()
-                .is_none_or(|expiry| expiry > SystemTime::now() + CREDENTIALS_LEFT_MIN)
-        };
-        if let Some(credentials) = held.as_ref().filter(fresh) {
-            return Ok(credentials.clone());
-        }
-        let provided =
-            tokio::time::timeout(CREDENTIALS_TIMEOUT, self.provider.provide_credentials());
-        let credentials = provided
-            .await
-            .ok()
-            .and_then(Result::ok)
-            .ok_or(KmsError::Unconfigured("no credentials were given"))?;
-        Ok(held.insert(credentials).clone())
+        Ok(self.0.account.call(operation, body).await?)
     }
 }
 

@@ -117,7 +117,13 @@ fn machinery(spec: &Spec) -> Vec<Widget> {
         &program(spec, "DeployerBalance", "Minimum", 300),
         "balance",
     )];
-    let nodes = [row(&program(spec, "RpcFailures", "Sum", 300), "failures")];
+    let nodes = [
+        row(&program(spec, "RpcFailures", "Sum", 300), "failures"),
+        row(
+            &program(spec, "KeysNotRead", "Sum", 300),
+            "API keys not read",
+        ),
+    ];
     let errors = format!(
         "SOURCE '{}' | fields @timestamp, level, message, error | filter level in ['ERROR', 'WARN'] \
          | sort @timestamp desc | limit 50",
@@ -129,7 +135,7 @@ fn machinery(spec: &Spec) -> Vec<Widget> {
         graph(spec, "Contract deployments that wait", queue.into()),
         graph(spec, "Age of the oldest, seconds", age.into()),
         graph(spec, "Deployer's balance, coins", balance.into()),
-        graph(spec, "RPC failures in five minutes", nodes.into()),
+        graph(spec, "RPC and key failures in five minutes", nodes.into()),
         (
             "log",
             json!({ "title": "Errors and warnings", "region": spec.region, "query": errors }),

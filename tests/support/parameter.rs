@@ -1,0 +1,97 @@
+//! One parameter of SSM that holds the API keys, on the wire of a simulated account.
+
+use super::api::Environment;
+use contracts::deployment::worker::now_ms;
+use contracts::simulator::{Call, Simulator, account, serve};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// The parameter's name.
+pub const NAME: &str = "/test/api_keys";
+
+/// A listening account; it ends with this.
+pub struct Parameter {
+    port: u16,
+    simulator: Simulator,
+    serving: Option<JoinHandle<()>>,
+}
+
+impl Parameter {
+    pub async fn holding(value: &str) -> Self {
+        let world = account::parse(include_str!("../fixtures/account.yaml")).unwrap();
+        let simulator = Simulator::new(world.into_world(1, now_ms()), now_ms());
+        let mut parameter = Self {
+            port: 0,
+            simulator,
+            serving: None,
+        };
+        parameter.answer().await;
+        parameter.put(value);
+        parameter
+    }
+
+    /// Answers, again after a [`Parameter::fall_silent`], at the same address.
+    pub async fn answer(&mut self) {
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
+        self.port = listener.local_addr().unwrap().port();
+        let serving = serve::serve(listener, self.simulator.clone(), std::future::pending());
+        self.serving = Some(tokio::spawn(serving));
+    }
+
+    /// Nobody is there any more.
+    pub async fn fall_silent(&mut self) {
+        if let Some(serving) = self.serving.take() {
+            serving.abort();
+            let _ = serving.await;
+        }
+    }
+
+    pub fn put(&self, value: &str) {
+        let input =
+            json!({ "Name": NAME, "Value": value, "Type": "SecureString", "Overwrite": true });
+        self.ask("ssm", "PutParameter", input);
+    }
+
+    /// The same as a secret of Secrets Manager; its ARN.
+    pub fn secret(&self, value: &str) -> String {
+        let token = "00000000-0000-4000-8000-000000000001";
+        let input = json!({ "Name": "keys", "SecretString": value, "ClientRequestToken": token });
+        let made = self.ask("secretsmanager", "CreateSecret", input);
+        made["ARN"].as_str().unwrap().to_string()
+    }
+
+    fn ask(&self, service: &'static str, operation: &str, input: Value) -> Value {
+        let call = Call {
+            service,
+            operation: operation.to_owned(),
+            input: input.as_object().unwrap().clone(),
+            principal: None,
+            now: now_ms(),
+        };
+        self.simulator.answer(&call).unwrap()
+    }
+
+    /// What a process needs to read it.
+    pub fn settings(&self, source: &str) -> Environment {
+        let endpoint = format!("http://127.0.0.1:{}", self.port);
+        let settings = [
+            ("API_KEYS_SOURCE", source),
+            ("AWS_ENDPOINT_URL", &endpoint),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "demo"),
+            ("AWS_SECRET_ACCESS_KEY", "demo"),
+        ];
+        settings
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .into()
+    }
+}
+
+impl Drop for Parameter {
+    fn drop(&mut self) {
+        if let Some(serving) = &self.serving {
+            serving.abort();
+        }
+    }
+}
