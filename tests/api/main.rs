@@ -19,6 +19,7 @@ mod metrics;
 mod outage;
 mod process;
 mod reads;
+mod replay;
 mod secured;
 mod store;
 #[path = "../support/support.rs"]
