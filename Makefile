@@ -5,7 +5,7 @@ RECONCILER ?= cargo run --quiet --bin reconciler --
 CARGO_TOOLS = cargo install --quiet --locked --debug --root target/tools cargo-deny@0.20.2 cargo-machete@0.9.2
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check lint supply-chain advisories test conformance policy-test page-test bench chaos loop-hours demo rollout-under-load image image-test push-test demo-image generate docs-test diagram bless validate plan reconcile
+.PHONY: help install build check lint supply-chain advisories test conformance policy-test page-test api-test bench chaos loop-hours demo rollout-under-load image image-test push-test demo-image generate docs-test diagram bless validate plan reconcile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ policy-test: install build ## hold the policy of `reconciler policy` to moto's I
 page-test: install build ## the simulator's live page in headless Chromium; screenshots in target/page
 	@command -v chromium >/dev/null || scripts/install.sh packages chromium
 	@scripts/page_test.py
+
+api-test: install build ## every answer of the API's tests held to /openapi.json and the other way round, then schemathesis with all checks
+	@scripts/install.sh api
+	@rm -rf target/api-answers && mkdir -p target/api-answers
+	@API_ANSWERS=$(CURDIR)/target/api-answers cargo nextest run --locked --test api >target/api-answers.log 2>&1 || { cat target/api-answers.log; exit 1; }
+	@scripts/api_test.py
 
 bench: install ## how fast simulated time goes, what a plan costs, how fast one key deploys beside a bare sender, what HTTP costs beside a bare server, optimised (the first build takes minutes)
 	cargo bench --locked --bench simulated_time --bench planning --bench engine --bench http

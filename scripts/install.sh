@@ -2,8 +2,8 @@
 # Installs what the demo and the tests need beside cargo, npm and python3: redis-server, curl, jq and openssl, the node tools
 # of tests/contracts (anvil, solc), boto3 and the AWS CLI in target/tools/python, ecs-deploy in target/tools/deploy,
 # check-jsonschema in target/tools/schema.
-# `install.sh lint` installs only the linters, `install.sh moto` only moto, `install.sh sbom` what the SBOM is written with,
-# `install.sh packages NAME...` Debian packages. May be run at any time; says nothing when there is nothing to do. Touches
+# `install.sh lint` installs only the linters, `install.sh moto` only moto, `install.sh api` only schemathesis, `install.sh sbom`
+# what the SBOM is written with, `install.sh packages NAME...` Debian packages. May be run at any time; says nothing when there is nothing to do. Touches
 # nothing outside this directory except by apt-get, and that only for what is missing.
 set -eu
 cd "$(dirname "$0")/.."
@@ -46,7 +46,7 @@ for tool in cargo npm python3; do
 done
 
 case ${1-} in
-lint | moto | sbom) python_packages "$1" "scripts/requirements-$1.txt"; exit ;;
+lint | moto | sbom | api) python_packages "$1" "scripts/requirements-$1.txt"; exit ;;
 packages) shift; apt_packages "$@"; exit ;;
 esac
 

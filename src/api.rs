@@ -25,6 +25,7 @@ mod health;
 pub mod jobs;
 mod listing;
 mod metrics;
+mod openapi;
 pub mod rate_limit;
 mod reply;
 mod route;
@@ -33,7 +34,7 @@ mod tokens;
 mod view;
 
 use crate::deployment::chain::rpc::Rpc;
-use crate::deployment::chain::{Chain, U256};
+use crate::deployment::chain::{Address, Chain, U256};
 use crate::deployment::economics::Economics;
 use crate::deployment::listener::Listener;
 use crate::deployment::signer::Signer;
@@ -74,6 +75,7 @@ pub struct App {
     rate_limit: RateLimit,
     economics: Economics,
     fee_cap_wei: U256,
+    delta_verifier: Option<Address>,
     network: String,
     chain_id: u64,
     chain: Arc<Chain>,
@@ -180,6 +182,7 @@ fn assemble(settings: Settings, git_sha: String, shutdown: &Shutdown) -> Result<
         deployer,
         token_manager,
         model_registry,
+        delta_verifier,
         rpc_urls,
         redis_url,
         seal,
@@ -220,6 +223,7 @@ fn assemble(settings: Settings, git_sha: String, shutdown: &Shutdown) -> Result<
         rate_limit: RateLimit::new(connection.clone(), limits),
         economics: policy.economics.clone(),
         fee_cap_wei: policy.fee_cap_wei,
+        delta_verifier,
         network,
         chain_id: policy.chain_id,
         chain: chain.clone(),
@@ -308,6 +312,7 @@ async fn dispatch(
     };
     match route.operation {
         Operation::Identity => health::identity(&asked.app),
+        Operation::Document => openapi::served(),
         Operation::Live => health::live(&asked.app),
         Operation::Ready => health::ready(&asked).await,
         Operation::Detailed => health::detailed(&asked).await,

@@ -89,25 +89,21 @@ async fn taken(
     request: &DeploymentRequest,
 ) -> Result<Option<Vec<(&'static str, Value)>>, ApiError> {
     let because = |code: Code| ("unavailableBecause", json!(code.facts().1));
-    if let Some(token) = token_of(app, &request.model_id, CHAIN_TIMEOUT).await? {
+    let on_chain = |token| {
         let address = ("tokenAddress", json!(checksummed(token)));
-        return Ok(Some(vec![because(Code::TokenAlreadyExists), address]));
-    }
+        Some(vec![because(Code::TokenAlreadyExists), address])
+    };
     let live = app.store.of_model(&request.model_id).await;
     let Some(live) = live.map_err(store_error)? else {
-        return Ok(None);
+        let token = token_of(app, &request.model_id, CHAIN_TIMEOUT).await?;
+        return Ok(token.and_then(on_chain));
     };
-    Ok(Some(match live.state {
-        State::Deployed { token, .. } => vec![
-            because(Code::TokenAlreadyExists),
-            ("tokenAddress", json!(checksummed(token.address))),
-        ],
-        _ if live.caller == caller.name => vec![
-            because(Code::DuplicateDeployment),
-            ("requestId", json!(live.id)),
-        ],
-        _ => vec![because(Code::DuplicateDeployment)],
-    }))
+    let under_way = because(Code::DuplicateDeployment);
+    Ok(match live.state {
+        State::Deployed { token, .. } => on_chain(token.address),
+        _ if live.caller == caller.name => Some(vec![under_way, ("requestId", json!(live.id))]),
+        _ => Some(vec![under_way]),
+    })
 }
 
 /// The gas a deployment is estimated to use; 0 for what the contract would refuse, which is never sent.

@@ -60,6 +60,27 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them, by status.
+    #[cfg(test)]
+    pub const ALL: [Self; 16] = [
+        Self::Validation,
+        Self::InvalidToken,
+        Self::DeploymentNotFound,
+        Self::TokenNotFound,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Timeout,
+        Self::TokenAlreadyExists,
+        Self::DuplicateDeployment,
+        Self::NotCancellable,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::IdempotencyKeyReused,
+        Self::RateLimitExceeded,
+        Self::Internal,
+        Self::ServiceUnavailable,
+    ];
+
     /// Its status, its name in bodies and its title.
     pub fn facts(self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as Is;

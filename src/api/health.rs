@@ -3,7 +3,7 @@
 //! `/health` is about this process only and never asks anybody: it is 503 until the process has proved once that it can serve (settings, Redis,
 //! chain id, contracts), then 200, then 503 while it drains. So a task that never could serve takes no traffic, and one that
 //! could is not killed by an outage it shares with all others. `/health/ready` and `/health/detailed` ask Redis and the chain now, within a
-//! deadline, at most once per second however often they are called. None shows a URL, a key or an account.
+//! deadline, at most once per second however often they are called. None shows a URL or a key, and the account only to callers with a key.
 
 use super::App;
 use super::Asked;
@@ -11,7 +11,7 @@ use super::error::ApiError;
 use super::reply::{self, Response};
 use crate::backoff;
 use crate::deployment::chain::rpc::{self, Rank, RpcError};
-use crate::deployment::chain::{ProofError, U256};
+use crate::deployment::chain::{ProofError, U256, checksummed};
 use crate::deployment::store::Depth;
 use crate::deployment::store::connection::Keeping;
 use crate::shutdown::Shutdown;
@@ -60,7 +60,9 @@ struct Report {
     redis: Finding<Depth>,
     rpc: Finding<u64>,
     contracts: Finding<()>,
-    funds: Finding<bool>,
+    funds: Finding<U256>,
+    /// Asked when there is a DeltaVerifier.
+    verifier: Option<Finding<bool>>,
 }
 
 /// One component: what it said and how long it took, or why not, in public words.
@@ -161,36 +163,105 @@ pub fn live(app: &App) -> Response {
     reply::json(status, &app.health.identity(word))
 }
 
-/// `GET /health/ready`
+/// `GET /health/ready`, in the existing service's shape, which its smoke scripts read. Only a caller with a key is shown the account, what it
+/// has and how much is waiting.
 pub async fn ready(asked: &Asked) -> Response {
     let app = &asked.app;
     let Report {
         redis,
         rpc,
         contracts,
-        funds: _,
+        funds,
+        verifier,
     } = report(app).await;
-    let proved = app.health.phase() == Phase::Serving;
-    let ready = proved && redis.outcome.is_ok() && rpc.outcome.is_ok() && contracts.outcome.is_ok();
-    let check = |outcome: Result<(), Cow<'static, str>>| match outcome {
-        Ok(()) => json!({ "ok": true }),
+    let shown = app.api_keys.caller(&asked.headers).is_ok();
+    let redis = redis.outcome.map(|depth| {
+        let queues = if shown { queues(&depth) } else { json!({}) };
+        json!({ "queues": queues })
+    });
+    let rpc = rpc
+        .outcome
+        .map(|head| json!({ "chainId": app.chain_id, "blockNumber": head }));
+    let signer = funds.outcome.and_then(|wei| match (wei.is_zero(), shown) {
+        (true, _) => Err("the account has nothing to pay with".into()),
+        (false, false) => Ok(json!({})),
+        (false, true) => Ok(json!({
+            "address": checksummed(app.signer.address()),
+            "balanceEth": ether(wei),
+        })),
+    });
+    let mut checks = vec![
+        ("redis", redis),
+        ("rpc", rpc),
+        ("signer", signer),
+        ("contracts", contracts.outcome.map(|()| json!({}))),
+    ];
+    let mut has_role = None;
+    if let Some(verifier) = verifier {
+        has_role = verifier.outcome.as_ref().ok().copied();
+        let outcome = verifier.outcome.and_then(|has_role| match has_role {
+            true => Ok(json!({})),
+            false => Err("the account does not have SUBMITTER_ROLE".into()),
+        });
+        checks.push(("deltaVerifier", outcome));
+    }
+    let good = checks.iter().all(|(_, outcome)| outcome.is_ok());
+    let ready = app.health.phase() == Phase::Serving && good;
+    let mut shown: serde_json::Map<String, Value> = checks
+        .into_iter()
+        .map(|(name, outcome)| (name.to_string(), check(outcome)))
+        .collect();
+    // The addresses of contracts are public, and whoever checks a deployment compares them. The last four are not this service's.
+    let verifier = app.delta_verifier.map(checksummed);
+    if let Some(Value::Object(contracts)) = shown.get_mut("contracts") {
+        let addresses = json!({
+            "tokenManager": checksummed(app.chain.manager()),
+            "modelRegistry": checksummed(app.chain.registry()),
+            "deltaVerifier": verifier,
+            "factory": null, "usdc": null, "usageFeeRouter": null,
+        });
+        if let Value::Object(addresses) = addresses {
+            contracts.extend(addresses);
+        }
+    }
+    if let Some(check) = shown.get_mut("deltaVerifier") {
+        check["address"] = json!(verifier);
+        check["signerHasSubmitterRole"] = json!(has_role);
+    }
+    let (status, word) = match ready {
+        true => (StatusCode::OK, "ready"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
+    };
+    let body = json!({ "status": word, "timestamp": reply::timestamp(), "checks": shown });
+    reply::json(status, &body)
+}
+
+fn check(outcome: Result<Value, Cow<'static, str>>) -> Value {
+    match outcome {
+        Ok(mut facts) => {
+            facts["ok"] = json!(true);
+            facts
+        }
         Err(error) => json!({ "ok": false, "error": error }),
-    };
-    let rpc = match rpc.outcome {
-        Ok(head) => json!({ "ok": true, "chainId": app.chain_id, "blockNumber": head }),
-        Err(error) => check(Err(error)),
-    };
-    let checks = json!({ "redis": check(redis.outcome.map(|_| ())), "rpc": rpc, "contracts": check(contracts.outcome) });
-    let status = if ready { "ready" } else { "not_ready" };
-    let body = json!({ "status": status, "timestamp": reply::timestamp(), "checks": checks });
-    reply::json(
-        if ready {
-            StatusCode::OK
-        } else {
-            StatusCode::SERVICE_UNAVAILABLE
-        },
-        &body,
-    )
+    }
+}
+
+fn queues(depth: &Depth) -> Value {
+    let Depth {
+        queued,
+        in_flight,
+        parked,
+        oldest_queued_at_ms: _,
+    } = depth;
+    json!({ "queued": queued, "inFlight": in_flight, "parked": parked })
+}
+
+/// As ethers writes it: at least one decimal place.
+fn ether(wei: U256) -> String {
+    let (whole, rest) = wei.div_mod(U256::exp10(18));
+    let places = format!("{:0>18}", rest.to_string());
+    let places = places.trim_end_matches('0');
+    format!("{whole}.{}", if places.is_empty() { "0" } else { places })
 }
 
 /// `GET /health/detailed`: 200 when healthy or degraded, 503 when not. For callers with a key, and uncounted: it is asked when Redis is away.
@@ -204,17 +275,10 @@ pub async fn detailed(asked: &Asked) -> Response {
         rpc,
         contracts,
         funds,
+        verifier: _,
     } = report(app).await;
     let crowded = |depth: &Depth| depth.queued > QUEUED_MAX || depth.parked > 0;
-    let queue = redis.outcome.as_ref().map_or(
-        Value::Null,
-        |Depth {
-             queued,
-             in_flight,
-             parked,
-             oldest_queued_at_ms: _,
-         }| { json!({ "queued": queued, "inFlight": in_flight, "parked": parked }) },
-    );
+    let queue = redis.outcome.as_ref().map_or(Value::Null, queues);
     let states = [
         (
             "redis",
@@ -230,7 +294,7 @@ pub async fn detailed(asked: &Asked) -> Response {
         // An unknown balance is the chain's trouble, already counted.
         (
             "signer",
-            if matches!(funds.outcome, Ok(false)) {
+            if matches!(funds.outcome, Ok(wei) if wei < U256::from(FUNDS_WEI_MIN)) {
                 "degraded"
             } else {
                 "healthy"
@@ -309,7 +373,7 @@ pub fn identity(app: &App) -> Response {
         "status": "running",
         "timestamp": reply::timestamp(),
         "gitSha": app.health.git_sha,
-        "endpoints": { "deployments": "/api/deployments", "health": "/health" },
+        "endpoints": { "deployments": "/api/deployments", "tokens": "/api/tokens", "health": "/health", "openapi": "/openapi.json" },
     });
     reply::json(StatusCode::OK, &body)
 }
@@ -330,7 +394,7 @@ async fn report(app: &App) -> Report {
     {
         return report.clone();
     }
-    let (redis, rpc, contracts, funds) = tokio::join!(
+    let (redis, rpc, contracts, funds, verifier) = tokio::join!(
         ask(async {
             let depth = app.store.depth().await;
             depth.map_err(|_| "Redis does not answer".into())
@@ -340,16 +404,22 @@ async fn report(app: &App) -> Report {
             let proof = app.chain.prove().await;
             proof.map(|_| ()).map_err(|error| error.public().into())
         }),
-        ask(async {
-            let enough = |balance| balance >= U256::from(FUNDS_WEI_MIN);
-            app.chain.balance().await.map(enough).map_err(away)
-        }),
+        ask(async { app.chain.balance().await.map_err(away) }),
+        async {
+            let verifier = app.delta_verifier?;
+            let asked = async {
+                let role = app.chain.is_submitter(verifier).await;
+                role.map_err(|error| error.public().into())
+            };
+            Some(ask(asked).await)
+        },
     );
     let report = Report {
         redis,
         rpc,
         contracts,
         funds,
+        verifier,
     };
     *last = Some((Instant::now(), report.clone()));
     report

@@ -10,6 +10,8 @@ use http::Method;
 pub enum Operation {
     /// Which service this is.
     Identity,
+    /// The OpenAPI document.
+    Document,
     /// May this process have traffic?
     Live,
     /// Do the things it needs answer?
@@ -66,8 +68,9 @@ const fn keyed(operation: Operation, method: &'static str, path: &'static str) -
 }
 
 /// Every route there is.
-pub const ROUTES: [Route; 12] = [
+pub const ROUTES: [Route; 13] = [
     open(Operation::Identity, "/"),
+    open(Operation::Document, "/openapi.json"),
     open(Operation::Live, "/health"),
     open(Operation::Ready, "/health/ready"),
     keyed(Operation::Detailed, "GET", "/health/detailed"),

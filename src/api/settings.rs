@@ -57,6 +57,8 @@ pub struct Settings {
     pub token_manager: Address,
     /// The ModelRegistry.
     pub model_registry: Address,
+    /// The DeltaVerifier, if readiness is to ask for our role on it.
+    pub delta_verifier: Option<Address>,
     /// Nodes, the preferred one first.
     pub rpc_urls: Vec<Secret<String>>,
     /// Redis.
@@ -108,6 +110,7 @@ impl Settings {
         let (deployer, seal) = reader.signer().unzip();
         let token_manager = reader.required("TOKEN_MANAGER_ADDRESS", read::address);
         let model_registry = reader.required("MODEL_REGISTRY_ADDRESS", read::address);
+        let delta_verifier = reader.optional("DELTA_VERIFIER_ADDRESS", read::address);
         let rpc_urls = reader.required("RPC_URL", read::rpc_urls);
         let redis_url = reader.required("REDIS_URL", read::redis_url);
         let api_keys = reader.required("API_KEYS", |text| {
@@ -210,6 +213,7 @@ impl Settings {
             deployer,
             token_manager,
             model_registry,
+            delta_verifier,
             rpc_urls,
             redis_url,
             seal,

@@ -12,6 +12,7 @@ pub mod logs;
 pub mod registry;
 pub mod rpc;
 pub mod sight;
+pub mod verifier;
 
 pub use ethers::types::{Address, H256, U256};
 

@@ -20,6 +20,7 @@ mod metrics;
 mod outage;
 mod process;
 mod reads;
+mod replay;
 mod secured;
 mod store;
 #[path = "../support/support.rs"]

@@ -12,6 +12,7 @@ const files = {
   TokenManager: ["TokenManager"],
   ModelRegistry: ["ModelRegistry"],
   HokusaiToken: ["HokusaiToken"],
+  DeltaVerifier: ["DeltaVerifier"],
   Eras: ["PlainTokenManager", "EarlyAllocationsTokenManager", "ParamsTokenManager", "NumberedTokenManager", "Caller", "Proxy"],
 };
 const sources = Object.keys(files);

@@ -274,6 +274,11 @@ pub const TABLE: &[Setting] = &[
         "MODEL_REGISTRY_ADDRESS",
         "the ModelRegistry contract, 0x and 40 hex digits; not zero",
     ),
+    derived(
+        "DELTA_VERIFIER_ADDRESS",
+        "none: readiness does not ask for it",
+        "the DeltaVerifier contract, on which this account must have the submitter's role to be ready; 0x and 40 hex digits, not zero",
+    ),
     secret(
         "RPC_URL",
         "http(s) URLs of nodes, comma-separated, the preferred one first; at most 10",

@@ -117,6 +117,12 @@ pub fn registered_token_call(id: U256) -> Vec<u8> {
     call("getTokenAddress(uint256)", &[Token::Uint(id)])
 }
 
+/// Call data of OpenZeppelin's `hasRole(bytes32,address)`.
+pub fn has_role_call(role: &str, account: Address) -> Vec<u8> {
+    let role = Token::FixedBytes(keccak256(role).to_vec());
+    call("hasRole(bytes32,address)", &[role, Token::Address(account)])
+}
+
 /// Call data of `owner()`.
 pub fn owner_call() -> Vec<u8> {
     call("owner()", &[])

@@ -10,13 +10,14 @@ if ARGV[6] == '1' then
   end
 end
 local live = redis.call('GET', KEYS[3])
+-- Its token may be on chain already, and not deep enough: what is under way is said.
+if live then return {'busy', live} end
 if ARGV[7] == '1' then
-  if live or ARGV[6] == '0' then return {'token', ''} end
+  if ARGV[6] == '0' then return {'token', ''} end
   -- Made by us before the records were lost? Then whoever asked for it, and asks again, learns of it.
   if redis.call('EXISTS', KEYS[5]) == 0 then return {'settling', ''} end
   if redis.call('SISMEMBER', KEYS[4], ARGV[8]) == 0 then return {'token', ''} end
 end
-if live then return {'busy', live} end
 if redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[6]) >= tonumber(ARGV[9]) then return {'full', ''} end
 redis.call('HSET', KEYS[1], 'revision', 1, 'record', ARGV[2], 'mac', ARGV[3], 'fingerprint', ARGV[5])
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
