@@ -34,3 +34,4 @@ mod rolling_back;
 mod rollout;
 mod scaling;
 mod signals;
+mod strategies;

@@ -102,6 +102,7 @@ fn named(observed: &Observed) -> Vec<(Subject, Option<String>)> {
     let Observed {
         service,
         target_group,
+        alternate_target_group,
         discovery,
         topic,
         alarms,
@@ -109,6 +110,7 @@ fn named(observed: &Observed) -> Vec<(Subject, Option<String>)> {
         dashboard,
         execution_role,
         task_role,
+        rollout_role,
         log_group,
         ..
     } = observed;
@@ -119,8 +121,9 @@ fn named(observed: &Observed) -> Vec<(Subject, Option<String>)> {
             .map(|it| row(Kind::Service, &it.found.value.name, &it.found)),
     );
     rows.extend(
-        target_group
-            .as_ref()
+        [target_group, alternate_target_group]
+            .into_iter()
+            .flatten()
             .map(|it| row(Kind::TargetGroup, &it.value.name, it)),
     );
     rows.extend(discovery.as_ref().map(|it| {
@@ -143,7 +146,9 @@ fn named(observed: &Observed) -> Vec<(Subject, Option<String>)> {
             .as_ref()
             .map(|it| row(Kind::Dashboard, &it.value.name, it)),
     );
-    let roles = [execution_role, task_role].into_iter().flatten();
+    let roles = [execution_role, task_role, rollout_role]
+        .into_iter()
+        .flatten();
     rows.extend(roles.map(|it| row(Kind::Role, &it.value.name, it)));
     rows.extend(
         log_group
@@ -204,12 +209,11 @@ impl Planning<'_> {
             .map(|rule| rule.arn.clone())
             .collect();
         let mut groups: BTreeMap<String, String> = self.observed.left_target_groups.clone();
-        if let Some(found) = self
-            .observed
-            .target_group
-            .as_ref()
-            .filter(|it| self.owns(it))
-        {
+        let both = [
+            &self.observed.target_group,
+            &self.observed.alternate_target_group,
+        ];
+        for found in both.into_iter().flatten().filter(|it| self.owns(it)) {
             groups.insert(found.arn.clone(), found.value.name.clone());
         }
         let first = rules
@@ -281,7 +285,7 @@ impl Planning<'_> {
     }
 
     /// A role's policies, then the role: IAM removes none that still has some.
-    fn unassume(&mut self, found: &Found<Role>) {
+    pub(super) fn unassume(&mut self, found: &Found<Role>) {
         if !self.owns(found) {
             return;
         }
