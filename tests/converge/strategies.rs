@@ -14,9 +14,11 @@ use serde_json::json;
 use crate::account::{Account, DEVELOPMENT};
 use crate::importing::{Answers, ask};
 
-/// The development manifest with this under `rollout`.
+/// The development manifest with this under `rollout`. No alarm guards a rollout: ECS would watch each for as long as the slowest
+/// of them needs, a quarter of an hour.
 pub fn manifest(rollout: &str) -> String {
     let mut root: serde_yaml::Value = serde_yaml::from_str(DEVELOPMENT).unwrap();
+    root["spec"]["alarms"]["stopRollout"] = false.into();
     root["spec"]["rollout"] = serde_yaml::from_str(rollout).unwrap();
     serde_yaml::to_string(&root).unwrap()
 }
@@ -122,25 +124,40 @@ async fn linear_moves_share_by_share_and_loses_none() {
     updates("linear", LINEAR, (3 + 1) * 60).await;
 }
 
-/// Rolls out a setting and gives how it ended, with an alarm raised after so many seconds.
-async fn with_alarm_after(account: &Account, seconds: u64) -> (Outcome, Vec<String>) {
-    let (reconciled, ()) = tokio::join!(account.reconcile(), async {
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-        let input = json!({
-            "AlarmName": "hokusai-contracts-development-errors", "StateValue": "ALARM", "StateReason": "a test says so",
-        });
-        account.call("monitoring", "SetAlarmState", input);
+/// Raises the alarm on errors once the newest rollout bakes.
+async fn alarm_while_it_bakes(account: &Account) {
+    let (cluster, service) = (&account.spec.cluster, &account.spec.name);
+    let bakes = || {
+        let input = json!({ "cluster": cluster, "service": service, "status": ["IN_PROGRESS"] });
+        let listed = account.call("ecs", "ListServiceDeployments", input);
+        let arns = listed["serviceDeployments"].as_array().unwrap().iter();
+        let arns: Vec<_> = arns.map(|brief| brief["serviceDeploymentArn"].clone()).collect();
+        let input = json!({ "serviceDeploymentArns": arns });
+        !arns.is_empty()
+            && account.call("ecs", "DescribeServiceDeployments", input)["serviceDeployments"][0]
+                ["lifecycleStage"]
+                == "BAKE_TIME"
+    };
+    while !bakes() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(account.weights()[1].1, 100, "green has the requests");
+    let input = json!({
+        "AlarmName": "hokusai-contracts-development-errors", "StateValue": "ALARM", "StateReason": "a test says so",
     });
-    reconciled
+    account.call("monitoring", "SetAlarmState", input);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_alarm_while_green_bakes_moves_the_requests_back() {
-    let mut account = stable(BLUE_GREEN).await;
+    let guarded = manifest(BLUE_GREEN).replace("stopRollout: false", "stopRollout: true");
+    let mut account = Account::of(&guarded).await;
+    assert_eq!(account.reconcile().await.0, Outcome::Settled);
     let answers = ask(&account);
     tokio::time::sleep(Duration::from_secs(30)).await;
     account.set("debug");
-    let (outcome, steps) = with_alarm_after(&account, 100).await;
+    let reconciled = account.reconcile();
+    let ((outcome, steps), ()) = tokio::join!(reconciled, alarm_while_it_bakes(&account));
     let Outcome::RolledBack { reason, .. } = &outcome else {
         panic!("{outcome:?} after {steps:#?}");
     };
