@@ -70,8 +70,9 @@ enum On {
 use On::{
     Addresses, Alarms, AnyTargetGroup, Anything, Cluster, Dashboard, DiscoveryServices,
     HostedZones, Listener, ListenerRules, LogGroup, LogGroupTags, Namespaces, OwnTopic,
-    OwnedDiscoveryTags, Published, Repository, RoleOfRollouts, Roles, RolesOfTasks, ScalableTargets, Service,
-    ServiceDeployments, ServiceRevisions, Subscriptions, TargetGroup, TaskDefinitions, Topic,
+    OwnedDiscoveryTags, Published, Repository, RoleOfRollouts, Roles, RolesOfTasks,
+    ScalableTargets, Service, ServiceDeployments, ServiceRevisions, Subscriptions, TargetGroup,
+    TaskDefinitions, Topic,
 };
 
 const fn right(action: &'static str, on: On, why: &'static str) -> Right {

@@ -73,7 +73,9 @@ async fn killed_after_every_call_of_updates_and_blue_green_nothing_is_lost_or_do
     let rolling = whole.spec.clone();
     let changes: [(&str, &dyn Fn(&mut Account)); 4] = [
         ("a rolling update", &|account| account.set("debug")),
-        ("to blue/green", &|account| account.believe(&manifest(BLUE_GREEN))),
+        ("to blue/green", &|account| {
+            account.believe(&manifest(BLUE_GREEN))
+        }),
         ("a blue/green update", &|account| account.set("warn")),
         ("back to rolling", &|account| account.spec = rolling.clone()),
     ];
@@ -91,10 +93,16 @@ async fn killed_after_every_call_of_updates_and_blue_green_nothing_is_lost_or_do
         let names = |account: &Account| {
             let groups = account.call("elasticloadbalancing", "DescribeTargetGroups", json!({}));
             let groups = groups["TargetGroups"].as_array().unwrap().iter();
-            groups.map(|group| group["TargetGroupName"].clone()).collect::<Vec<_>>()
+            groups
+                .map(|group| group["TargetGroupName"].clone())
+                .collect::<Vec<_>>()
         };
         assert_eq!(names(&killed), names(&whole), "{what}");
-        assert_eq!(killed.reconcile().await, (Outcome::Settled, vec![]), "{what}");
+        assert_eq!(
+            killed.reconcile().await,
+            (Outcome::Settled, vec![]),
+            "{what}"
+        );
     }
     none_failed("killed after every call", &answers);
 }

@@ -131,11 +131,12 @@ async fn alarm_while_it_bakes(account: &Account) {
         let input = json!({ "cluster": cluster, "service": service, "status": ["IN_PROGRESS"] });
         let listed = account.call("ecs", "ListServiceDeployments", input);
         let arns = listed["serviceDeployments"].as_array().unwrap().iter();
-        let arns: Vec<_> = arns.map(|brief| brief["serviceDeploymentArn"].clone()).collect();
+        let arns: Vec<_> = arns
+            .map(|brief| brief["serviceDeploymentArn"].clone())
+            .collect();
         let input = json!({ "serviceDeploymentArns": arns });
         !arns.is_empty()
-            && account.call("ecs", "DescribeServiceDeployments", input)["serviceDeployments"][0]
-                ["lifecycleStage"]
+            && account.call("ecs", "DescribeServiceDeployments", input)["serviceDeployments"][0]["lifecycleStage"]
                 == "BAKE_TIME"
     };
     while !bakes() {

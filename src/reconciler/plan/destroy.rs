@@ -45,10 +45,12 @@ pub fn destroy(
             vec![],
         );
     }
-    for found in [&observed.execution_role, &observed.task_role]
-        .into_iter()
-        .flatten()
-    {
+    let roles = [
+        &observed.execution_role,
+        &observed.task_role,
+        &observed.rollout_role,
+    ];
+    for found in roles.into_iter().flatten() {
         planning.unassume(found);
     }
     if let Some(found) = &observed.log_group
