@@ -46,7 +46,8 @@ pub async fn apply(aws: &Aws, spec: &Spec, step: &Step) -> Result<(), AwsError> 
             listener,
             rule,
             target_group,
-        } => elb::rule::create(aws, listener, rule, target_group, unit).await,
+            idle,
+        } => elb::rule::create(aws, listener, rule, target_group, idle.as_deref(), unit).await,
         Call::ModifyRule {
             arn,
             rule,

@@ -207,7 +207,10 @@ fn end(plan: &Plan) -> Option<Outcome> {
         return Some(Outcome::Settled);
     }
     let moving = plan.waiting.iter().any(|waiting| match waiting {
-        Waiting::Rollout { .. } | Waiting::Rollback | Waiting::Draining => true,
+        Waiting::Rollout { .. }
+        | Waiting::Person { .. }
+        | Waiting::Rollback
+        | Waiting::Draining => true,
         Waiting::Needs { .. } => false,
     });
     if !plan.steps.is_empty() || moving || plan.blocked.is_empty() {

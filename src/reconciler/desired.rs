@@ -16,22 +16,40 @@ mod dashboard;
 mod logs;
 mod metric;
 mod roles;
+mod rollout;
 mod scaling;
 mod task_definition;
 
 /// Everything the Spec stands for.
 pub fn desired(spec: &Spec) -> Resources {
+    let mut alarms = alarms::alarms(spec);
+    let mut dashboard = dashboard::dashboard(spec);
+    if spec.shifting().is_some() {
+        for alarm in alarms.values_mut() {
+            rollout::watch_both(&mut alarm.watched);
+        }
+        if let Some(dashboard) = &mut dashboard {
+            rollout::show_both(dashboard);
+        }
+    }
     Resources {
         log_group: logs::group(spec),
         metric_filters: logs::metric_filters(spec),
         execution_role: roles::execution(spec),
         task_role: roles::task(spec),
         target_group: target_group(spec),
+        alternate_target_group: rollout::alternate(spec, target_group(spec)),
+        test_rule: rollout::test_rule(spec),
+        rollout_role: rollout::role(spec),
         listener_rule: ListenerRule {
             hosts: BTreeSet::from([spec.load_balancer.host.clone()]),
             priority: signed(spec.load_balancer.priority),
             forward: Join::Ours,
-            idle: BTreeSet::new(),
+            idle: spec
+                .shifting()
+                .map(|_| Join::Alternate)
+                .into_iter()
+                .collect(),
             other: BTreeSet::new(),
         },
         discovery: DiscoveryService {
@@ -46,9 +64,9 @@ pub fn desired(spec: &Spec) -> Resources {
         scaling_policies: scaling::policies(spec),
         scheduled_actions: scaling::scheduled_actions(spec),
         topic: topic(spec),
-        alarms: alarms::alarms(spec),
+        alarms,
         composite_alarms: alarms::composite_alarms(spec),
-        dashboard: dashboard::dashboard(spec),
+        dashboard,
     }
 }
 
@@ -97,6 +115,14 @@ fn parameter_arn(spec: &Spec, parameter: &str) -> String {
 }
 
 fn service(spec: &Spec) -> Service {
+    let rollout::Configuration {
+        strategy,
+        bake_minutes,
+        step_percent,
+        step_bake_minutes,
+    } = rollout::configuration(spec);
+    let join = |there: bool, join: Join| if there { join } else { Join::None };
+    let shifting = spec.shifting();
     Service {
         name: spec.name.clone(),
         target_group: Join::Ours,
@@ -114,5 +140,14 @@ fn service(spec: &Spec) -> Service {
         alarms_rollback: spec.alarms.stop_rollout,
         grace_period_seconds: signed(spec.health.grace_period_seconds),
         execute_command: spec.task.execute_command,
+        strategy: strategy.to_owned(),
+        bake_minutes,
+        step_percent,
+        step_bake_minutes,
+        alternate: join(shifting.is_some(), Join::Alternate),
+        production_rule: join(shifting.is_some(), Join::Ours),
+        test_rule: join(shifting.is_some_and(|it| it.test.is_some()), Join::Ours),
+        rollout_role: shifting.map(|_| roles::arn(spec, &spec.rollout_role())),
+        hooks: rollout::hooks(spec),
     }
 }

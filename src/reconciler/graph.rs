@@ -163,6 +163,8 @@ impl Graph<'_> {
             execution_role,
             task_role,
             target_group,
+            alternate_target_group,
+            rollout_role,
             discovery,
             ..
         } = self.observed;
@@ -196,6 +198,25 @@ impl Graph<'_> {
             (
                 owner(target_group.as_ref().map(|found| &found.owner)),
                 self.target_group(),
+                [self.rule(), self.service()]
+                    .into_iter()
+                    .chain(self.target_group_alarms())
+                    .collect(),
+            ),
+            (
+                owner(rollout_role.as_ref().map(|found| &found.owner)),
+                role(&self.spec.rollout_role()),
+                match self.desired.rollout_role {
+                    Some(_) => vec![self.service()],
+                    None => Vec::new(),
+                },
+            ),
+            (
+                owner(alternate_target_group.as_ref().map(|found| &found.owner)),
+                Subject::new(
+                    Kind::TargetGroup,
+                    self.spec.shifting().map_or("", |it| &it.target_group),
+                ),
                 [self.rule(), self.service()]
                     .into_iter()
                     .chain(self.target_group_alarms())

@@ -12,17 +12,20 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::observed::{Found, Observed};
-use super::plan::{Kind, Subject, our_rule};
+use super::plan::{Kind, Subject, our_rule, test_rule};
 use super::resource::Resources;
 use super::spec::Spec;
 
 /// The first words of a place, one per member of [`Resources`].
-pub const ROOTS: [&str; 16] = [
+pub const ROOTS: [&str; 19] = [
     "log_group",
     "metric_filters",
     "execution_role",
     "task_role",
     "target_group",
+    "alternate_target_group",
+    "test_rule",
+    "rollout_role",
     "listener_rule",
     "discovery",
     "task_definition",
@@ -65,11 +68,18 @@ pub fn is_left(spec: &Spec, subject: &Subject) -> bool {
 /// Where a resource stands among [`Resources`]; none for what is referenced only.
 pub fn place(spec: &Spec, subject: &Subject) -> Option<String> {
     let Subject { kind, name } = subject;
+    let shifting = spec.shifting();
+    let test = shifting.and_then(|shifting| shifting.test.as_ref());
     Some(match kind {
         Kind::LogGroup => "log_group".to_owned(),
         Kind::MetricFilter => format!("metric_filters.{name}"),
         Kind::Role if *name == spec.task.execution_role => "execution_role".to_owned(),
+        Kind::Role if *name == spec.rollout_role() => "rollout_role".to_owned(),
         Kind::Role => "task_role".to_owned(),
+        Kind::TargetGroup if shifting.is_some_and(|it| it.target_group == *name) => {
+            "alternate_target_group".to_owned()
+        }
+        Kind::ListenerRule if test.is_some_and(|test| test.host == *name) => "test_rule".to_owned(),
         Kind::TargetGroup => "target_group".to_owned(),
         Kind::ListenerRule => "listener_rule".to_owned(),
         Kind::Discovery => "discovery".to_owned(),
@@ -111,6 +121,9 @@ fn found(spec: &Spec, observed: &Observed) -> Value {
         "execution_role": value(observed.execution_role.as_ref()),
         "task_role": value(observed.task_role.as_ref()),
         "target_group": value(observed.target_group.as_ref()),
+        "alternate_target_group": value(observed.alternate_target_group.as_ref()),
+        "test_rule": value(test_rule(spec, &observed.rules)),
+        "rollout_role": value(observed.rollout_role.as_ref()),
         "listener_rule": value(our_rule(spec, observed)),
         "discovery": value(observed.discovery.as_ref()),
         "task_definition": running.map(|running| &running.definition),

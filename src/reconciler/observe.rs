@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::aws::cloudwatch::OwnDimensions;
+use super::aws::elb::rule::Groups;
 use super::aws::{
     AwsError, Clients, acm, autoscaling, cloudwatch, discovery, ec2, ecr, ecs, elb, evidence, iam,
     logs, metric_filter, route53, sns, ssm, sts,
@@ -13,7 +14,7 @@ use super::aws::{
 use super::desired::desired;
 use super::leave::leave;
 use super::observed::{Certificate, Dns, Found, Image, Observed, Rollout, SecurityGroup, Subnet};
-use super::plan::{metric_name, requests_of};
+use super::plan::{metric_name, production_rule, requests_of, test_rule};
 use super::resource::Resources;
 use super::spec::Spec;
 
@@ -51,7 +52,17 @@ pub async fn observe(
     let prefix = format!("{}-", spec.name);
     let scaling_resource = format!("service/{}/{}", spec.cluster, spec.name);
     // On the heap: one future with all of these in it outgrows a thread's stack.
-    let (references, balancer, names, log_group, metric_filters, execution_role, task_role) = tokio::try_join!(
+    let rollout_role = spec.rollout_role();
+    let (
+        references,
+        balancer,
+        names,
+        log_group,
+        metric_filters,
+        execution_role,
+        task_role,
+        rollout_role,
+    ) = tokio::try_join!(
         Box::pin(references(aws, spec)),
         Box::pin(balancer(aws, spec)),
         Box::pin(names(aws, spec)),
@@ -59,6 +70,7 @@ pub async fn observe(
         Box::pin(metric_filter::all(aws, &spec.logs.group, &prefix)),
         Box::pin(iam::role(aws, &desired.execution_role.name)),
         Box::pin(iam::role(aws, &desired.task_role.name)),
+        Box::pin(iam::role(aws, &rollout_role)),
     )?;
     let References {
         account,
@@ -73,8 +85,10 @@ pub async fn observe(
         security_groups,
         certificates,
         target_group,
+        alternate_target_group,
         left_target_groups,
         healthy_targets,
+        healthy_alternate,
         rules,
     } = balancer;
     let Names {
@@ -83,8 +97,16 @@ pub async fn observe(
     } = names;
     let similar_parameters = ssm::similar(aws, &parameters.missing).await?;
 
+    let groups = Groups {
+        ours: arn(target_group.as_ref()),
+        alternate: arn(alternate_target_group.as_ref()),
+    };
     let own = ecs::Own {
-        target_group: target_group.as_ref().map(|found| found.arn.as_str()),
+        groups,
+        rules: (
+            production_rule(spec, &rules).map(|rule| rule.arn.as_str()),
+            test_rule(spec, &rules).map(|rule| rule.arn.as_str()),
+        ),
         discovery: discovery.as_ref().map(|found| found.arn.as_str()),
         wanted: Some(&desired.task_definition),
     };
@@ -96,7 +118,7 @@ pub async fn observe(
             Ok(None)
         }
     };
-    let requests = requests_of(load_balancer.as_ref(), own.target_group);
+    let requests = requests_of(load_balancer.as_ref(), groups.ours);
     let (service, scalable_target, policies, scheduled_actions) = tokio::try_join!(
         Box::pin(service),
         Box::pin(autoscaling::scalable_target(aws, &scaling_resource)),
@@ -115,7 +137,8 @@ pub async fn observe(
     // Alarms name the target group, the load balancer and the policies.
     let own = OwnDimensions {
         policies: &scaling_policy_arns,
-        target_group: metric_name(own.target_group),
+        target_group: metric_name(groups.ours),
+        alternate: metric_name(groups.alternate),
         load_balancer: metric_name(load_balancer.as_ref().map(|balancer| balancer.arn.as_str())),
     };
     let topic = spec.topic_arn();
@@ -163,8 +186,11 @@ pub async fn observe(
         execution_role,
         task_role,
         target_group,
+        alternate_target_group,
+        rollout_role,
         left_target_groups,
         healthy_targets,
+        healthy_alternate,
         rules,
         discovery,
         service,
@@ -179,6 +205,10 @@ pub async fn observe(
         composite_alarms: alarms.composite,
         dashboard,
     })
+}
+
+fn arn<T>(found: Option<&Found<T>>) -> Option<&str> {
+    found.map(|found| found.arn.as_str())
 }
 
 /// What is referred to by a name of its own, never made, and hangs on nothing else.
@@ -217,6 +247,8 @@ async fn references(aws: &Clients, spec: &Spec) -> Result<References, AwsError> 
 
 /// What hangs on the load balancer.
 struct Balancer {
+    alternate_target_group: Option<Found<super::resource::TargetGroup>>,
+    healthy_alternate: i32,
     load_balancer: Option<super::observed::LoadBalancer>,
     security_groups: BTreeMap<String, SecurityGroup>,
     certificates: Vec<Certificate>,
@@ -227,23 +259,31 @@ struct Balancer {
 }
 
 async fn balancer(aws: &Clients, spec: &Spec) -> Result<Balancer, AwsError> {
-    let (load_balancer, target_group) = tokio::try_join!(
+    let alternate = async {
+        match spec.shifting() {
+            Some(shifting) => elb::target_group(aws, &shifting.target_group).await,
+            None => Ok(None),
+        }
+    };
+    let (load_balancer, target_group, alternate_target_group) = tokio::try_join!(
         elb::load_balancer(aws, &spec.load_balancer.name),
-        elb::target_group(aws, &spec.load_balancer.target_group)
+        elb::target_group(aws, &spec.load_balancer.target_group),
+        alternate
     )?;
-    let arn = target_group.as_ref().map(|found| found.arn.as_str());
+    let groups = Groups {
+        ours: arn(target_group.as_ref()),
+        alternate: arn(alternate_target_group.as_ref()),
+    };
     let listener = load_balancer
         .as_ref()
         .and_then(|balancer| balancer.listener.as_deref());
-    let healthy = async {
-        match arn {
-            Some(arn) => elb::healthy_targets(aws, arn).await,
-            None => Ok(0),
-        }
+    let healthy = async |arn: Option<&str>| match arn {
+        Some(arn) => elb::healthy_targets(aws, arn).await,
+        None => Ok(0),
     };
     let rules = async {
         match listener {
-            Some(listener) => elb::rule::all(aws, listener, arn).await,
+            Some(listener) => elb::rule::all(aws, listener, groups).await,
             None => Ok(Vec::new()),
         }
     };
@@ -259,29 +299,40 @@ async fn balancer(aws: &Clients, spec: &Spec) -> Result<Balancer, AwsError> {
     let theirs = load_balancer
         .iter()
         .flat_map(|found| &found.security_groups);
-    let groups = spec.network.security_groups.iter().chain(theirs);
-    let groups = groups.cloned().collect();
+    let both_ends = spec.network.security_groups.iter().chain(theirs);
+    let both_ends = both_ends.cloned().collect();
     let left = async {
         match &load_balancer {
             Some(found) => elb::owned_target_groups(aws, &found.vpc, &spec.name).await,
             None => Ok(BTreeMap::new()),
         }
     };
-    let (healthy_targets, rules, certificates, security_groups, mut left_target_groups) = tokio::try_join!(
-        healthy,
+    let (
+        healthy_targets,
+        healthy_alternate,
         rules,
         certificates,
-        ec2::security_groups(aws, &groups),
+        security_groups,
+        mut left_target_groups,
+    ) = tokio::try_join!(
+        healthy(groups.ours),
+        healthy(groups.alternate),
+        rules,
+        certificates,
+        ec2::security_groups(aws, &both_ends),
         left
     )?;
-    left_target_groups.retain(|left, _| Some(left.as_str()) != arn);
+    left_target_groups
+        .retain(|left, _| ![groups.ours, groups.alternate].contains(&Some(left.as_str())));
     Ok(Balancer {
         load_balancer,
         security_groups,
         certificates,
         target_group,
+        alternate_target_group,
         left_target_groups,
-        healthy_targets,
+        healthy_targets: healthy_targets + healthy_alternate,
+        healthy_alternate,
         rules,
     })
 }

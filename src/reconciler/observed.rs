@@ -62,11 +62,20 @@ pub struct Observed {
     pub task_role: Option<Found<Role>>,
     /// By name.
     pub target_group: Option<Found<TargetGroup>>,
+    /// By name; of a unit whose rollouts move requests.
+    #[serde(default)]
+    pub alternate_target_group: Option<Found<TargetGroup>>,
+    /// The role by which ECS moves requests, whether or not it is still wanted.
+    #[serde(default)]
+    pub rollout_role: Option<Found<Role>>,
     /// Further target groups in the VPC that carry the unit's tag: ARN → name.
     #[serde(default)]
     pub left_target_groups: BTreeMap<String, String>,
-    /// How many of its targets are healthy.
+    /// How many targets are healthy, in both target groups where there are two …
     pub healthy_targets: i32,
+    /// … and how many of those in the second one.
+    #[serde(default)]
+    pub healthy_alternate: i32,
     /// Every rule of the HTTPS listener but the default one.
     pub rules: Vec<Found<ListenerRule>>,
     /// By name in the namespace.
@@ -245,6 +254,9 @@ pub struct Running {
     pub rollout: Rollout,
     /// What ECS may move requests between while it rolls out, where the service has two target groups.
     pub shifting: Option<Shifting>,
+    /// The pause hook that holds the newest rollout.
+    #[serde(default)]
+    pub paused: Option<Pause>,
     /// The newest service event, without its `(service …)` prefix.
     pub event: Option<String>,
 }
@@ -257,6 +269,21 @@ pub struct Shifting {
     pub alternate: String,
     /// ARN of the production rule.
     pub rule: String,
+}
+
+/// A hook that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// ARN of the service deployment that it holds.
+    pub deployment: String,
+    /// What answers name.
+    pub hook: String,
+    /// The stage it is at, in AWS's words.
+    pub stage: String,
+    /// When ECS stops waiting, in seconds since 1970.
+    pub expires: Option<i64>,
+    /// `ROLLBACK` or `CONTINUE`: what it does then.
+    pub then: String,
 }
 
 /// How the newest rollout stands.

@@ -27,6 +27,7 @@ pub mod patience;
 mod prune;
 mod report;
 mod scaling;
+mod shifting;
 mod subject;
 mod supports;
 mod traffic;
@@ -34,14 +35,15 @@ mod untouched;
 mod workload;
 
 pub use alarms::metric_name;
-pub use call::{Call, ServiceCall};
+pub use call::{Call, ServiceCall, ShiftingCall};
 pub use destroy::{destroy, kept};
 pub use forecast::forecast;
 pub use impact::{Impact, Manner, Risk, Takes};
 pub use report::{Asked, Report, Shown, ShownChange, Wave, field, report};
 pub use scaling::requests_of;
 pub use subject::{Kind, Subject};
-pub use traffic::our_rule;
+use traffic::moving_from;
+pub use traffic::{our_rule, production_rule, test_rule};
 pub use untouched::{Untouched, weights};
 
 use diff::Change;
@@ -124,6 +126,15 @@ pub enum Waiting {
         /// ECS's newest event.
         event: Option<String>,
     },
+    /// A rollout is held until a person answers.
+    Person {
+        /// Where it is held, in AWS's words.
+        stage: String,
+        /// When ECS stops waiting, in RFC 3339.
+        until: Option<String>,
+        /// What ECS does then, in AWS's words.
+        then: String,
+    },
     /// ECS is undoing a rollout.
     Rollback,
     /// A deleted service of this name still stops its tasks.
@@ -205,7 +216,7 @@ struct Planning<'a> {
 
 /// Decides. The same arguments give the same plan.
 pub fn plan(spec: &Spec, desired: &Resources, observed: &Observed) -> Plan {
-    let desired = &leave(spec, desired.clone(), observed);
+    let desired = &shifting::until_moved(spec, leave(spec, desired.clone(), observed), observed);
     let mut planning = Planning::new(spec, desired, observed);
     if planning.is_elsewhere() {
         return planning.plan;
@@ -217,8 +228,16 @@ pub fn plan(spec: &Spec, desired: &Resources, observed: &Observed) -> Plan {
     planning.metric_filters();
     needs.extend(planning.role(&desired.execution_role, observed.execution_role.as_ref()));
     needs.extend(planning.role(&desired.task_role, observed.task_role.as_ref()));
-    needs.extend(planning.target_group());
+    if let Some(role) = &desired.rollout_role {
+        needs.extend(planning.role(role, observed.rollout_role.as_ref()));
+    }
+    needs.extend(planning.target_group(&desired.target_group, observed.target_group.as_ref()));
+    if let Some(alternate) = &desired.alternate_target_group {
+        let found = observed.alternate_target_group.as_ref();
+        needs.extend(planning.target_group(alternate, found));
+    }
     needs.extend(planning.listener_rule());
+    needs.extend(planning.test_rule());
     needs.extend(planning.discovery());
     planning.tag();
     needs.extend(planning.task_definition());

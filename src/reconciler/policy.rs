@@ -31,6 +31,8 @@ enum On {
     ServiceDeployments,
     ServiceRevisions,
     Tasks,
+    /// Only where a rollout may wait for a person.
+    ContinuedDeployments,
     TaskDefinitions,
     TargetGroup,
     /// A target group of before has another name. The owner's tag (`aws:ResourceTag`) could narrow it; the simulator's IAM
@@ -46,6 +48,8 @@ enum On {
     Roles,
     /// Only to ECS's tasks.
     RolesOfTasks,
+    /// Only to ECS itself.
+    RoleOfRollouts,
     Alarms,
     Dashboard,
     Topic,
@@ -68,11 +72,11 @@ enum On {
 }
 
 use On::{
-    Addresses, Alarms, AnyTargetGroup, Anything, Cluster, Dashboard, DiscoveryServices,
-    HostedZones, Listener, ListenerRules, LogGroup, LogGroupTags, LogStreams, Namespaces, OwnTopic,
-    OwnedDiscoveryTags, Published, Repository, Roles, RolesOfTasks, ScalableTargets, Service,
-    ServiceDeployments, ServiceRevisions, Subscriptions, TargetGroup, TaskDefinitions, Tasks,
-    Topic,
+    Addresses, Alarms, AnyTargetGroup, Anything, Cluster, ContinuedDeployments, Dashboard,
+    DiscoveryServices, HostedZones, Listener, ListenerRules, LogGroup, LogGroupTags, LogStreams,
+    Namespaces, OwnTopic, OwnedDiscoveryTags, Published, Repository, RoleOfRollouts, Roles,
+    RolesOfTasks, ScalableTargets, Service, ServiceDeployments, ServiceRevisions, Subscriptions,
+    TargetGroup, TaskDefinitions, Tasks, Topic,
 };
 
 const fn right(action: &'static str, on: On, why: &'static str) -> Right {
@@ -196,6 +200,11 @@ pub const RIGHTS: &[Right] = &[
         Repository,
         "whether the image is there, and its digest",
     ),
+    right(
+        "ecs:ContinueServiceDeployment",
+        ContinuedDeployments,
+        "a person's answer to a rollout that waits for one",
+    ),
     right("ecs:CreateService", Service, "the service, the first time"),
     right(
         "ecs:DeleteService",
@@ -211,6 +220,11 @@ pub const RIGHTS: &[Right] = &[
         "ecs:DescribeClusters",
         Cluster,
         "whether the cluster is there",
+    ),
+    right(
+        "ecs:DescribeServiceDeployments",
+        ContinuedDeployments,
+        "whether a rollout waits for a person",
     ),
     right(
         "ecs:DescribeServiceRevisions",
@@ -378,6 +392,11 @@ pub const RIGHTS: &[Right] = &[
         "iam:PassRole",
         RolesOfTasks,
         "the two roles handed to ECS with a revision",
+    ),
+    right(
+        "iam:PassRole",
+        RoleOfRollouts,
+        "the role by which ECS moves requests",
     ),
     right("iam:PutRolePolicy", Roles, "what the tasks may do"),
     right("iam:TagRole", Roles, "the owner's tag on the roles"),
@@ -568,6 +587,7 @@ fn resources(spec: &Spec, on: On) -> Vec<String> {
     let arn = |service: &str, resource: String| vec![spec.arn(service, &resource)];
     let service = format!("{}/{}", spec.cluster, spec.name);
     let balancer = &spec.load_balancer.name;
+    let role = |name: &str| format!("arn:aws:iam::{}:role/{name}", spec.account);
     match on {
         Anything | OwnedDiscoveryTags => vec!["*".to_owned()],
         Cluster => arn("ecs", format!("cluster/{}", spec.cluster)),
@@ -575,10 +595,17 @@ fn resources(spec: &Spec, on: On) -> Vec<String> {
         ServiceDeployments => arn("ecs", format!("service-deployment/{service}/*")),
         Tasks => arn("ecs", format!("task/{}/*", spec.cluster)),
         ServiceRevisions => arn("ecs", format!("service-revision/{service}/*")),
+        ContinuedDeployments => match spec.shifting() {
+            Some(_) => arn("ecs", format!("service-deployment/{service}/*")),
+            None => Vec::new(),
+        },
         TaskDefinitions => arn("ecs", format!("task-definition/{}:*", spec.task.family)),
         TargetGroup => {
-            let name = &spec.load_balancer.target_group;
-            arn("elasticloadbalancing", format!("targetgroup/{name}/*"))
+            let first = &spec.load_balancer.target_group;
+            let second = spec.shifting().map(|shifting| &shifting.target_group);
+            let names = [first].into_iter().chain(second);
+            let group = |name| spec.arn("elasticloadbalancing", &format!("targetgroup/{name}/*"));
+            names.map(group).collect()
         }
         AnyTargetGroup => arn("elasticloadbalancing", "targetgroup/*/*".to_owned()),
         Listener => arn(
@@ -595,9 +622,17 @@ fn resources(spec: &Spec, on: On) -> Vec<String> {
             format!("log-group:{}:log-stream:*", spec.logs.group),
         ),
         LogGroupTags => arn("logs", format!("log-group:{}", spec.logs.group)),
-        Roles | RolesOfTasks => [&spec.task.execution_role, &spec.task.task_role]
-            .map(|role| format!("arn:aws:iam::{}:role/{role}", spec.account))
-            .into(),
+        // The third is looked for, and removed, once the manifest no longer asks for it as well.
+        Roles => vec![
+            role(&spec.task.execution_role),
+            role(&spec.task.task_role),
+            role(&spec.rollout_role()),
+        ],
+        RolesOfTasks => vec![role(&spec.task.execution_role), role(&spec.task.task_role)],
+        RoleOfRollouts => match spec.shifting() {
+            Some(_) => vec![role(&spec.rollout_role())],
+            None => Vec::new(),
+        },
         Dashboard => vec![format!(
             "arn:aws:cloudwatch::{}:dashboard/{}",
             spec.account, spec.name
@@ -634,16 +669,16 @@ fn condition(spec: &Spec, on: On) -> Option<(String, String)> {
     let condition = |key: &str, value: &str| Some((key.to_owned(), value.to_owned()));
     match on {
         RolesOfTasks => condition("iam:PassedToService", "ecs-tasks.amazonaws.com"),
+        RoleOfRollouts => condition("iam:PassedToService", "ecs.amazonaws.com"),
         OwnedDiscoveryTags => condition(&format!("aws:RequestTag/{OWNER_TAG}"), &spec.name),
         ScalableTargets => condition(
             "application-autoscaling:scalable-dimension",
             "ecs:service:DesiredCount",
         ),
-        Anything | AnyTargetGroup | Cluster | Service | ServiceDeployments | ServiceRevisions
-        | Tasks | TaskDefinitions | LogStreams | TargetGroup | Listener | ListenerRules
-        | LogGroup | LogGroupTags | Roles | Alarms | Namespaces | DiscoveryServices | Dashboard
-        | Topic | OwnTopic | Subscriptions | Repository | HostedZones | Addresses | Published => {
-            None
-        }
+        Anything | AnyTargetGroup | Cluster | Service | ServiceDeployments
+        | ContinuedDeployments | ServiceRevisions | Tasks | TaskDefinitions | LogStreams
+        | TargetGroup | Listener | ListenerRules | LogGroup | LogGroupTags | Roles | Alarms
+        | Namespaces | DiscoveryServices | Dashboard | Topic | OwnTopic | Subscriptions
+        | Repository | HostedZones | Addresses | Published => None,
     }
 }

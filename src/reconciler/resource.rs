@@ -30,6 +30,15 @@ pub struct Resources {
     pub task_role: Role,
     /// The tasks as the load balancer sees them.
     pub target_group: TargetGroup,
+    /// Where a new revision's tasks are while requests move to it; absent where tasks are replaced one by one.
+    #[serde(default)]
+    pub alternate_target_group: Option<TargetGroup>,
+    /// The way to a new revision before requests move.
+    #[serde(default)]
+    pub test_rule: Option<ListenerRule>,
+    /// What ECS may do to move requests and to ask functions.
+    #[serde(default)]
+    pub rollout_role: Option<Role>,
     /// The host name's way to the target group.
     pub listener_rule: ListenerRule,
     /// The private DNS name.
@@ -148,13 +157,17 @@ pub struct ListenerRule {
 }
 
 /// A reference from one resource to another that should be this unit's own.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Join {
     /// This unit's, whatever its ARN is today.
     #[serde(rename = "this unit's")]
     Ours,
+    /// This unit's second target group, whatever its ARN is today.
+    #[serde(rename = "this unit's other one")]
+    Alternate,
     /// Nothing at all.
     #[serde(rename = "none")]
+    #[default]
     None,
     /// Something else: its ARN.
     #[serde(untagged)]
@@ -295,6 +308,52 @@ pub struct Service {
     pub grace_period_seconds: i32,
     /// Whether one may open a shell in a task.
     pub execute_command: bool,
+    /// How a new revision takes over: `ROLLING`, `BLUE_GREEN`, `CANARY` or `LINEAR`.
+    #[serde(default = "rolling")]
+    pub strategy: String,
+    /// How long both revisions run once all requests have moved.
+    #[serde(default)]
+    pub bake_minutes: i32,
+    /// The share of the requests that moves first, or in each step.
+    #[serde(default)]
+    pub step_percent: Option<f64>,
+    /// Until the next step.
+    #[serde(default)]
+    pub step_bake_minutes: Option<i32>,
+    /// The target group that takes turns with the other.
+    #[serde(default)]
+    pub alternate: Join,
+    /// The rule whose weights ECS sets.
+    #[serde(default)]
+    pub production_rule: Join,
+    /// The rule by which a new revision is tried first.
+    #[serde(default)]
+    pub test_rule: Join,
+    /// ARN of the role by which ECS does so.
+    #[serde(default)]
+    pub rollout_role: Option<String>,
+    /// What holds a rollout until it is answered, sorted.
+    #[serde(default)]
+    pub hooks: Vec<Hook>,
+}
+
+fn rolling() -> String {
+    "ROLLING".to_owned()
+}
+
+/// What holds a rollout until it is answered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Hook {
+    /// Where, in AWS's words.
+    pub stages: BTreeSet<String>,
+    /// ARN of the function that answers; absent: a person does.
+    pub function: Option<String>,
+    /// ARN of the role by which ECS asks it.
+    pub role: Option<String>,
+    /// How long a person is waited for.
+    pub timeout_minutes: Option<i32>,
+    /// `ROLLBACK` or `CONTINUE`, when none answered.
+    pub timeout_action: Option<String>,
 }
 
 /// The bounds of a service's task count.
@@ -554,6 +613,9 @@ pub enum Dimension {
     /// The ending of this unit's target group's ARN, from `targetgroup/` on.
     #[serde(rename = "this unit's target group")]
     TargetGroup,
+    /// The same of its second target group.
+    #[serde(rename = "this unit's other target group")]
+    AlternateTargetGroup,
     /// The ending of the load balancer's ARN, from `app/` on.
     #[serde(rename = "the load balancer")]
     LoadBalancer,
@@ -584,6 +646,7 @@ impl Dimension {
     pub fn word(&self) -> &str {
         match self {
             Dimension::TargetGroup => "this unit's target group",
+            Dimension::AlternateTargetGroup => "this unit's other target group",
             Dimension::LoadBalancer => "the load balancer",
             Dimension::Text(text) => text,
         }

@@ -38,6 +38,8 @@ pub struct Spec {
     pub health: Health,
     /// How requests reach it.
     pub load_balancer: LoadBalancer,
+    /// How a new revision takes over from the one before.
+    pub rollout: Strategy,
     /// Its private DNS name.
     pub discovery: DnsName,
     /// How many tasks, and why more.
@@ -196,6 +198,83 @@ pub struct LoadBalancer {
     pub target_group: String,
     /// How long a leaving task finishes requests.
     pub deregistration_delay_seconds: u32,
+}
+
+/// How a new revision takes over from the one before: ECS's own strategies.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service-options.html>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Strategy {
+    /// Task by task in one target group.
+    Rolling,
+    /// All new tasks beside the old ones, in a second target group; then the requests move.
+    Shifting(Shifting),
+}
+
+/// What a strategy that moves requests is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shifting {
+    /// In how many steps.
+    pub shift: Shift,
+    /// How long both revisions run once all requests have moved.
+    pub bake_minutes: u32,
+    /// Name of the second target group.
+    pub target_group: String,
+    /// Where the new revision can be tried before requests move.
+    pub test: Option<TestRoute>,
+    /// What is asked on the way.
+    pub hooks: Vec<Hook>,
+}
+
+/// The steps by which requests move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shift {
+    /// All at once.
+    BlueGreen,
+    /// A share first, then the rest.
+    Canary(ShiftStep),
+    /// In equal shares.
+    Linear(ShiftStep),
+}
+
+/// A share of the requests, and how long it stays at that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShiftStep {
+    /// Of all requests.
+    pub percent: u32,
+    /// Until the next step.
+    pub bake_minutes: u32,
+}
+
+/// A host name that leads to the new revision during a rollout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestRoute {
+    /// The host name.
+    pub host: String,
+    /// Of its listener rule, 1 to 50000.
+    pub priority: u32,
+}
+
+/// What holds a rollout until it is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// Where, in AWS's words.
+    pub stages: BTreeSet<String>,
+    /// Who answers.
+    pub asks: Asks,
+}
+
+/// Who answers a hook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asks {
+    /// A Lambda function, by ARN.
+    Function(String),
+    /// A person, with `reconciler continue`.
+    Person {
+        /// How long ECS waits.
+        timeout_minutes: u32,
+        /// What it does then: goes on, or back.
+        timeout_continues: bool,
+    },
 }
 
 /// A name in a private DNS namespace.
@@ -403,6 +482,22 @@ impl Spec {
         let reading = Reading::describing(&nothing);
         read::unit(&reading);
         reading.described()
+    }
+
+    /// What the strategy needs, where it moves requests.
+    pub fn shifting(&self) -> Option<&Shifting> {
+        match &self.rollout {
+            Strategy::Rolling => None,
+            Strategy::Shifting(shifting) => Some(shifting),
+        }
+    }
+
+    /// The name of the role by which ECS moves requests. It follows from the unit's alone, so that it is found again when the
+    /// manifest no longer asks for one; IAM takes 64 characters.
+    pub fn rollout_role(&self) -> String {
+        const SUFFIX: &str = "-rollout";
+        let name: String = self.name.chars().take(64 - SUFFIX.len()).collect();
+        format!("{name}{SUFFIX}")
     }
 
     /// The ARN of the topic alarms are sent to; of the unit's own it is known before the topic is made.

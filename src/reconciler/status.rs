@@ -85,7 +85,10 @@ pub fn conditions(plan: &Plan, errors: &[String], not_converging: bool) -> Condi
         .map(|step| format!("{} {}", step.call.operation(), step.subject));
     let needs = waiting.iter().filter_map(|waiting| match waiting {
         Waiting::Needs { subject, needs: _ } => Some(format!("{subject} waits")),
-        Waiting::Rollout { .. } | Waiting::Rollback | Waiting::Draining => None,
+        Waiting::Rollout { .. }
+        | Waiting::Person { .. }
+        | Waiting::Rollback
+        | Waiting::Draining => None,
     });
     let left: Vec<String> = left.chain(needs).collect();
     let applied = match left.is_empty() {
@@ -115,6 +118,7 @@ pub fn conditions(plan: &Plan, errors: &[String], not_converging: bool) -> Condi
 /// Whether what runs is the wanted revision, everywhere.
 fn stable(plan: &Plan) -> Condition {
     let rollout = plan.waiting.iter().find_map(|waiting| match waiting {
+        Waiting::Person { .. } => Some("a rollout waits for a person: `reconciler continue`"),
         Waiting::Rollout { .. } => Some("ECS is replacing tasks"),
         Waiting::Rollback => Some("ECS is going back to the revision before"),
         Waiting::Draining => Some("a deleted service of this name still stops its tasks"),
@@ -131,7 +135,10 @@ fn stable(plan: &Plan) -> Condition {
     let subjects = plan.steps.iter().map(|step| &step.subject);
     let needs = plan.waiting.iter().filter_map(|waiting| match waiting {
         Waiting::Needs { subject, needs: _ } => Some(subject),
-        Waiting::Rollout { .. } | Waiting::Rollback | Waiting::Draining => None,
+        Waiting::Rollout { .. }
+        | Waiting::Person { .. }
+        | Waiting::Rollback
+        | Waiting::Draining => None,
     });
     let changing = subjects
         .chain(needs)

@@ -168,10 +168,10 @@ async fn a_service_with_other_scaling_and_foreign_secrets_is_imported() {
 }
 
 /// What became of each request, in order: why it cannot have been answered, if it was not.
-type Answers = Arc<Mutex<Vec<Result<(), String>>>>;
+pub type Answers = Arc<Mutex<Vec<Result<(), String>>>>;
 
 /// Asks for the host every quarter of a second.
-fn ask(account: &Account) -> Answers {
+pub fn ask(account: &Account) -> Answers {
     let answers = Answers::default();
     let (simulator, noted) = (account.simulator.clone(), Arc::clone(&answers));
     let cluster = account.spec.cluster.clone();

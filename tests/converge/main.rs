@@ -39,3 +39,4 @@ mod rollout;
 mod scaling;
 mod signals;
 mod slow;
+mod strategies;

@@ -6,7 +6,7 @@ use contracts::reconciler::desired::desired;
 use contracts::reconciler::manifest::Manifest;
 use contracts::reconciler::observed::{
     Address, Certificate, Dns, Found, FoundTopic, Image, LoadBalancer, Observed, Permission,
-    Rollout, Running, SecurityGroup, Subnet,
+    Rollout, Running, SecurityGroup, Shifting, Subnet,
 };
 use contracts::reconciler::resource::{Resources, Topic};
 use contracts::reconciler::spec::Spec;
@@ -14,6 +14,8 @@ use contracts::reconciler::spec::Spec;
 /// The manifest the product is deployed from.
 pub const DEVELOPMENT: &str = include_str!("../../manifests/development.yaml");
 
+const ALTERNATE: &str =
+    "arn:aws:elasticloadbalancing:us-east-1:932100697590:targetgroup/hokusai-contracts-green/1";
 const TARGET_GROUP: &str = "arn:aws:elasticloadbalancing:us-east-1:932100697590:targetgroup/hokusai-contracts-3001/0123456789abcdef";
 const BALANCER_NAME: &str = "hokusai-development-1234567890.us-east-1.elb.amazonaws.com";
 const BALANCER_GROUP: &str = "sg-0e5f60718293a4b5c";
@@ -123,8 +125,11 @@ pub fn empty(spec: &Spec) -> Observed {
         execution_role: None,
         task_role: None,
         target_group: None,
+        alternate_target_group: None,
+        rollout_role: None,
         left_target_groups: BTreeMap::new(),
         healthy_targets: 0,
+        healthy_alternate: 0,
         rules: Vec::new(),
         discovery: None,
         service: None,
@@ -149,6 +154,9 @@ pub fn converged(spec: &Spec) -> Observed {
         execution_role,
         task_role,
         target_group,
+        alternate_target_group,
+        test_rule,
+        rollout_role,
         listener_rule,
         discovery,
         task_definition,
@@ -167,8 +175,13 @@ pub fn converged(spec: &Spec) -> Observed {
         execution_role: Some(ours(spec, "arn:execution-role", execution_role)),
         task_role: Some(ours(spec, "arn:task-role", task_role)),
         target_group: Some(ours(spec, TARGET_GROUP, target_group)),
+        alternate_target_group: alternate_target_group.map(|it| ours(spec, ALTERNATE, it)),
+        rollout_role: rollout_role.map(|role| ours(spec, "arn:rollout-role", role)),
         healthy_targets: 2,
-        rules: vec![ours(spec, "arn:rule/ours", listener_rule)],
+        rules: [ours(spec, "arn:rule/ours", listener_rule)]
+            .into_iter()
+            .chain(test_rule.map(|rule| ours(spec, "arn:rule/test", rule)))
+            .collect(),
         discovery: Some(ours(
             spec,
             "arn:aws:servicediscovery:us-east-1:932100697590:service/srv-1",
@@ -182,7 +195,11 @@ pub fn converged(spec: &Spec) -> Observed {
             desired_count: 2,
             running_count: 2,
             rollout: Rollout::Completed,
-            shifting: None,
+            shifting: spec.shifting().map(|_| Shifting {
+                alternate: ALTERNATE.to_owned(),
+                rule: "arn:rule/ours".to_owned(),
+            }),
+            paused: None,
             event: Some("has reached a steady state.".to_owned()),
         }),
         wanted: Some(REVISION.to_owned()),

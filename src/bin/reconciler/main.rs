@@ -18,6 +18,7 @@ mod destroy;
 mod diff;
 mod enforce;
 mod explain;
+mod go_on;
 mod history;
 mod import;
 mod lint;
@@ -140,6 +141,11 @@ Examples:\n  reconciler pause manifests/development.yaml --reason incident-12\n 
         after_help = "Examples:\n  reconciler run                              what is published in AWS_REGION\n  reconciler run manifests --interval 1m     every manifest of a directory; what is published is not looked at"
     )]
     Run(run::Args),
+    /// Answer a rollout that waits for a person: it goes on, or with --rollback back
+    #[command(
+        after_help = "Examples:\n  reconciler continue manifests/production.yaml\n  reconciler continue manifests/production.yaml --rollback"
+    )]
+    Continue(go_on::Args),
     /// Say what a field of the manifest means, may hold and becomes; all of them without one
     #[command(after_help = "Examples:\n  reconciler explain\n  reconciler explain scaling.max")]
     Explain(explain::Args),
@@ -203,6 +209,7 @@ async fn run(Line { endpoint_url, verb }: Line) -> ExitCode {
         Verb::Validate(args) => validate::run(&args),
         Verb::Verify(args) => verify::run(&args, endpoint_url).await,
         Verb::Plan(args) => plan::run(&args, endpoint_url).await,
+        Verb::Continue(args) => go_on::run(&args, endpoint_url).await,
         Verb::Explain(args) => explain::run(&args),
         Verb::Lint(args) => lint::run(&args),
         Verb::Policy(args) => policy::run(&args),

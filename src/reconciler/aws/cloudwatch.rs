@@ -25,6 +25,8 @@ pub struct OwnDimensions<'a> {
     pub policies: &'a BTreeMap<String, String>,
     /// `targetgroup/<name>/<id>`.
     pub target_group: Option<String>,
+    /// The same of the second target group.
+    pub alternate: Option<String>,
     /// `app/<name>/<id>`.
     pub load_balancer: Option<String>,
 }
@@ -44,6 +46,8 @@ impl OwnDimensions<'_> {
         let is = |own: &Option<String>| own.as_deref() == Some(value);
         if is(&self.target_group) {
             Dimension::TargetGroup
+        } else if is(&self.alternate) {
+            Dimension::AlternateTargetGroup
         } else if is(&self.load_balancer) {
             Dimension::LoadBalancer
         } else {

@@ -3,19 +3,21 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ecs::types::{
-    AssignPublicIp, AwsVpcConfiguration, DeploymentAlarms, DeploymentCircuitBreaker,
-    DeploymentConfiguration, DeploymentRolloutState, LaunchType, LoadBalancer,
-    NetworkConfiguration, PropagateTags, Service as SdkService, ServiceDeploymentBrief,
-    ServiceDeploymentStatus, ServiceField, ServiceRegistry, SortOrder,
+    AdvancedConfiguration, AssignPublicIp, AwsVpcConfiguration, DeploymentAlarms,
+    DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentRolloutState, LaunchType,
+    LoadBalancer, NetworkConfiguration, PropagateTags, Service as SdkService,
+    ServiceDeploymentBrief, ServiceDeploymentStatus, ServiceField, ServiceRegistry, SortOrder,
     StopServiceDeploymentStopType, Tag, TaskDefinitionField, TaskDefinitionStatus,
 };
 
-use super::elb::rule::join;
+use super::elb::rule::{Groups, join};
 use super::{AwsError, Clients, failed, lacking, task_definition};
 use crate::reconciler::normal::number;
 use crate::reconciler::observed::{Found, Rollout, Running, Shifting};
 use crate::reconciler::plan::ServiceCall;
 use crate::reconciler::resource::{DIGEST_TAG, Join, OWNER_TAG, Service, TaskDefinition};
+
+pub mod strategy;
 
 pub use super::task_definition::register;
 
@@ -27,8 +29,10 @@ const REVISIONS_AT_ONCE: usize = 5;
 
 /// What a service's references are compared with: this unit's ARNs today.
 pub struct Own<'a> {
-    /// The target group's.
-    pub target_group: Option<&'a str>,
+    /// The target groups'.
+    pub groups: Groups<'a>,
+    /// The listener rules': for users, and for tests.
+    pub rules: (Option<&'a str>, Option<&'a str>),
     /// The Cloud Map service's.
     pub discovery: Option<&'a str>,
     /// What the service should run, where that is known already.
@@ -104,6 +108,14 @@ pub async fn service(
         .events()
         .first()
         .and_then(|event| event.message.as_deref());
+    let value = normal(name, &found, own);
+    // Only a person's hook holds a rollout for long, and only while it is under way.
+    let asks = value.hooks.iter().any(|hook| hook.function.is_none());
+    let paused = if asks && rollout == Rollout::InProgress {
+        strategy::paused(aws, cluster, name).await?
+    } else {
+        None
+    };
     Ok(Some(Running {
         draining: found.status.as_deref() == Some("DRAINING"),
         definition,
@@ -111,6 +123,7 @@ pub async fn service(
         running_count: found.running_count,
         rollout,
         shifting: shifting(&found),
+        paused,
         event: event.map(|event| {
             event
                 .trim_start_matches(&format!("(service {name})"))
@@ -124,7 +137,7 @@ pub async fn service(
                 .clone()
                 .ok_or_else(|| lacking(operation, "serviceArn"))?,
             owner,
-            value: normal(name, &found, own),
+            value,
         },
     }))
 }
@@ -152,7 +165,7 @@ fn normal(name: &str, found: &SdkService, own: &Own<'_>) -> Service {
     // Ours if it is among them, else the first; the rest are further ones.
     let balancers = found.load_balancers();
     let is_ours = |balancer: &&LoadBalancer| {
-        own.target_group.is_some() && balancer.target_group_arn.as_deref() == own.target_group
+        own.groups.ours.is_some() && balancer.target_group_arn.as_deref() == own.groups.ours
     };
     let balancer = balancers.iter().find(is_ours).or(balancers.first());
     let joined = balancer.and_then(|balancer| balancer.target_group_arn.as_deref());
@@ -167,9 +180,11 @@ fn normal(name: &str, found: &SdkService, own: &Own<'_>) -> Service {
         .first()
         .and_then(|registry| registry.registry_arn.as_deref());
     let reference = |arn: Option<&str>, ours| arn.map_or(Join::None, |arn| join(arn, ours));
+    let advanced = balancer.and_then(|balancer| balancer.advanced_configuration.as_ref());
+    let strategy = strategy::normal(deployment);
     Service {
         name: name.to_owned(),
-        target_group: reference(joined, own.target_group),
+        target_group: reference(joined, own.groups.ours),
         other_target_groups,
         traffic: balancer.map_or_else(String::new, |balancer| {
             format!(
@@ -203,6 +218,23 @@ fn normal(name: &str, found: &SdkService, own: &Own<'_>) -> Service {
             .health_check_grace_period_seconds
             .unwrap_or(const { number("service.grace_period_seconds") }),
         execute_command: found.enable_execute_command,
+        strategy: strategy.name,
+        bake_minutes: strategy.bake_minutes,
+        step_percent: strategy.step_percent,
+        step_bake_minutes: strategy.step_bake_minutes,
+        alternate: advanced
+            .and_then(|advanced| advanced.alternate_target_group_arn.as_deref())
+            .map_or(Join::None, |arn| own.groups.join(arn)),
+        production_rule: reference(
+            advanced.and_then(|advanced| advanced.production_listener_rule.as_deref()),
+            own.rules.0,
+        ),
+        test_rule: reference(
+            advanced.and_then(|advanced| advanced.test_listener_rule.as_deref()),
+            own.rules.1,
+        ),
+        rollout_role: advanced.and_then(|advanced| advanced.role_arn.clone()),
+        hooks: strategy.hooks,
     }
 }
 
@@ -397,7 +429,7 @@ fn deployment(service: &Service) -> DeploymentConfiguration {
         .enable(!service.alarms.is_empty())
         .rollback(service.alarms_rollback)
         .build();
-    DeploymentConfiguration::builder()
+    strategy::configuration(service)
         // Every member is there, and the builder asks for no more.
         .set_alarms(alarms.ok())
         .minimum_healthy_percent(service.healthy_percent_min)
@@ -407,11 +439,20 @@ fn deployment(service: &Service) -> DeploymentConfiguration {
 }
 
 fn balancers(call: &ServiceCall) -> Option<Vec<LoadBalancer>> {
+    let advanced = call.shifting.as_ref().map(|shifting| {
+        AdvancedConfiguration::builder()
+            .alternate_target_group_arn(&shifting.alternate)
+            .production_listener_rule(&shifting.production_rule)
+            .set_test_listener_rule(shifting.test_rule.clone())
+            .set_role_arn(call.service.rollout_role.clone())
+            .build()
+    });
     let balancer = |arn: &String| {
         LoadBalancer::builder()
             .target_group_arn(arn)
             .container_name(&call.container)
             .container_port(call.port)
+            .set_advanced_configuration(advanced.clone())
             .build()
     };
     let all: Vec<_> = call.target_groups.iter().map(balancer).collect();
@@ -441,6 +482,7 @@ pub async fn create_service(
         container: _,
         port: _,
         registry: _,
+        shifting: _,
     } = call;
     let request = aws
         .ecs
@@ -476,6 +518,7 @@ pub async fn update_service(
         container: _,
         port: _,
         registry: _,
+        shifting: _,
     } = call;
     let request = aws
         .ecs

@@ -143,6 +143,7 @@ mod tests {
                 waiting: waiting.to_vec(),
                 blocked: blocked.then(foreign).into_iter().collect(),
                 notes: Vec::new(),
+                diagnosis: None,
             },
             errors: refused.then(error).into_iter().collect(),
             stopped: false,

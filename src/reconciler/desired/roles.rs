@@ -106,7 +106,7 @@ fn signing_key(spec: &Spec) -> Option<String> {
 }
 
 /// A role of ECS tasks with these statements in its one policy; without any it has none.
-fn role(spec: &Spec, name: &str, statements: Vec<Value>) -> Role {
+pub(super) fn role(spec: &Spec, name: &str, statements: Vec<Value>) -> Role {
     let mut policies = BTreeMap::new();
     if !statements.is_empty() {
         let policy = json!({ "Version": "2012-10-17", "Statement": statements });
@@ -121,7 +121,11 @@ fn role(spec: &Spec, name: &str, statements: Vec<Value>) -> Role {
 }
 
 /// Actions are passed in sorted order.
-fn allow(sid: &str, actions: &[&str], resources: impl IntoIterator<Item = String>) -> Value {
+pub(super) fn allow(
+    sid: &str,
+    actions: &[&str],
+    resources: impl IntoIterator<Item = String>,
+) -> Value {
     let resources: Vec<String> = resources.into_iter().collect();
     json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources })
 }

@@ -12,7 +12,9 @@ impl Graph<'_> {
             .iter()
             .filter(|(_, alarm)| {
                 let mut dimensions = alarm.dimensions().into_iter();
-                dimensions.any(|(_, value)| *value == Dimension::TargetGroup)
+                dimensions.any(|(_, value)| {
+                    [Dimension::TargetGroup, Dimension::AlternateTargetGroup].contains(value)
+                })
             })
             .map(|(name, _)| Subject::new(Kind::Alarm, name))
             .collect()

@@ -5,21 +5,21 @@
 
 use super::{Graph, Remedy, person};
 use crate::reconciler::observed::{Rollout, Running};
-use crate::reconciler::plan::{Kind, Subject, weights};
+use crate::reconciler::plan::{Kind, Subject, production_rule, weights};
 use crate::reconciler::resource::Join;
 
 impl Graph<'_> {
     pub(super) fn traffic(&mut self) {
-        if let Some(group) = &self.observed.target_group {
-            self.health_path(group.value.health_check.path.as_str());
+        let observed = self.observed;
+        for group in [&observed.target_group, &observed.alternate_target_group] {
+            if let Some(group) = group {
+                self.health_path(&group.value.name, group.value.health_check.path.as_str());
+            }
         }
-        let ours = self
-            .observed
-            .rules
-            .iter()
-            .find(|rule| rule.owner.as_deref() == Some(&self.spec.name));
+        let ours = production_rule(self.spec, &self.observed.rules)
+            .filter(|rule| rule.owner.as_deref() == Some(&self.spec.name));
         if let Some(rule) = ours
-            && rule.value.forward != Join::Ours
+            && !matches!(rule.value.forward, Join::Ours | Join::Alternate)
             && weights(self.observed).is_none()
         {
             let why = match &rule.value.forward {
@@ -33,7 +33,7 @@ impl Graph<'_> {
                         groups.join(", ")
                     )
                 }
-                Join::None | Join::Ours => {
+                Join::None | Join::Ours | Join::Alternate => {
                     "the host's requests are not forwarded to any target group".to_owned()
                 }
             };
@@ -46,20 +46,21 @@ impl Graph<'_> {
     }
 
     /// The target group may ask for another path than the program answers; then no task is ever healthy.
-    fn health_path(&mut self, path: &str) {
+    fn health_path(&mut self, group: &str, path: &str) {
         let wanted = &self.desired.target_group.health_check.path;
         if path != wanted {
             let why =
                 format!("its health check asks for {path}, but the program answers at {wanted}");
             let program = self.task_definition();
-            self.find(self.target_group(), program, why, Remedy::Reconcile);
+            let group = Subject::new(Kind::TargetGroup, group);
+            self.find(group, program, why, Remedy::Reconcile);
         }
     }
 
     fn joins(&mut self, running: &Running) {
         let service = &running.found.value;
         match &service.target_group {
-            Join::Ours | Join::Split(_) => {}
+            Join::Ours | Join::Alternate | Join::Split(_) => {}
             // So the manifest leaves it.
             Join::None if self.desired.service.target_group == Join::None => {}
             Join::None => {

@@ -1,6 +1,7 @@
 //! What a service is joined to, by name: from the service alone, and from whoever asks where AWS does not say. [I/O: reads]
 
 use super::Error;
+use crate::reconciler::aws::elb::rule::Groups;
 use crate::reconciler::aws::{Clients, discovery, ecs, elb, sts};
 use crate::reconciler::observed::Running;
 use crate::reconciler::resource::Join;
@@ -61,7 +62,8 @@ pub async fn names(aws: &Clients, asked: &Asked) -> Result<Names, Error> {
         return Err(none());
     }
     let own = ecs::Own {
-        target_group: None,
+        groups: Groups::default(),
+        rules: (None, None),
         discovery: None,
         wanted: None,
     };
@@ -71,7 +73,7 @@ pub async fn names(aws: &Clients, asked: &Asked) -> Result<Names, Error> {
     let mut warnings = Vec::new();
     let joined = match &running.found.value.target_group {
         Join::Other(arn) => elb::target_group_names(aws, arn).await?,
-        Join::None | Join::Ours | Join::Split(_) => None,
+        Join::None | Join::Ours | Join::Alternate | Join::Split(_) => None,
     };
     let (group, found_balancer) =
         joined.map_or((None, None), |(group, balancer)| (Some(group), balancer));
@@ -88,12 +90,12 @@ pub async fn names(aws: &Clients, asked: &Asked) -> Result<Names, Error> {
         .await?
         .and_then(|it| it.listener)
     {
-        Some(listener) => elb::rule::all(aws, &listener, None).await?,
+        Some(listener) => elb::rule::all(aws, &listener, Groups::default()).await?,
         None => Vec::new(),
     };
     let group_arn = match &running.found.value.target_group {
         Join::Other(arn) => Some(arn),
-        Join::None | Join::Ours | Join::Split(_) => None,
+        Join::None | Join::Ours | Join::Alternate | Join::Split(_) => None,
     };
     let rule = rules.iter().map(|rule| &rule.value).find(|rule| {
         let leads_here = matches!(&rule.forward, Join::Other(arn) if Some(arn) == group_arn);
@@ -136,7 +138,7 @@ pub async fn names(aws: &Clients, asked: &Asked) -> Result<Names, Error> {
     };
     let found = match &running.found.value.discovery {
         Join::Other(arn) => discovery::dns_name(aws, arn).await?,
-        Join::None | Join::Ours | Join::Split(_) => None,
+        Join::None | Join::Ours | Join::Alternate | Join::Split(_) => None,
     };
     let discovery = match name.clone().or(found) {
         Some(name) => name,

@@ -39,6 +39,8 @@ pages! {
     SERVICE = "AmazonECS/latest/APIReference/" "API_Service.html";
     CREATE_SERVICE = "AmazonECS/latest/APIReference/" "API_CreateService.html";
     ROLLOUT = "AmazonECS/latest/APIReference/" "API_DeploymentConfiguration.html";
+    SHIFT = "AmazonECS/latest/APIReference/" "API_AdvancedConfiguration.html";
+    HOOK = "AmazonECS/latest/APIReference/" "API_DeploymentLifecycleHook.html";
     BREAKER = "AmazonECS/latest/APIReference/" "API_DeploymentCircuitBreaker.html";
     NETWORK = "AmazonECS/latest/APIReference/" "API_AwsVpcConfiguration.html";
     SCALABLE = "autoscaling/application/APIReference/" "API_ScalableTarget.html";
@@ -126,6 +128,29 @@ pub const TABLE: &[Row] = rows! {
     "discovery.routing_policy" = Text("MULTIVALUE"), One, Aws, [], DISCOVERY;
     "discovery.instance_count" = Derived("tasks ECS registered"), One, Ecs, [], DISCOVERY;
 
+    "alternate_target_group.name" = Required, Name, Manifest, ["spec.rollout.alternateTargetGroup"], TARGET_GROUP;
+    "alternate_target_group.port" = Required, One, Manifest, ["spec.port"], TARGET_GROUP;
+    "alternate_target_group.protocol" = Required, One, Manifest, [], TARGET_GROUP;
+    "alternate_target_group.target_type" = Text("instance"), One, Manifest, [], TARGET_GROUP;
+    "alternate_target_group.health_check.path" = Text("/"), One, Manifest, ["spec.health.path"], TARGET_GROUP;
+    "alternate_target_group.health_check.matcher" = Text("200"), One, Manifest, [], TARGET_GROUP;
+    "alternate_target_group.health_check.interval_seconds" = Number(30), One, Manifest, ["spec.health.intervalSeconds"], TARGET_GROUP;
+    "alternate_target_group.health_check.timeout_seconds" = Number(5), One, Manifest, ["spec.health.timeoutSeconds"], TARGET_GROUP;
+    "alternate_target_group.health_check.healthy_threshold" = Number(5), One, Manifest, [], TARGET_GROUP;
+    "alternate_target_group.health_check.unhealthy_threshold" = Number(2), One, Manifest, [], TARGET_GROUP;
+    "alternate_target_group.deregistration_delay_seconds" = Number(300), One, Manifest, ["spec.loadBalancer.deregistrationDelaySeconds"], ATTRIBUTE;
+
+    "test_rule.hosts" = Required, Set, Manifest, ["spec.rollout.test"], RULE;
+    "test_rule.priority" = Required, One, Manifest, ["spec.rollout.test"], RULE;
+    "test_rule.forward" = Required, One, Manifest, ["spec.rollout.test"], RULE;
+    "test_rule.idle" = Empty, Set, Manifest, ["spec.rollout.test"], RULE;
+    "test_rule.other" = Empty, Set, Manifest, ["spec.rollout.test"], RULE;
+
+    "rollout_role.name" = Required, Name, Manifest, ["spec.rollout.strategy"], ROLE;
+    "rollout_role.trust" = Required, One, Manifest, ["spec.rollout.strategy"], ROLE;
+    "rollout_role.policies.*" = Empty, Set, Manifest, ["spec.rollout.strategy"], ROLE_POLICY;
+    "rollout_role.attached" = Empty, Set, Manifest, ["spec.rollout.strategy"], ROLE;
+
     "task_definition.family" = Required, One, Manifest, ["spec.task.family"], DEFINITION;
     "task_definition.cpu" = Required, One, Manifest, ["spec.task.cpu"], DEFINITION;
     "task_definition.memory" = Required, One, Manifest, ["spec.task.memory"], DEFINITION;
@@ -191,6 +216,15 @@ pub const TABLE: &[Row] = rows! {
     "service.alarms_rollback" = Flag(false), One, Manifest, ["spec.alarms.stopRollout"], ROLLOUT;
     "service.grace_period_seconds" = Number(0), One, Manifest, ["spec.health.gracePeriodSeconds"], CREATE_SERVICE;
     "service.execute_command" = Flag(false), One, Manifest, ["spec.task.executeCommand"], SERVICE;
+    "service.strategy" = Text("ROLLING"), One, Manifest, ["spec.rollout.strategy"], ROLLOUT;
+    "service.bake_minutes" = Number(0), One, Manifest, ["spec.rollout.bakeMinutes"], ROLLOUT;
+    "service.step_percent" = Derived("5 of canary, 10 of linear"), One, Manifest, ["spec.rollout.stepPercent"], ROLLOUT;
+    "service.step_bake_minutes" = Derived("10 of canary, 6 of linear"), One, Manifest, ["spec.rollout.stepBakeMinutes"], ROLLOUT;
+    "service.alternate" = Absent, One, Manifest, ["spec.rollout.strategy"], SHIFT;
+    "service.production_rule" = Absent, One, Manifest, ["spec.rollout.strategy"], SHIFT;
+    "service.test_rule" = Absent, One, Manifest, ["spec.rollout.test"], SHIFT;
+    "service.rollout_role" = Absent, One, Manifest, ["spec.rollout.strategy"], SHIFT;
+    "service.hooks" = Empty, Set, Manifest, ["spec.rollout.hooks"], HOOK;
     "service.desired_count" = Required, One, AutoScaling, ["spec.scaling.min", "spec.scaling.max"], SERVICE;
     "service.running_count" = Number(0), One, Ecs, [], SERVICE;
     "service.pending_count" = Number(0), One, Ecs, [], SERVICE;
@@ -204,8 +238,6 @@ pub const TABLE: &[Row] = rows! {
     "service.scheduling_strategy" = Text("REPLICA"), One, Aws, [], CREATE_SERVICE;
     // Absent in reads of 2022 (aws/containers-roadmap, cloudformation-coverage-roadmap#1259), there in those of 2026.
     "service.deployment_controller" = Text("ECS"), One, Aws, [], SERVICE;
-    "service.strategy" = Text("ROLLING"), One, Aws, [], ROLLOUT;
-    "service.bake_minutes" = Number(0), One, Aws, [], ROLLOUT;
     "service.circuit_breaker_threshold" = Text("BOUNDED_PERCENT 50"), One, Aws, [], BREAKER;
     "service.circuit_breaker_reset" = Flag(true), One, Aws, [], BREAKER;
     "service.availability_zone_rebalancing" = Text("ENABLED"), One, Aws, [], CREATE_SERVICE;

@@ -13,6 +13,7 @@ use crate::reconciler::resource::{Alarm, Dashboard, Dimension, POLICY_ACTION, Wa
 struct Names<'a> {
     policies: &'a BTreeMap<String, String>,
     target_group: Result<String, Subject>,
+    alternate: Result<String, Subject>,
     load_balancer: Result<String, Subject>,
 }
 
@@ -21,6 +22,7 @@ impl Names<'_> {
         *dimension = match dimension {
             Dimension::Text(_) => return Ok(()),
             Dimension::TargetGroup => Dimension::Text(self.target_group.clone()?),
+            Dimension::AlternateTargetGroup => Dimension::Text(self.alternate.clone()?),
             Dimension::LoadBalancer => Dimension::Text(self.load_balancer.clone()?),
         };
         Ok(())
@@ -55,7 +57,11 @@ impl Names<'_> {
         let mut missing = Ok(());
         let mut dashboard = dashboard.clone();
         dashboard.rename(|text| {
-            let own = [Dimension::TargetGroup, Dimension::LoadBalancer];
+            let own = [
+                Dimension::TargetGroup,
+                Dimension::AlternateTargetGroup,
+                Dimension::LoadBalancer,
+            ];
             let mut own = own.into_iter().find(|own| own.word() == text)?;
             missing = missing.clone().and(self.resolve(&mut own));
             Some(own.word().to_owned())
@@ -76,6 +82,8 @@ impl<'a> Planning<'a> {
             .target_group
             .as_ref()
             .map(|found| found.arn.as_str());
+        let alternate = observed.alternate_target_group.as_ref();
+        let alternate_name = desired.alternate_target_group.as_ref();
         let load_balancer = observed
             .load_balancer
             .as_ref()
@@ -88,6 +96,10 @@ impl<'a> Planning<'a> {
             policies: &observed.scaling_policy_arns,
             target_group: metric_name(target_group)
                 .ok_or_else(needed(Kind::TargetGroup, &desired.target_group.name)),
+            alternate: metric_name(alternate.map(|found| found.arn.as_str())).ok_or_else(needed(
+                Kind::TargetGroup,
+                alternate_name.map_or("", |group| group.name.as_str()),
+            )),
             load_balancer: metric_name(load_balancer)
                 .ok_or_else(needed(Kind::LoadBalancer, &spec.load_balancer.name)),
         }

@@ -70,6 +70,7 @@ pub enum Call {
         listener: String,
         rule: ListenerRule,
         target_group: String,
+        idle: Option<String>,
     },
     /// `idle` is joined to the rule and gets none of its requests.
     ModifyRule {
@@ -210,6 +211,19 @@ pub struct ServiceCall {
     pub port: i32,
     /// ARN of the Cloud Map service; absent leaves the service's as it is.
     pub registry: Option<String>,
+    /// What ECS moves requests by, where it does.
+    pub shifting: Option<ShiftingCall>,
+}
+
+/// What ECS moves requests by, as ARNs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShiftingCall {
+    /// The second target group.
+    pub alternate: String,
+    /// The rule for users.
+    pub production_rule: String,
+    /// The rule for tests.
+    pub test_rule: Option<String>,
 }
 
 /// Whether a step adds something, changes it or takes it away: `+`, `~`, `-` in a printed plan.

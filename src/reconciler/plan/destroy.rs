@@ -45,10 +45,12 @@ pub fn destroy(
             vec![],
         );
     }
-    for found in [&observed.execution_role, &observed.task_role]
-        .into_iter()
-        .flatten()
-    {
+    let roles = [
+        &observed.execution_role,
+        &observed.task_role,
+        &observed.rollout_role,
+    ];
+    for found in roles.into_iter().flatten() {
         planning.unassume(found);
     }
     if let Some(found) = &observed.log_group
@@ -102,6 +104,7 @@ fn named(observed: &Observed) -> Vec<(Subject, Option<String>)> {
     let Observed {
         service,
         target_group,
+        alternate_target_group,
         discovery,
         topic,
         alarms,
@@ -109,6 +112,7 @@ fn named(observed: &Observed) -> Vec<(Subject, Option<String>)> {
         dashboard,
         execution_role,
         task_role,
+        rollout_role,
         log_group,
         ..
     } = observed;
@@ -119,8 +123,9 @@ fn named(observed: &Observed) -> Vec<(Subject, Option<String>)> {
             .map(|it| row(Kind::Service, &it.found.value.name, &it.found)),
     );
     rows.extend(
-        target_group
-            .as_ref()
+        [target_group, alternate_target_group]
+            .into_iter()
+            .flatten()
             .map(|it| row(Kind::TargetGroup, &it.value.name, it)),
     );
     rows.extend(discovery.as_ref().map(|it| {
@@ -143,7 +148,9 @@ fn named(observed: &Observed) -> Vec<(Subject, Option<String>)> {
             .as_ref()
             .map(|it| row(Kind::Dashboard, &it.value.name, it)),
     );
-    let roles = [execution_role, task_role].into_iter().flatten();
+    let roles = [execution_role, task_role, rollout_role]
+        .into_iter()
+        .flatten();
     rows.extend(roles.map(|it| row(Kind::Role, &it.value.name, it)));
     rows.extend(
         log_group
@@ -204,12 +211,11 @@ impl Planning<'_> {
             .map(|rule| rule.arn.clone())
             .collect();
         let mut groups: BTreeMap<String, String> = self.observed.left_target_groups.clone();
-        if let Some(found) = self
-            .observed
-            .target_group
-            .as_ref()
-            .filter(|it| self.owns(it))
-        {
+        let both = [
+            &self.observed.target_group,
+            &self.observed.alternate_target_group,
+        ];
+        for found in both.into_iter().flatten().filter(|it| self.owns(it)) {
             groups.insert(found.arn.clone(), found.value.name.clone());
         }
         let first = rules
@@ -281,7 +287,7 @@ impl Planning<'_> {
     }
 
     /// A role's policies, then the role: IAM removes none that still has some.
-    fn unassume(&mut self, found: &Found<Role>) {
+    pub(super) fn unassume(&mut self, found: &Found<Role>) {
         if !self.owns(found) {
             return;
         }

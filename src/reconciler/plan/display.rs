@@ -134,6 +134,14 @@ impl fmt::Display for Waiting {
                     .as_ref()
                     .map_or(Ok(()), |event| write!(f, " ({event})"))
             }
+            Waiting::Person { stage, until, then } => {
+                write!(f, "the rollout waits for a person after {stage}")?;
+                if let Some(until) = until {
+                    let then = then.to_ascii_lowercase();
+                    write!(f, ", until {until} (then: {then})")?;
+                }
+                f.write_str(": `reconciler continue MANIFEST` lets it go on, with --rollback back")
+            }
             Waiting::Rollback => f.write_str("ECS is rolling back"),
             Waiting::Draining => {
                 f.write_str("a deleted service of this name still stops its tasks")

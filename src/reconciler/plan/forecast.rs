@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Call, Plan, Step, plan};
-use crate::reconciler::observed::{Found, FoundTopic, Observed, Rollout, Running};
+use super::{Call, Plan, ServiceCall, Step, plan};
+use crate::reconciler::observed::{Found, FoundTopic, Observed, Rollout, Running, Shifting};
 use crate::reconciler::resource::{
     Join, ListenerRule, LogGroup, Resources, Role, Subscription, TargetGroup, Topic,
 };
@@ -150,68 +150,48 @@ impl Ahead<'_> {
                     ..target_group.clone()
                 };
                 let resource = format!("targetgroup/{}/new", target_group.name);
-                self.world.target_group = Some(self.found("elasticloadbalancing", &resource, new));
+                let new = Some(self.found("elasticloadbalancing", &resource, new));
+                if target_group.name == self.desired.target_group.name {
+                    self.world.target_group = new;
+                } else {
+                    self.world.alternate_target_group = new;
+                }
             }
-            Call::ModifyTargetGroup {
-                arn: _,
-                health_check,
-            } => {
-                if let Some(found) = &mut self.world.target_group {
+            Call::ModifyTargetGroup { arn, health_check } => {
+                if let Some(found) = self.group(arn) {
                     found.value.health_check = health_check.clone();
                 }
             }
             Call::ModifyTargetGroupAttributes {
-                arn: _,
+                arn,
                 deregistration_delay_seconds,
             } => {
-                if let Some(found) = &mut self.world.target_group {
+                if let Some(found) = self.group(arn) {
                     found.value.deregistration_delay_seconds = *deregistration_delay_seconds;
                 }
             }
             Call::CreateRule {
                 listener: _,
                 rule,
-                target_group: _,
+                target_group,
+                idle,
             } => {
-                let rule = self.found("elasticloadbalancing", "listener-rule/new", rule.clone());
+                let led = self.led(rule, target_group, idle.as_ref());
+                let name = format!("listener-rule/new-{}", rule.priority);
+                let rule = self.found("elasticloadbalancing", &name, led);
                 self.world.rules.push(rule);
             }
             Call::ModifyRule {
                 arn,
                 rule,
                 target_group,
-                idle: Some(idle),
+                idle,
             } => {
-                let own = self
-                    .world
-                    .target_group
-                    .as_ref()
-                    .map(|found| found.arn.clone());
-                let join = |arn: &String| match own.as_ref() == Some(arn) {
-                    true => Join::Ours,
-                    false => Join::Other(arn.clone()),
-                };
-                let (forward, idle) = (join(target_group), join(idle));
+                let led = self.led(rule, target_group, idle.as_ref());
                 if let Some(found) = self.rule(arn) {
                     *found = ListenerRule {
                         priority: found.priority,
-                        forward,
-                        idle: BTreeSet::from([idle]),
-                        ..rule.clone()
-                    };
-                }
-            }
-            Call::ModifyRule {
-                arn,
-                rule,
-                target_group: _,
-                idle: None,
-            } => {
-                if let Some(found) = self.rule(arn) {
-                    let priority = found.priority;
-                    *found = ListenerRule {
-                        priority,
-                        ..rule.clone()
+                        ..led
                     };
                 }
             }
@@ -252,7 +232,8 @@ impl Ahead<'_> {
                     desired_count: count,
                     running_count: count,
                     rollout: Rollout::Completed,
-                    shifting: None,
+                    shifting: shifting(service),
+                    paused: None,
                     event: None,
                 });
                 self.world.healthy_targets = count;
@@ -270,6 +251,8 @@ impl Ahead<'_> {
                         .split_last()
                         .map_or(&[][..], |it| it.1);
                     running.found.value.other_target_groups = leaving.iter().cloned().collect();
+                    running.shifting = shifting(service);
+                    running.paused = None;
                     running.revision = service.task_definition.clone();
                     running.definition = definition;
                     running.desired_count = desired_count.unwrap_or(running.desired_count);
@@ -334,6 +317,8 @@ impl Ahead<'_> {
             Call::DeleteTargetGroup { arn } => {
                 self.world.left_target_groups.remove(arn);
                 self.world.target_group.take_if(|found| found.arn == *arn);
+                let alternate = &mut self.world.alternate_target_group;
+                alternate.take_if(|found| found.arn == *arn);
             }
             Call::DeleteDiscoveryService { arn: _ } => self.world.discovery = None,
             Call::DeleteLogGroup { name: _ } => self.world.log_group = None,
@@ -404,8 +389,46 @@ impl Ahead<'_> {
     fn role(&mut self, name: &str) -> &mut Option<Found<Role>> {
         if name == self.desired.execution_role.name {
             &mut self.world.execution_role
+        } else if name == self.spec.rollout_role() {
+            &mut self.world.rollout_role
         } else {
             &mut self.world.task_role
+        }
+    }
+
+    fn group(&mut self, arn: &str) -> Option<&mut Found<TargetGroup>> {
+        let Observed {
+            target_group,
+            alternate_target_group,
+            ..
+        } = &mut *self.world;
+        let mut both = [target_group, alternate_target_group].into_iter().flatten();
+        both.find(|found| found.arn == arn)
+    }
+
+    /// A rule as it reads with these target groups.
+    fn led(
+        &self,
+        rule: &ListenerRule,
+        target_group: &String,
+        idle: Option<&String>,
+    ) -> ListenerRule {
+        let is = |found: &Option<Found<TargetGroup>>, arn: &String| {
+            found.as_ref().is_some_and(|found| found.arn == *arn)
+        };
+        let join = |arn: &String| {
+            if is(&self.world.target_group, arn) {
+                Join::Ours
+            } else if is(&self.world.alternate_target_group, arn) {
+                Join::Alternate
+            } else {
+                Join::Other(arn.clone())
+            }
+        };
+        ListenerRule {
+            forward: join(target_group),
+            idle: idle.map(join).into_iter().collect(),
+            ..rule.clone()
         }
     }
 
@@ -413,4 +436,12 @@ impl Ahead<'_> {
         let found = self.world.rules.iter_mut().find(|rule| rule.arn == arn);
         found.map(|found| &mut found.value)
     }
+}
+
+/// What ECS moves requests by after this call.
+fn shifting(call: &ServiceCall) -> Option<Shifting> {
+    call.shifting.as_ref().map(|shifting| Shifting {
+        alternate: shifting.alternate.clone(),
+        rule: shifting.production_rule.clone(),
+    })
 }

@@ -197,11 +197,34 @@ fn seconds(waves: &[Wave]) -> (u32, u32) {
 
 /// Where a subject's fields stand in [`Resources`], and so in the table of the normal form.
 fn root(subject: &Subject, desired: &Resources) -> &'static str {
+    fn is_named<T>(it: &Option<T>, name: fn(&T) -> &String, wanted: &str) -> bool {
+        it.as_ref().is_some_and(|it| name(it) == wanted)
+    }
     match subject.kind {
         Kind::LogGroup => "log_group",
         Kind::MetricFilter => "metric_filters.*",
         Kind::Role if subject.name == desired.execution_role.name => "execution_role",
+        Kind::Role if is_named(&desired.rollout_role, |it| &it.name, &subject.name) => {
+            "rollout_role"
+        }
         Kind::Role => "task_role",
+        Kind::TargetGroup
+            if is_named(
+                &desired.alternate_target_group,
+                |it| &it.name,
+                &subject.name,
+            ) =>
+        {
+            "alternate_target_group"
+        }
+        Kind::ListenerRule
+            if desired
+                .test_rule
+                .as_ref()
+                .is_some_and(|it| it.hosts.contains(&subject.name)) =>
+        {
+            "test_rule"
+        }
         Kind::TargetGroup => "target_group",
         Kind::ListenerRule => "listener_rule",
         Kind::Discovery => "discovery",
@@ -243,6 +266,7 @@ fn identity(root: &str) -> String {
     match root {
         "task_definition" => "task_definition.family".to_owned(),
         "listener_rule" => "listener_rule.hosts".to_owned(),
+        "test_rule" => "test_rule.hosts".to_owned(),
         "scalable_target" => "scalable_target.min".to_owned(),
         "metric_filters.*" => "metric_filters.*.metric".to_owned(),
         "scaling_policies.*" => "scaling_policies.*.tracking.target".to_owned(),

@@ -4,17 +4,20 @@ use serde_json::json;
 
 use super::diff::{Change, diff};
 use super::untouched::weights;
-use super::{Blocked, Call, Kind, Planning, Subject, Unsettled};
-use crate::reconciler::observed::{Found, Observed, Rollout};
+use super::{Blocked, Call, Kind, Planning, Subject, Unsettled, shifting};
+use crate::reconciler::observed::{Found, Observed, Rollout, Running};
 use crate::reconciler::pattern::matches;
 use crate::reconciler::resource::{Join, ListenerRule, TargetGroup};
 use crate::reconciler::spec::Spec;
 
 impl Planning<'_> {
-    pub(super) fn target_group(&mut self) -> Unsettled {
-        let desired = &self.desired.target_group;
+    pub(super) fn target_group(
+        &mut self,
+        desired: &TargetGroup,
+        found: Option<&Found<TargetGroup>>,
+    ) -> Unsettled {
         let subject = Subject::new(Kind::TargetGroup, &desired.name);
-        let Some(found) = &self.observed.target_group else {
+        let Some(found) = found else {
             match &self.observed.load_balancer {
                 Some(balancer) => {
                     let call = Call::CreateTargetGroup {
@@ -96,13 +99,7 @@ impl Planning<'_> {
     /// The target group that the host's requests go to today although they should go to this unit's, and that the
     /// service's tasks are in: they stay in it until enough of them are healthy in the new one.
     pub(super) fn moving_from(&self) -> Option<&str> {
-        let Join::Other(arn) = &self.our_rule()?.value.forward else {
-            return None;
-        };
-        let service = &self.observed.service.as_ref()?.found.value;
-        let joined = service.target_group == Join::Other(arn.clone())
-            || service.other_target_groups.contains(arn);
-        joined.then_some(arn.as_str())
+        moving_from(self.spec, self.observed)
     }
 
     /// Our rule is one with our tag. Any other rule that takes our host's requests or our priority is in the way.
@@ -141,6 +138,19 @@ impl Planning<'_> {
             self.needs(&subject, needs);
             return Some(subject);
         };
+        // Where ECS moves requests, the rule names both target groups, of which one waits.
+        let alternate = match desired.idle.contains(&Join::Alternate) {
+            false => None,
+            true => match &self.observed.alternate_target_group {
+                Some(found) => Some(found.arn.clone()),
+                None => {
+                    let group = self.desired.alternate_target_group.as_ref();
+                    let group = group.map_or("", |group| group.name.as_str());
+                    self.needs(&subject, vec![Subject::new(Kind::TargetGroup, group)]);
+                    return Some(subject);
+                }
+            },
+        };
         let Some(found) = found else {
             if !priority_taken {
                 let rule = desired.clone();
@@ -148,6 +158,7 @@ impl Planning<'_> {
                     listener,
                     rule,
                     target_group,
+                    idle: alternate,
                 };
                 self.step(&subject, call, vec![]);
             }
@@ -155,12 +166,14 @@ impl Planning<'_> {
         };
         let mut changes = diff(&found.value, desired);
         let split = matches!(found.value.forward, Join::Split(_));
-        if split && weights(self.observed).is_some() {
-            changes.retain(|change| change.path != "forward");
+        if alternate.is_some() {
+            changes = self.undelegated(&found.value, changes);
+        } else if split && weights(self.observed).is_some() {
+            changes.retain(|change| change.path != "forward" && change.path != "idle");
         }
         for change in changes
             .iter_mut()
-            .filter(|change| split && change.path == "forward")
+            .filter(|change| split && change.path == "forward" && change.reason.is_none())
         {
             change.reason =
                 Some("not ECS moving requests between our two target groups".to_owned());
@@ -171,14 +184,14 @@ impl Planning<'_> {
         let (priority, rest): (Vec<_>, Vec<_>) = changes
             .into_iter()
             .partition(|change| change.path == "priority");
-        let joined = [&found.value.forward]
-            .into_iter()
-            .chain(&found.value.idle)
-            .any(|join| match join {
-                Join::Ours => true,
-                Join::Split(groups) => groups.contains_key(&target_group),
-                Join::None | Join::Other(_) => false,
-            });
+        let named = shifting::groups(&found.value);
+        let names = |join: Join, arn: &String| {
+            named.contains(&join) || named.contains(&Join::Other(arn.clone()))
+        };
+        let joined = names(Join::Ours, &target_group)
+            && alternate
+                .as_ref()
+                .is_none_or(|arn| names(Join::Alternate, arn));
         let modify = |idle: Option<String>, target_group: String| Call::ModifyRule {
             arn: found.arn.clone(),
             rule: desired.clone(),
@@ -209,7 +222,7 @@ impl Planning<'_> {
             // They move, and what they came from stays joined while tasks are in it: ECS does not call a task healthy whose
             // target group is in no rule, and what is not healthy it stops at once.
             Join::Other(today) => {
-                let idle = self.moving_from().map(|_| today.clone());
+                let idle = self.moving_from().map(|_| today.clone()).or(alternate);
                 let mut moved = rest;
                 moved.retain(|change| idle.is_none() || change.path != "idle");
                 self.step(&subject, modify(idle, target_group), moved);
@@ -218,8 +231,16 @@ impl Planning<'_> {
                 let service = Subject::new(Kind::Service, &self.spec.name);
                 self.needs(&subject, vec![service]);
             }
-            Join::Ours | Join::None | Join::Split(_) => {
-                self.step(&subject, modify(None, target_group), rest);
+            Join::Ours | Join::Alternate | Join::None | Join::Split(_) if self.is_shifting() => {
+                let service = Subject::new(Kind::Service, &self.spec.name);
+                self.needs(&subject, vec![service]);
+            }
+            Join::Ours | Join::Alternate | Join::None | Join::Split(_) => {
+                let (idle, target_group) = match (alternate, self.serving()) {
+                    (Some(alternate), Join::Alternate) => (Some(target_group), alternate),
+                    (alternate, _) => (alternate, target_group),
+                };
+                self.step(&subject, modify(idle, target_group), rest);
             }
         }
         if !priority.is_empty() && !priority_taken {
@@ -237,12 +258,9 @@ impl Planning<'_> {
         let Some(running) = &self.observed.service else {
             return false;
         };
-        let service = &running.found.value;
         let is_in = |join: &Join| match join {
-            Join::Other(arn) => {
-                service.target_group == *join || service.other_target_groups.contains(arn)
-            }
-            Join::Ours | Join::None | Join::Split(_) => false,
+            Join::Other(arn) => is_in(running, arn),
+            Join::Ours | Join::Alternate | Join::None | Join::Split(_) => false,
         };
         !rule.idle.is_empty()
             && (rule.idle.iter().any(is_in) || running.rollout == Rollout::InProgress)
@@ -262,14 +280,54 @@ impl Planning<'_> {
     }
 }
 
+/// See [`Planning::moving_from`]. A service whose requests ECS moved is in either of two target groups, of which the second is
+/// one of before once the manifest has no second one any more.
+pub(super) fn moving_from<'o>(spec: &Spec, observed: &'o Observed) -> Option<&'o str> {
+    let Join::Other(arn) = &our_rule(spec, observed)?.value.forward else {
+        return None;
+    };
+    is_in(observed.service.as_ref()?, arn).then_some(arn.as_str())
+}
+
+/// Whether a service's tasks are in a target group, or may be after the next rollout.
+fn is_in(running: &Running, arn: &str) -> bool {
+    let service = &running.found.value;
+    service.target_group == Join::Other(arn.to_owned())
+        || service.other_target_groups.contains(arn)
+        || running
+            .shifting
+            .as_ref()
+            .is_some_and(|it| it.alternate == arn)
+}
+
 /// The rule that leads to a unit: of those with its tag the one for its host, else the first; else one that leads there
 /// without a tag, as it does before a service made by hand is handed over.
 pub fn our_rule<'o>(spec: &Spec, observed: &'o Observed) -> Option<&'o Found<ListenerRule>> {
+    production_rule(spec, &observed.rules)
+}
+
+/// The rule of the unit's test host.
+pub fn test_rule<'o>(
+    spec: &Spec,
+    rules: &'o [Found<ListenerRule>],
+) -> Option<&'o Found<ListenerRule>> {
+    let host = &spec.shifting()?.test.as_ref()?.host;
+    rules.iter().find(|rule| {
+        rule.owner.as_deref() == Some(&spec.name) && rule.value.hosts.iter().eq([host])
+    })
+}
+
+/// [`our_rule`] of these.
+pub fn production_rule<'o>(
+    spec: &Spec,
+    rules: &'o [Found<ListenerRule>],
+) -> Option<&'o Found<ListenerRule>> {
     let is_for_host =
         |rule: &&Found<ListenerRule>| rule.value.hosts.iter().eq([&spec.load_balancer.host]);
+    let test = test_rule(spec, rules).map(|rule| &rule.arn);
     let ours = || {
-        let rules = observed.rules.iter();
-        rules.filter(|rule| rule.owner.as_deref() == Some(&spec.name))
+        let rules = rules.iter();
+        rules.filter(|rule| rule.owner.as_deref() == Some(&spec.name) && Some(&rule.arn) != test)
     };
     let untagged = |rule: &&Found<ListenerRule>| {
         rule.owner.is_none() && rule.value.forward == Join::Ours && rule.value.other.is_empty()
@@ -277,7 +335,7 @@ pub fn our_rule<'o>(spec: &Spec, observed: &'o Observed) -> Option<&'o Found<Lis
     ours()
         .find(is_for_host)
         .or_else(|| ours().next())
-        .or_else(|| observed.rules.iter().filter(is_for_host).find(untagged))
+        .or_else(|| rules.iter().filter(is_for_host).find(untagged))
 }
 
 /// What a rule that is not ours does to ours, if anything.

@@ -3,6 +3,8 @@
 //! Pure. Outside of its guard such a field is a change like any other, with the guard as its reason; see
 //! [`workload`](super::workload).
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -69,8 +71,22 @@ pub fn weights(observed: &Observed) -> Option<Value> {
         .rules
         .iter()
         .find(|rule| rule.arn == shifting.rule)?;
-    let Join::Split(weights) = &rule.value.forward else {
-        return None;
+    // Between two rollouts one has all, whichever it is.
+    let one = |join: &Join| match join {
+        Join::Ours => Some(own.arn.clone()),
+        Join::Alternate => Some(shifting.alternate.clone()),
+        Join::Other(arn) => Some(arn.clone()),
+        Join::None | Join::Split(_) => None,
+    };
+    let weights = match &rule.value.forward {
+        Join::Split(weights) => weights.clone(),
+        forward => {
+            let idle = rule.value.idle.iter().map(|join| (one(join), 0));
+            let all = [(one(forward), 100)].into_iter().chain(idle);
+            let all: Option<BTreeMap<String, i32>> =
+                all.map(|(arn, weight)| Some((arn?, weight))).collect();
+            all.filter(|all| all.len() > 1)?
+        }
     };
     let ecs = weights.iter().all(|(group, weight)| {
         (*group == own.arn || *group == shifting.alternate) && (0..=100).contains(weight)

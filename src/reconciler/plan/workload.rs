@@ -8,6 +8,7 @@ use crate::reconciler::diagnosis::{Diagnosis, diagnose, doomed};
 use crate::reconciler::observed::{Image, Rollout, Running};
 use crate::reconciler::resource::Join;
 use crate::reconciler::spec::Reference;
+use crate::timestamp::iso;
 
 impl Planning<'_> {
     /// What the image's tag stands for, where tasks are going to be started with it.
@@ -79,6 +80,12 @@ impl Planning<'_> {
         }
         if running.rollout == Rollout::RollingBack {
             self.plan.waiting.push(Waiting::Rollback);
+            return Some(subject);
+        }
+        // Another strategy begins where the one before has ended: while requests move, nobody else may decide where to.
+        let another = running.found.value.strategy != self.desired.service.strategy;
+        if another && running.rollout == Rollout::InProgress {
+            self.under_way(running);
             return Some(subject);
         }
         let desired_count = changes
@@ -185,13 +192,13 @@ impl Planning<'_> {
         // Left without one, the service keeps what it has.
         let target_group = match desired.service.target_group {
             Join::None => None,
-            Join::Ours | Join::Other(_) | Join::Split(_) => {
+            Join::Ours | Join::Alternate | Join::Other(_) | Join::Split(_) => {
                 observed.target_group.as_ref().map(|it| &it.arn)
             }
         };
         let registry = match desired.service.discovery {
             Join::None => None,
-            Join::Ours | Join::Other(_) | Join::Split(_) => {
+            Join::Ours | Join::Alternate | Join::Other(_) | Join::Split(_) => {
                 observed.discovery.as_ref().map(|it| &it.arn)
             }
         };
@@ -211,6 +218,7 @@ impl Planning<'_> {
                     container: spec.task.container.clone(),
                     port: i32::from(spec.port),
                     registry: registry.cloned(),
+                    shifting: self.shifting_call(),
                 })
             }
             Some(_) | None => Err(needs),
@@ -303,19 +311,32 @@ impl Planning<'_> {
                     && counts.0 == running.desired_count
                     && (counts.1 >= running.desired_count || !takes_traffic);
                 if !settled {
-                    self.plan.waiting.push(Waiting::Rollout {
-                        running: counts.0,
-                        healthy: counts.1,
-                        desired: running.desired_count,
-                        // The newest event of a service that ECS has not looked at since.
-                        event: running
-                            .event
-                            .clone()
-                            .filter(|event| !event.ends_with("has reached a steady state.")),
-                    });
+                    self.under_way(running);
                 }
                 !settled
             }
         }
+    }
+
+    /// Says what a rollout under way has got to, and whom it waits for.
+    fn under_way(&mut self, running: &Running) {
+        if let Some(pause) = &running.paused {
+            let until = pause.expires.and_then(|at| u64::try_from(at).ok());
+            self.plan.waiting.push(Waiting::Person {
+                stage: pause.stage.clone(),
+                until: until.map(|at| iso(at * 1000)),
+                then: pause.then.clone(),
+            });
+        }
+        self.plan.waiting.push(Waiting::Rollout {
+            running: running.running_count,
+            healthy: self.observed.healthy_targets,
+            desired: running.desired_count,
+            // The newest event of a service that ECS has not looked at since.
+            event: running
+                .event
+                .clone()
+                .filter(|event| !event.ends_with("has reached a steady state.")),
+        });
     }
 }

@@ -255,6 +255,15 @@ pub fn user() -> Type<String> {
     )
 }
 
+/// The ARN of a Lambda function, with a version or alias if need be.
+pub fn function() -> Type<String> {
+    pattern(
+        256,
+        "^arn:aws:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$",
+        "write the function's ARN, such as arn:aws:lambda:us-east-1:932100697590:function:gate",
+    )
+}
+
 /// The ARN of a KMS key; an alias will not do, for IAM grants nothing by one.
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/cmks-in-iam-policies.html>
 pub fn key() -> Type<String> {

@@ -30,6 +30,7 @@ use crate::reconciler::manifest::fields::{Fields, Reading};
 use crate::reconciler::manifest::value::{choice, flag, text, whole, wrong};
 
 mod logs;
+mod rollout;
 mod scaling;
 mod task;
 
@@ -109,6 +110,14 @@ the target group's.",
     );
     let load_balancer =
         load_balancer(fields.mapping("loadBalancer", "How requests reach the tasks."));
+    let strategy = rollout::strategy(
+        fields.mapping(
+            "rollout",
+            "How a new revision takes over from the one before.",
+        ),
+        load_balancer.as_ref(),
+        reading,
+    );
     let discovery = fields.required(
         "discovery",
         parse::dns_name()
@@ -152,6 +161,9 @@ it, and why. `import` writes these for what the service has otherwise.",
             .example("is off today"),
     );
     fields.end();
+    if let (Some(strategy), Some(scaling)) = (&strategy, &scaling) {
+        rollout::scales(strategy, scaling, reading);
+    }
 
     if let (Some(account), Some(region)) = (&account, &region) {
         if let Some(image) = &image {
@@ -173,6 +185,7 @@ it, and why. `import` writes these for what the service has otherwise.",
         task: task?,
         health: health?,
         load_balancer: load_balancer?,
+        rollout: strategy?,
         discovery: discovery?,
         scaling: scaling?,
         logs: logs?,

@@ -13,11 +13,11 @@ use crate::reconciler::normal::number;
 use crate::reconciler::observed::Found;
 use crate::reconciler::resource::{Join, ListenerRule, OWNER_TAG};
 
-/// Every rule of a listener but its default one; `ours` is the ARN of the unit's target group.
+/// Every rule of a listener but its default one; `ours` and `alternate` are the ARNs of the unit's target groups.
 pub async fn all(
     aws: &Clients,
     listener: &str,
-    ours: Option<&str>,
+    groups: Groups<'_>,
 ) -> Result<Vec<Found<ListenerRule>>, AwsError> {
     let operation = "elasticloadbalancing:DescribeRules";
     let mut pages = aws
@@ -38,7 +38,7 @@ pub async fn all(
             rules.push(Found {
                 arn,
                 owner: None,
-                value: normal(&rule, ours),
+                value: normal(&rule, groups),
             });
         }
     }
@@ -50,7 +50,7 @@ pub async fn all(
     Ok(rules)
 }
 
-fn normal(rule: &Rule, ours: Option<&str>) -> ListenerRule {
+fn normal(rule: &Rule, own: Groups<'_>) -> ListenerRule {
     let mut hosts = BTreeSet::new();
     let mut other = BTreeSet::new();
     for condition in rule.conditions() {
@@ -80,20 +80,20 @@ fn normal(rule: &Rule, ours: Option<&str>) -> ListenerRule {
             let weight = const { number("listener_rule.weights") };
             groups.entry(arn.clone()).or_insert(weight);
         }
-        // One gets all and one gets none, by the weights that `modify` gives; ECS moves requests by others.
+        // One gets all and one gets none, whatever the weight: `modify` gives 1, ECS 100.
         let waiting = match groups.iter().collect::<Vec<_>>().as_slice() {
-            [(today, 1), (next, 0)] | [(next, 0), (today, 1)] => Some((*today, *next)),
+            [(today, 1..), (next, 0)] | [(next, 0), (today, 1..)] => Some((*today, *next)),
             _ => None,
         };
         match (&action.r#type, groups.first_key_value()) {
             (Some(ActionTypeEnum::Forward), _) if waiting.is_some() => {
                 if let Some((today, next)) = waiting {
-                    forward = join(today, ours);
-                    idle.insert(join(next, ours));
+                    forward = own.join(today);
+                    idle.insert(own.join(next));
                 }
             }
             (Some(ActionTypeEnum::Forward), Some((arn, _))) if groups.len() == 1 => {
-                forward = join(arn, ours);
+                forward = own.join(arn);
             }
             (Some(ActionTypeEnum::Forward), Some(_)) => forward = Join::Split(groups),
             (kind, _) => {
@@ -113,6 +113,26 @@ fn normal(rule: &Rule, ours: Option<&str>) -> ListenerRule {
         forward,
         idle,
         other,
+    }
+}
+
+/// ARNs of the unit's target groups today.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Groups<'a> {
+    /// The first.
+    pub ours: Option<&'a str>,
+    /// The second, where there is one.
+    pub alternate: Option<&'a str>,
+}
+
+impl Groups<'_> {
+    /// A target group as AWS has it, seen from this unit.
+    pub fn join(self, arn: &str) -> Join {
+        if Some(arn) == self.alternate {
+            Join::Alternate
+        } else {
+            join(arn, self.ours)
+        }
     }
 }
 
@@ -158,6 +178,7 @@ pub async fn create(
     listener: &str,
     rule: &ListenerRule,
     target_group: &str,
+    idle: Option<&str>,
     unit: &str,
 ) -> Result<(), AwsError> {
     let call = aws
@@ -166,7 +187,7 @@ pub async fn create(
         .listener_arn(listener)
         .priority(rule.priority)
         .conditions(host_condition(rule))
-        .actions(forward(target_group, None))
+        .actions(forward(target_group, idle))
         .tags(Tag::builder().key(OWNER_TAG).value(unit).build());
     call.send()
         .await
