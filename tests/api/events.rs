@@ -111,7 +111,7 @@ async fn only_its_own_caller_gets_a_stream_and_only_so_many() {
         let answer = refused(KEY, Some(last)).await;
         assert_eq!(answer, expected(400, "VALIDATION_ERROR", false), "{last}");
     }
-    let mut open = stuck_many(&api.url, &[id.clone()], 3).await;
+    let mut open = stuck_many(&api.url, std::slice::from_ref(&id), 3).await;
     assert_eq!(
         refused(KEY, None).await,
         expected(429, "RATE_LIMIT_EXCEEDED", true)

@@ -94,7 +94,7 @@ async fn the_newest_fifty_are_kept_and_a_look_is_one_call() {
             .unwrap()
             .into_iter()
             .collect::<Vec<_>>(),
-        [account.spec.name.clone()]
+        std::slice::from_ref(&account.spec.name)
     );
 }
 

@@ -34,6 +34,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn changed_since(&self, place: Place) -> Result<(Vec<Uuid>, Place), StoreError> {
         type Entry = (String, (String, String));
+        type Read = Option<Vec<(String, Vec<Entry>)>>;
         let mut pipeline = redis::pipe();
         pipeline
             .cmd("XREAD")
@@ -42,8 +43,7 @@ impl Store {
             .arg("STREAMS")
             .arg(self.key("changed"))
             .arg(&place.0);
-        let (read,): (Option<Vec<(String, Vec<Entry>)>>,) =
-            self.connection.pipeline(&pipeline).await?;
+        let (read,): (Read,) = self.connection.pipeline(&pipeline).await?;
         let entries: Vec<Entry> = read
             .into_iter()
             .flatten()

@@ -140,7 +140,7 @@ impl Rate {
             Some(start) => operation.starts_with(start),
             None => *name == operation,
         };
-        self.service == service && self.operations.iter().any(|name| named(name))
+        self.service == service && self.operations.iter().any(named)
     }
 }
 
