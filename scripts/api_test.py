@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The API held to its own document: /openapi.json against every answer of the tests, and schemathesis against the running program.
+"""The API held to its own document: every answer of the tests against /openapi.json, and schemathesis against the program.
 
-Run by `make api-test`, after the tests have left their answers in target/api-answers. Looks both ways: an answer that the document does
-not know is a failure, and so is an operation, a status or a member in the document that no test has ever seen, but for the few below.
-Exit status: 0 when all of it holds.
+Run by `make api-test`, after the tests have left their answers in target/api-answers. Looks both ways: an answer that the
+document does not know is a failure, and so is an operation, a status or a member in the document that no test has ever seen,
+but for the few below. Exit status: 0 when all of it holds.
 """
 
 import glob
@@ -141,7 +141,8 @@ def hold_answers(story, document):
         if errors_of_routing.get(status) == (body.get("error") or {}).get("code"):
             schema, name = {"$ref": "#/components/schemas/Error"}, "Error"
         elif operation is None or str(status) not in operation[1]["responses"]:
-            problems.append(f"{answer['method']} {answer['path']} answered {status}, which is not documented: {json.dumps(body)[:200]}")
+            asked = f"{answer['method']} {answer['path']}"
+            problems.append(f"{asked} answered {status}, which is not documented: {json.dumps(body)[:200]}")
             continue
         else:
             name = f"{operation[0]} {status}"
