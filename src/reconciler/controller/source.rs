@@ -148,7 +148,7 @@ mod tests {
             .find(|(name, _)| name.ends_with("broken.yaml"))
             .unwrap();
         assert!(
-            matches!(broken, Wanted::File { spec: Err(problems), .. } if problems[0].contains("broken.yaml:1")),
+            matches!(broken, Wanted::File { spec: Err(problems), .. } if problems[0].contains("broken.yaml:2:1")),
             "{broken:?}"
         );
         assert_eq!(
