@@ -344,6 +344,7 @@ fn links(operation: Operation) -> Value {
         Operation::Submit => json!({
             "deployment": by_id("getDeployment"),
             "status": by_id("getDeploymentStatus"),
+            "events": by_id("followDeployment"),
             "cancel": by_id("cancelDeployment"),
             "token": { "operationId": "getToken", "parameters": { "modelId": "$request.body#/modelId" } },
         }),
