@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use contracts::reconciler::aws::Aws;
+use contracts::reconciler::controller::board::Board;
+use contracts::reconciler::controller::regions::Regions;
+use contracts::reconciler::controller::source::Source;
+use contracts::reconciler::controller::{Settings, run};
 use contracts::reconciler::converge::Outcome;
 use contracts::reconciler::enforce::{Accepted, Enforced, Offer, Refused, accept, enforce};
 use contracts::reconciler::manifest::Manifest;
 use contracts::reconciler::spec::Spec;
-use contracts::reconciler::store::{Draft, Publication, Published, Store};
-use contracts::simulator::Simulator;
+use contracts::reconciler::store::{Draft, Publication, Store};
+use contracts::shutdown::{self, Trigger};
+use contracts::simulator::client;
 use serde_json::json;
 
 use crate::account::{Account, DEVELOPMENT};
@@ -130,37 +134,25 @@ fn settled(enforced: &Enforced) -> bool {
         }
 }
 
-/// A reconciler that enforces whatever is published, for ever.
-async fn follow(aws: Aws, store: Store, simulator: Simulator) {
-    let mut known: Option<Publication> = None;
-    loop {
-        if let Ok(Published {
-            current: Some(current),
-            ..
-        }) = store.current(known.as_ref()).await
-        {
-            let now = || simulator.now();
-            let _ = enforce(&aws, &store, &current, DEADLINE, now, |_| ()).await;
-            known = Some(current);
-        }
-        tokio::time::sleep(Duration::from_secs(60)).await;
-    }
-}
-
-fn followed(account: &Account) {
-    let store = Store::of(&account.aws, &account.spec.name);
-    tokio::spawn(follow(
-        account.aws.clone(),
-        store,
-        account.simulator.clone(),
-    ));
+/// `reconciler run` over what is published; it ends when this is dropped.
+fn looping(account: &Account) -> Trigger {
+    let region = account.simulator.region().to_owned();
+    let regions = Regions::default().with(&region, client::config(&account.simulator));
+    let settings = Settings {
+        interval: Duration::from_secs(300),
+        started_ms: account.simulator.now(),
+    };
+    let (trigger, shutdown) = shutdown::channel();
+    let source = Source::Published { region };
+    tokio::spawn(run(source, regions, settings, Board::default(), shutdown));
+    trigger
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rollback_sticks_while_another_reconciler_enforces_what_is_published() {
+async fn a_rollback_sticks_while_the_loop_runs() {
     let account = Account::new().await;
     let ci = Ci::of(&account);
-    followed(&account);
+    let _loop = looping(&account);
     assert!(settled(&ci.reconcile("aaa", &[]).await));
     let first = ci.unit();
     assert!(settled(&ci.reconcile("bbb", &SECOND).await));
