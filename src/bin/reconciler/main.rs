@@ -137,9 +137,10 @@ Examples:\n  reconciler pause manifests/development.yaml --reason incident-12\n 
     )]
     Resume(pause::Resume),
     /// Keep many units as they are wanted, until stopped: heals drift, follows what is published, shows it all over HTTP
-    #[command(
-        after_help = "Examples:\n  reconciler run                              what is published in AWS_REGION\n  reconciler run manifests --interval 1m     every manifest of a directory; what is published is not looked at"
-    )]
+    ///
+    /// Without a directory it enforces what is published in AWS_REGION; with one, every manifest in it, and what is published
+    /// is not looked at.
+    #[command(after_help = "Examples:\n  reconciler run\n  reconciler run manifests --interval 1m")]
     Run(run::Args),
     /// Answer a rollout that waits for a person: it goes on, or with --rollback back
     #[command(

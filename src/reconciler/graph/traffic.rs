@@ -11,10 +11,9 @@ use crate::reconciler::resource::Join;
 impl Graph<'_> {
     pub(super) fn traffic(&mut self) {
         let observed = self.observed;
-        for group in [&observed.target_group, &observed.alternate_target_group] {
-            if let Some(group) = group {
-                self.health_path(&group.value.name, group.value.health_check.path.as_str());
-            }
+        let groups = [&observed.target_group, &observed.alternate_target_group];
+        for group in groups.into_iter().flatten() {
+            self.health_path(&group.value.name, group.value.health_check.path.as_str());
         }
         let ours = production_rule(self.spec, &self.observed.rules)
             .filter(|rule| rule.owner.as_deref() == Some(&self.spec.name));
