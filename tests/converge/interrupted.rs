@@ -71,7 +71,8 @@ async fn killed_after_every_call_of_updates_and_blue_green_nothing_is_lost_or_do
     let answers = ask(&killed);
     tokio::time::sleep(Duration::from_secs(10)).await;
     let rolling = whole.spec.clone();
-    let changes: [(&str, &dyn Fn(&mut Account)); 4] = [
+    type Edit<'a> = &'a dyn Fn(&mut Account);
+    let changes: [(&str, Edit<'_>); 4] = [
         ("a rolling update", &|account| account.set("debug")),
         ("to blue/green", &|account| {
             account.believe(&manifest(BLUE_GREEN))

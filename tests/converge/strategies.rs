@@ -184,10 +184,7 @@ async fn a_green_that_is_never_healthy_never_gets_a_request() {
         panic!("{outcome:?} after {steps:#?}");
     };
     println!("{reason}");
-    assert_eq!(
-        account.weights()[0].1.max(account.weights()[1].1),
-        100.max(1)
-    );
+    assert_eq!(account.weights()[0].1.max(account.weights()[1].1), 100);
     none_failed("unhealthy green", &answers);
     let (outcome, steps) = account.reconcile().await;
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
