@@ -3,7 +3,7 @@
 //! Takes an id and how far the client has come, gives a response whose body goes on. Every change is sent once, in order and with its number as
 //! the event's id; they come from the record itself, which remembers them, so a stream has no buffer, a slow reader costs no memory, and
 //! one that comes back misses nothing. Whichever replica made a change, [`run`] finds it: one poller per process, however many streams
-//! there are. A stream ends with the deployment, with the process, and after [`LIFETIME`] at the latest.
+//! there are. A stream ends with the deployment, with the process, and after `LIFETIME` at the latest.
 
 use super::admit::admit;
 use super::auth::Caller;

@@ -7,7 +7,7 @@
 //! pass:  what is published (pause, record) → believe → look → plan → watchdog → apply → record
 //! ```
 //!
-//! [`run`] is the whole of it. Which unit is next ([`queue`]), when it comes back ([`requeue`]), and when writing stops
+//! [`run`] is the whole of it. Which unit is next ([`queue`]), when it comes back ([`requeue()`]), and when writing stops
 //! ([`watchdog`](super::watchdog)) are decided purely; requests wait for their turn in [`limit`](super::aws::limit). A unit's memory is owned
 //! by its pass while that runs, so two passes of one unit cannot be; another loop's or CI's may, and observation settles it.
 //! Nothing here is needed after a restart: it begins by looking.

@@ -66,7 +66,7 @@ impl Source {
     /// The value now.
     ///
     /// # Errors
-    /// [`Unread`].
+    /// `Unread`.
     pub async fn read(&self) -> Result<Secret<String>, Unread> {
         let mut answer = match self.kind {
             Kind::Parameter => {

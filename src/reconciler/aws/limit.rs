@@ -3,7 +3,7 @@
 //! Takes every request the SDK is about to send, gives it on once its bucket has a token: waiting costs less than being
 //! refused, which other users of the account are then too. Knows a request by what is on the wire (the service it is signed
 //! for, the operation it names), so that the hand-written requests count as well. Never refuses and never retries. The
-//! buckets are pure; only [`Limited`] waits, within the SDK's own deadline for an attempt.
+//! buckets are pure; only `Limited` waits, within the SDK's own deadline for an attempt.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
