@@ -1,11 +1,9 @@
-//! How long a rollout may take, from the manifest's own numbers.
+//! How long a rollout may be without one healthy task, from the manifest's own numbers.
 //!
 //! Pure: sums of what the unit's settings allow, and of what AWS has been seen to take. Both are upper bounds with room: being
 //! late with giving up costs minutes, being early undoes a good rollout.
 
-use std::time::Duration;
-
-use super::impact::{START_SECONDS, positive, rollout};
+use super::impact::{START_SECONDS, positive};
 use crate::reconciler::resource::Resources;
 
 /// Fetching the image of the first task, beyond what starting takes anyway: far more than 200 MB need.
@@ -13,8 +11,6 @@ const PULL_SECONDS: u32 = 300;
 /// How wrong this machine's clock may be: AWS refuses requests signed by one that is more than five minutes off.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html>
 const CLOCK_SECONDS: u32 = 300;
-/// Everything of a run but its rollout: roles that become known, reads, pauses.
-const REST_SECONDS: u32 = 300;
 
 /// How long after its start a rollout may be without one healthy task: start, pull, grace, and whichever check takes longer to
 /// be sure.
@@ -26,12 +22,4 @@ pub fn first_healthy_seconds(desired: &Resources) -> i64 {
         + positive(container.health_interval_seconds) * positive(container.health_retries);
     let grace = positive(desired.service.grace_period_seconds);
     i64::from(START_SECONDS.1 + PULL_SECONDS + CLOCK_SECONDS + (grace + balancer).max(command))
-}
-
-/// How long a run may take: twice a rollout of as many tasks as autoscaling allows (start, check, drain and stop of every
-/// batch), since a rollback is one more, and the grace before the first is known to fail.
-pub fn run(desired: &Resources) -> Duration {
-    let most = rollout(desired, desired.scalable_target.max).seconds_max;
-    let grace = positive(desired.service.grace_period_seconds);
-    Duration::from_secs(u64::from(2 * (most + grace) + PULL_SECONDS + REST_SECONDS))
 }
