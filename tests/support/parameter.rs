@@ -5,46 +5,27 @@ use contracts::deployment::worker::now_ms;
 use contracts::simulator::{Call, Simulator, account, serve};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 /// The parameter's name.
 pub const NAME: &str = "/test/api_keys";
 
-/// A listening account; it ends with this.
+/// A listening account; it ends with the test's runtime.
 pub struct Parameter {
     port: u16,
     simulator: Simulator,
-    serving: Option<JoinHandle<()>>,
 }
 
 impl Parameter {
     pub async fn holding(value: &str) -> Self {
         let world = account::parse(include_str!("../fixtures/account.yaml")).unwrap();
         let simulator = Simulator::new(world.into_world(1, now_ms()), now_ms());
-        let mut parameter = Self {
-            port: 0,
-            simulator,
-            serving: None,
-        };
-        parameter.answer().await;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serving = serve::serve(listener, simulator.clone(), std::future::pending());
+        tokio::spawn(serving);
+        let parameter = Self { port, simulator };
         parameter.put(value);
         parameter
-    }
-
-    /// Answers, again after a [`Parameter::fall_silent`], at the same address.
-    pub async fn answer(&mut self) {
-        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
-        self.port = listener.local_addr().unwrap().port();
-        let serving = serve::serve(listener, self.simulator.clone(), std::future::pending());
-        self.serving = Some(tokio::spawn(serving));
-    }
-
-    /// Nobody is there any more.
-    pub async fn fall_silent(&mut self) {
-        if let Some(serving) = self.serving.take() {
-            serving.abort();
-            let _ = serving.await;
-        }
     }
 
     pub fn put(&self, value: &str) {
@@ -85,13 +66,5 @@ impl Parameter {
         settings
             .map(|(name, value)| (name.to_string(), value.to_string()))
             .into()
-    }
-}
-
-impl Drop for Parameter {
-    fn drop(&mut self) {
-        if let Some(serving) = &self.serving {
-            serving.abort();
-        }
     }
 }
