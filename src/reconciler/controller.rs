@@ -36,8 +36,8 @@ use regions::Regions;
 use requeue::{Passed, requeue};
 use source::{Source, Wanted};
 
-/// How often the source is looked at for news: a directory's files are read, or the names of all publications.
-const LIST: Duration = Duration::from_secs(30);
+/// The longest that nothing happens, so that the board shows a loop that lives.
+const TURN: Duration = Duration::from_secs(30);
 /// How often a published unit is asked for a newer publication or a pause: one call each.
 const GLANCE: Duration = Duration::from_secs(15);
 /// Passes at once: each makes a dozen calls side by side, and more would only queue for the same buckets of AWS's.
@@ -142,13 +142,12 @@ pub async fn run(
             biased;
             () = shutdown.wait() => break,
             Some(ended) = under_way.next(), if !under_way.is_empty() => ended,
-            // The longest that nothing happens, so that the board shows a loop that lives.
-            () = tokio::time::sleep_until(clock.began + wake.unwrap_or(now + LIST)) => continue,
+            () = tokio::time::sleep_until(clock.began + wake.unwrap_or(now + TURN)) => continue,
         };
         let now = clock.elapsed();
         match ended {
             Ended::Listed(units) => {
-                list = Some(now + LIST);
+                list = Some(now + source.every());
                 board.listed(&source.to_string(), units.as_ref().err().cloned());
                 // A source that cannot be read says nothing about its units: they stay as they were.
                 if let Ok(units) = units {

@@ -1,5 +1,7 @@
 //! The loop in virtual time: what somebody else changes it heals, two of them and a CI's run do not fight.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use contracts::reconciler::aws::Aws;
@@ -162,11 +164,12 @@ impl Edit {
         };
         match self {
             Edit::AlarmDeleted => {
-                account.call(
-                    "monitoring",
-                    "DeleteAlarms",
-                    json!({ "AlarmNames": [ALARM] }),
-                );
+                let names = json!({ "AlarmNames": [ALARM] });
+                let alarms = account.call("monitoring", "DescribeAlarms", names.clone());
+                // Of two such edits between two looks the second finds nothing to delete.
+                if alarms["MetricAlarms"].get(0).is_some() {
+                    account.call("monitoring", "DeleteAlarms", names);
+                }
             }
             Edit::RuleEdited => {
                 let conditions =
@@ -459,10 +462,13 @@ async fn many_writers(seed: u64, hours: u64) {
     let ci = Aws::over(&client::config(&account.simulator));
     let spec = account.spec.clone();
     let mut schedule = random.fork();
+    let runs = Arc::new(AtomicU64::new(0));
+    let counted = runs.clone();
     let ci = tokio::spawn(async move {
         loop {
             let outcome = converge(&ci, &spec, Duration::from_secs(900), |_| {}).await;
             assert!(!matches!(outcome, Outcome::Blocked { .. }), "{outcome:?}");
+            counted.fetch_add(1, Ordering::Relaxed);
             sleep(Duration::from_secs(schedule.u64(60..3600))).await;
         }
     });
@@ -490,8 +496,16 @@ async fn many_writers(seed: u64, hours: u64) {
         .await
         .unwrap_or_else(|_| panic!("seed {seed}: {:#?}", loops[0].board.read()));
     let mutating = account.mutating();
+    let calls = account.simulator.calls();
+    let calls: u64 = calls.values().map(|call| call.calls).sum();
+    let looks = loops
+        .iter()
+        .filter_map(Loop::unit)
+        .map(|it| it.counts.looks);
     println!(
-        "seed {seed}, {hours} h: {made} edits {edits:?}\nwrites, edits among them: {mutating:?}"
+        "seed {seed}, {hours} h: {made} edits {edits:?}\n{calls} calls; passes of the loops: {:?}, of CI: {} runs\nwrites, edits among them: {mutating:?}",
+        looks.collect::<Vec<_>>(),
+        runs.load(Ordering::Relaxed),
     );
     // An edit is at most two calls, a healing at most one of each of three writers and a second for what it hangs together with; each
     // loop writes down that and when it healed.

@@ -1,13 +1,10 @@
 //! deploy.sh and build-and-push.sh, held to what the scripts before them got wrong.
 
-use crate::{World, commit};
+use crate::{MANIFEST, UNIT, WELL, World, commit};
 
-const MANIFEST: &str = "manifests/development.yaml";
 const CLUSTER: &str = "hokusai-development";
-const SERVICE: &str = "hokusai-contracts-development";
 /// The tag 0.2.0 of the account's repository.
 const NEXT: &str = "932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts@sha256:8e0abe8c2987b0d35375919e5b1f09deae8599e30bd74ac1c1653b5d4ed68d92";
-const WELL: &str = "images: [{ image: hokusai/contracts, start_seconds: 2 }]";
 
 impl World {
     fn service(&self) -> serde_json::Value {
@@ -16,7 +13,7 @@ impl World {
             "--cluster",
             CLUSTER,
             "--services",
-            SERVICE,
+            UNIT,
         ];
         self.aws("ecs", &arguments)["services"][0].clone()
     }

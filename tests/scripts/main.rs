@@ -11,6 +11,8 @@
 )]
 
 mod deploy;
+mod looping;
+mod verbs;
 mod workflows;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +22,10 @@ use std::time::{Duration, Instant};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// A year of rollouts would take less than a week; the reconciler's own pauses are in real seconds.
 const SPEED: &str = "60";
+
+const MANIFEST: &str = "manifests/development.yaml";
+const UNIT: &str = "hokusai-contracts-development";
+const WELL: &str = "images: [{ image: hokusai/contracts, start_seconds: 2 }]";
 
 /// How it ended, and both streams.
 struct Ran {
@@ -36,6 +42,13 @@ impl Ran {
             stdout: text(output.stdout),
             stderr: text(output.stderr),
         }
+    }
+
+    /// Standard output, which is one document or one a line.
+    fn json(&self) -> Vec<serde_json::Value> {
+        let read = serde_json::Deserializer::from_str(&self.stdout).into_iter();
+        read.map(|it| it.unwrap_or_else(|error| panic!("{error}: {}", self.all())))
+            .collect()
     }
 
     /// Both streams, for the case that a test fails.
@@ -61,12 +74,16 @@ impl Drop for World {
 impl World {
     /// `images` is how the images behave, as the simulator's `--images` takes it.
     fn start(images: &str) -> World {
+        World::at_speed(SPEED, images)
+    }
+
+    fn at_speed(speed: &str, images: &str) -> World {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("state");
         let behaviour = directory.path().join("images.yaml");
         std::fs::write(&behaviour, images).unwrap();
         let program = Command::new(env!("CARGO_BIN_EXE_simulator"))
-            .args(["--tasks", "virtual", "--speed", SPEED, "--images"])
+            .args(["--tasks", "virtual", "--speed", speed, "--images"])
             .arg(&behaviour)
             .arg("--account")
             .arg(Path::new(ROOT).join("tests/fixtures/account.yaml"))
@@ -139,6 +156,18 @@ for digit, name in enumerate(("token_manager_address", "model_registry_address")
         command.env("GITHUB_STEP_SUMMARY", self.summary());
         let ran = Ran::of(self.in_account(&mut command).output().unwrap());
         println!("--- {script} {arguments:?}: {}\n{}", ran.code, ran.all());
+        ran
+    }
+
+    /// The program itself, in the work tree.
+    fn reconciler(&self, arguments: &[&str]) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_reconciler"));
+        command
+            .args(arguments)
+            .current_dir(self.work())
+            .stdin(Stdio::null());
+        let ran = Ran::of(self.in_account(&mut command).output().unwrap());
+        println!("--- {arguments:?}: {}\n{}", ran.code, ran.all());
         ran
     }
 

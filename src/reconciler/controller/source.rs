@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::reconciler::aws::Aws;
 use crate::reconciler::manifest::Manifest;
@@ -27,6 +28,17 @@ pub enum Source {
         /// The region.
         region: String,
     },
+}
+
+impl Source {
+    /// How often it is looked at for news. Files are read in milliseconds; the names of all publications are calls of AWS's, a
+    /// page each, from a small bucket.
+    pub fn every(&self) -> Duration {
+        Duration::from_secs(match self {
+            Source::Directory(_) => 5,
+            Source::Published { .. } => 30,
+        })
+    }
 }
 
 impl fmt::Display for Source {

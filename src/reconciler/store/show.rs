@@ -9,6 +9,9 @@ use super::record::Transition;
 use super::{History, whose};
 use crate::timestamp::iso;
 
+/// What transitions name where nothing is published: the loop keeps a directory's manifest.
+const UNPUBLISHED: u64 = 0;
+
 impl History {
     /// For a person.
     pub fn text(&self, unit: &str) -> String {
@@ -36,6 +39,13 @@ impl History {
                 line(&mut out, &format!("        {}", said(transition)));
             }
         }
+        let mut unpublished = self.transitions(UNPUBLISHED).rev().peekable();
+        if unpublished.peek().is_some() {
+            line(&mut out, "     -  by a manifest that is not published");
+        }
+        for transition in unpublished {
+            line(&mut out, &format!("        {}", said(transition)));
+        }
         out
     }
 
@@ -51,7 +61,9 @@ impl History {
             shown["transitions"] = transitions.map(|it| json!(it)).collect();
             shown
         });
-        json!({ "unit": unit, "paused": self.paused, "publications": publications.collect::<Vec<_>>() })
+        let publications: Vec<Value> = publications.collect();
+        let unpublished: Vec<&Transition> = self.transitions(UNPUBLISHED).rev().collect();
+        json!({ "unit": unit, "paused": self.paused, "publications": publications, "unpublished": unpublished })
     }
 
     fn notes(&self, publication: &Publication) -> Vec<String> {
