@@ -47,7 +47,7 @@ def reconciler(story, simulation, *arguments, timeout, show):
     argv = [f"{BINARIES}/reconciler", "--endpoint-url", simulation.endpoint, *arguments]
     log = os.path.join(story.directory, "reconciler.log")
     lines = []
-    child = subprocess.Popen(argv, env=environment(**AWS_ENVIRONMENT), stdin=subprocess.DEVNULL,
+    child = subprocess.Popen(argv, env=environment(**AWS_ENVIRONMENT, **simulation.door()), stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     # The reconciler has a deadline of its own; this one is for a reconciler that ignores it.
     signal.signal(signal.SIGALRM, lambda *_: child.kill())

@@ -74,7 +74,7 @@ tls.connect = (options, ...rest) => options.host === "{HOST}"
     found = environment(**AWS_ENVIRONMENT)
     found |= {
         "PATH": ":".join(paths), "HOME": home, "CURL_HOME": home, "PYTHONPATH": TOOLS, "RECONCILER": "reconciler",
-        "AWS_ENDPOINT_URL": simulation.endpoint, "AWS_DEFAULT_REGION": REGION, "AWS_PAGER": "",
+        **simulation.door(), "AWS_ENDPOINT_URL": simulation.endpoint, "AWS_DEFAULT_REGION": REGION, "AWS_PAGER": "",
         "NODE_OPTIONS": f"--require={hook}", "NODE_EXTRA_CA_CERTS": simulation.authority_file, "NODE_NO_WARNINGS": "1",
         "GIT_AUTHOR_NAME": "reader", "GIT_AUTHOR_EMAIL": "reader@localhost",
         "GIT_COMMITTER_NAME": "reader", "GIT_COMMITTER_EMAIL": "reader@localhost",

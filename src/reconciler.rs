@@ -11,7 +11,7 @@
 //!
 //! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `observed`, `evidence`, `diagnosis`, `leave`, `graph`, `plan`, `watchdog`, `policy`, `lint`, `explain`, `secretive`,
 //! `status`. I/O: `observe` and `import` read, `apply` writes, `store` and `rollback` do both, all
-//! through `aws`. `converge` is the flow, and `enforce` that of what is published. Nothing here knows `api` or `deployment`.
+//! through `aws`; `proof` also asks the service itself. `converge` is the flow, and `enforce` that of what is published. Nothing here knows `api` or `deployment`.
 
 pub mod apply;
 pub mod aws;
@@ -33,6 +33,7 @@ pub mod observed;
 mod pattern;
 pub mod plan;
 pub mod policy;
+pub mod proof;
 pub mod resource;
 pub mod rollback;
 pub mod secretive;

@@ -134,6 +134,10 @@ class Simulation:
         self.load_balancer = (host, int(port))
         self.authority_file = ready["ca_file"]
 
+    def door(self):
+        """The environment by which the reconciler asks the service through this load balancer."""
+        return {"RECONCILER_CONNECT_TO": ":".join(map(str, self.load_balancer)), "RECONCILER_CA_FILE": self.authority_file}
+
     def client(self, service):
         import boto3
         from botocore.config import Config

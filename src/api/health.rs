@@ -160,7 +160,10 @@ pub fn live(app: &App) -> Response {
         Phase::Serving => (StatusCode::OK, "healthy"),
         Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
     };
-    reply::json(status, &app.health.identity(word))
+    let mut body = app.health.identity(word);
+    // Who asks through a load balancer sees by it which of several services has answered.
+    body["service"] = json!(app.service_name);
+    reply::json(status, &body)
 }
 
 /// `GET /health/ready`, in the existing service's shape, which its smoke scripts read. Only a caller with a key is shown the account, what it

@@ -58,7 +58,8 @@ Images, as in --images and as the body of PUT /_simulator/images; the pull is ev
     - { image: hokusai/contracts, pull_seconds: 20, start_seconds: 2 }          all of a repository
     - { image: \"hokusai/contracts:0.2.0\", crash: { after_seconds: 3, code: 1 } }  one tag; `times: 2` in crash: the first two
   Keys: pull_seconds, unpullable (the reason), start_seconds, lines (a list), crash, ignores_sigterm, unhealthy,
-  leaks_mib_per_second. Virtual tasks are run, checked and probed, but have no socket: requests to them get 502.
+  leaks_mib_per_second, says. Virtual tasks are run, checked and probed, but have no socket: requests to them get 502, or
+  200 and what `says` holds.
 
 Lifecycle hooks: no function runs here; PUT /_simulator/hooks says what each answers, call by call (SUCCEEDED when it says nothing):
   {\"arn:aws:lambda:us-east-1:123456789012:function:gate\": [\"IN_PROGRESS\", \"FAILED\"]}

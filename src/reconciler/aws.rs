@@ -33,6 +33,7 @@ pub mod logs;
 pub mod metric_filter;
 pub mod parameters;
 pub mod route53;
+pub mod running;
 mod signed;
 pub mod sns;
 pub mod ssm;

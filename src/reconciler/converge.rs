@@ -15,6 +15,7 @@ use super::aws::{Aws, AwsError, ecs};
 use super::diagnosis::Diagnosis;
 use super::observe::{look, look_at_all};
 use super::plan::{Blocked, Plan, Step, Waiting, destroy, plan};
+use super::proof::{Doubt, Verdict};
 use super::spec::Spec;
 use super::watchdog::Watchdog;
 use crate::backoff::delay;
@@ -44,6 +45,17 @@ pub enum Progress<'a> {
         /// AWS's answer when it was no.
         error: Option<String>,
     },
+    /// All is stable, and what was seen beside AWS does not say so, or not yet.
+    Doubted {
+        /// Why.
+        doubt: &'a Doubt,
+    },
+    /// A proof was asked for, and this came of it.
+    Proved {
+        /// The proof, or why there is none.
+        #[serde(flatten)]
+        verdict: &'a Verdict,
+    },
     /// AWS could not be read.
     Unreadable {
         /// Why.
@@ -66,6 +78,11 @@ pub enum Outcome {
         /// Why the tasks failed; absent where it no longer shows.
         #[serde(skip_serializing_if = "Option::is_none")]
         diagnosis: Option<Diagnosis>,
+    },
+    /// AWS equals the manifest, and what answers at the host is not the new build, or cannot be asked.
+    Unproved {
+        /// Why.
+        doubt: Doubt,
     },
     /// What is left needs a person.
     Blocked {

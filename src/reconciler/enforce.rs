@@ -7,20 +7,23 @@
 //!                    rollback
 //! ```
 //!
-//! Adds two things to [`converge`]: it stops as soon as what it enforces is no longer in force, since two who
-//! enforce different manifests would undo each other; and the whole unit follows where ECS went back. The loop does the same a pass at a time.
+//! Adds three things to [`converge`]: it stops as soon as what it enforces is no longer in force, since two who
+//! enforce different manifests would undo each other; the whole unit follows where ECS went back; and success is [proved](super::proof).
+//! The loop does the first two a pass at a time.
 
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::aws::{Aws, AwsError, sts};
 use super::converge::{Outcome, Progress, converge};
 use super::manifest::Manifest;
 use super::plan::Plan;
+use super::proof::{Answer, Unreachable, prove};
 use super::rollback;
 use super::spec::Spec;
-use super::status::conditions;
+use super::status::{Conditions, conditions};
 use super::store::{Cause, Draft, Error, Paused, Publication, Published, Store, whose};
 
 /// How often it is asked whether something else is in force by now: one read of 40 that an account may make in a second.
@@ -172,19 +175,21 @@ pub async fn check_account(aws: &Aws, spec: &Spec) -> Result<(), Refused> {
 }
 
 /// Converges to what `publication` says, and to what was before where ECS gives up on it. `deadline` is for each of the two; `now` is the
-/// time whenever it is asked, in milliseconds since 1970.
+/// time whenever it is asked, in milliseconds since 1970; `ask` is how a host is asked for a path, as [`Probe`](super::proof::Probe) does.
 pub async fn enforce(
     aws: &Aws,
     store: &Store,
     publication: &Publication,
     deadline: Duration,
     now: impl Fn() -> u64,
+    ask: impl AsyncFn(&str, &str) -> Result<Answer, Unreachable>,
     mut report: impl FnMut(&Progress<'_>),
 ) -> Result<Enforced, Error> {
     let once = Once {
         aws,
         store,
         deadline,
+        ask,
     };
     let failed = match once.converge(publication, &now, &mut report).await? {
         Watched::Overtaken(by) if follows(&by, publication) => {
@@ -231,10 +236,11 @@ fn overtaken(by: &Publication) -> Enforced {
 }
 
 /// What both convergences of one enforcement share.
-struct Once<'a> {
+struct Once<'a, A> {
     aws: &'a Aws,
     store: &'a Store,
     deadline: Duration,
+    ask: A,
 }
 
 /// How one of them ended.
@@ -243,7 +249,7 @@ enum Watched {
     Overtaken(Box<Publication>),
 }
 
-impl Once<'_> {
+impl<A: AsyncFn(&str, &str) -> Result<Answer, Unreachable>> Once<'_, A> {
     async fn follow(
         &self,
         failed: Option<Outcome>,
@@ -270,17 +276,27 @@ impl Once<'_> {
         let spec = believe(publication, self.store.unit())?;
         let mut last: Option<Plan> = None;
         let mut errors = Vec::new();
-        let passes = converge(self.aws, &spec, self.deadline, |progress| {
-            match progress {
-                Progress::Planned { pass: _, plan } => {
-                    last = Some((*plan).clone());
-                    errors.clear();
+        let ends = Instant::now() + self.deadline;
+        let passes = async {
+            let outcome = converge(self.aws, &spec, self.deadline, |progress| {
+                match progress {
+                    Progress::Planned { pass: _, plan } => {
+                        last = Some((*plan).clone());
+                        errors.clear();
+                    }
+                    Progress::Applied { step: _, error } => errors.extend(error.clone()),
+                    Progress::Unreadable { .. }
+                    | Progress::Doubted { .. }
+                    | Progress::Proved { .. } => {}
                 }
-                Progress::Applied { step: _, error } => errors.extend(error.clone()),
-                Progress::Unreadable { .. } => {}
+                report(progress);
+            })
+            .await;
+            match outcome {
+                Outcome::Settled => self.prove(&spec, ends, &mut *report).await,
+                outcome => outcome,
             }
-            report(progress);
-        });
+        };
         // Whichever pass is under way is dropped between two calls or in one: as being killed, it costs nothing but the next look.
         let outcome = tokio::select! {
             biased;
@@ -289,7 +305,11 @@ impl Once<'_> {
         };
         if let Some(plan) = last {
             let stuck = matches!(outcome, Outcome::NotConverging { .. });
-            let recorded = self.record(publication, &plan, &errors, stuck, now()).await;
+            let mut conditions = conditions(&plan, &errors, stuck);
+            if let Outcome::Unproved { doubt } = &outcome {
+                conditions = conditions.unproved(doubt);
+            }
+            let recorded = self.record(publication, &conditions, now()).await;
             // A success nobody remembers is nothing to go back to; of any other end the outcome is the news.
             if outcome == Outcome::Settled {
                 recorded?;
@@ -298,18 +318,32 @@ impl Once<'_> {
         Ok(Watched::Ended(outcome))
     }
 
+    /// What is stable, looked at from outside.
+    async fn prove(
+        &self,
+        spec: &Spec,
+        ends: Instant,
+        report: &mut impl FnMut(&Progress<'_>),
+    ) -> Outcome {
+        let doubted = |doubt: &_| report(&Progress::Doubted { doubt });
+        match prove(self.aws, spec, ends, &self.ask, doubted).await {
+            Ok(verdict) => {
+                report(&Progress::Proved { verdict: &verdict });
+                Outcome::Settled
+            }
+            Err(doubt) => Outcome::Unproved { doubt },
+        }
+    }
+
     async fn record(
         &self,
         publication: &Publication,
-        plan: &Plan,
-        errors: &[String],
-        stuck: bool,
+        conditions: &Conditions,
         now: u64,
     ) -> Result<(), Error> {
         let published = self.store.current(Some(publication)).await?;
         if published.current.as_ref() == Some(publication) {
-            let conditions = conditions(plan, errors, stuck);
-            self.store.record(&published, &conditions, now).await?;
+            self.store.record(&published, conditions, now).await?;
         }
         Ok(())
     }

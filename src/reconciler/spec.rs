@@ -198,6 +198,28 @@ pub struct LoadBalancer {
     pub target_group: String,
     /// How long a leaving task finishes requests.
     pub deregistration_delay_seconds: u32,
+    /// How success is proved through it.
+    pub proof: Proof,
+}
+
+/// What is asked at the host once all is stable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// Whether, and what it means if nothing answers.
+    pub ask: Ask,
+    /// Where the service says which build it is; absent: the health path.
+    pub path: Option<String>,
+}
+
+/// When a proof is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// A host that cannot be reached is a failure.
+    Always,
+    /// It is none, and said.
+    IfReachable,
+    /// Nothing is asked, and that is said.
+    Never,
 }
 
 /// How a new revision takes over from the one before: ECS's own strategies.

@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use super::plan::{Blocked, Kind, Plan, Waiting};
+use super::proof::Doubt;
 
 /// Steps that are named in a reason; the others are counted.
 const NAMED_MAX: usize = 3;
@@ -52,6 +53,15 @@ impl Condition {
 }
 
 impl Conditions {
+    /// The same of a unit of which AWS says that all is well, and its own host does not.
+    pub fn unproved(self, doubt: &Doubt) -> Conditions {
+        Conditions {
+            stable: Condition::not(format!("not proved: {}", doubt.name())),
+            degraded: Condition::holds(doubt.to_string()),
+            ..self
+        }
+    }
+
     /// All four by name, in the order they are printed.
     pub fn named(&self) -> [(&'static str, &Condition); 4] {
         let Conditions {

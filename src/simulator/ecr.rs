@@ -83,12 +83,11 @@ pub fn add_repository(world: &mut World, repository: &account::Repository, now: 
     world.ecr.repositories.insert(name.clone(), added);
 }
 
-/// Whether `image`, a full reference such as `<account>.dkr.ecr.<region>.amazonaws.com/hokusai/contracts:0.1.0`, can be
-/// pulled. A reference without tag or digest means `latest`; another registry has nothing.
-pub fn image_exists(world: &World, image: &str) -> bool {
-    let Some(path) = image.strip_prefix(&format!("{}/", registry(world))) else {
-        return false;
-    };
+/// The digest of what is pulled as `image`, a full reference such as
+/// `<account>.dkr.ecr.<region>.amazonaws.com/hokusai/contracts:0.1.0`; none where there is no such image. A reference without
+/// tag or digest means `latest`; another registry has nothing.
+pub fn image_digest<'a>(world: &'a World, image: &str) -> Option<&'a str> {
+    let path = image.strip_prefix(&format!("{}/", registry(world)))?;
     let (name, wanted) = match path.split_once('@') {
         // A tag beside a digest is decoration.
         Some((name, digest)) => (name.split(':').next().unwrap_or(name), Err(digest)),
@@ -96,12 +95,13 @@ pub fn image_exists(world: &World, image: &str) -> bool {
             .split_once(':')
             .map_or((path, Ok("latest")), |(name, tag)| (name, Ok(tag))),
     };
-    let Some(repository) = world.ecr.repositories.get(name) else {
-        return false;
-    };
+    let repository = world.ecr.repositories.get(name)?;
     match wanted {
-        Ok(tag) => repository.tagged(tag).is_some(),
-        Err(digest) => repository.images.contains_key(digest),
+        Ok(tag) => repository.tagged(tag),
+        Err(digest) => repository
+            .images
+            .get_key_value(digest)
+            .map(|(digest, _)| digest.as_str()),
     }
 }
 

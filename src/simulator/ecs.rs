@@ -212,6 +212,14 @@ pub fn tasks_report(world: &World) -> Value {
     task::report(world)
 }
 
+/// The image of the task that runs at an address, as its task definition names it; of several containers, the first's.
+pub fn image_at(world: &World, address: Ipv4Addr) -> Option<&str> {
+    let mut tasks = world.ecs.tasks.iter();
+    let task = tasks.find(|task| task.address == address && task.may_live())?;
+    let container = task.blueprint.containers.first()?;
+    Some(&container.image)
+}
+
 /// A service's events as `(when, message)`, oldest first; empty when there is no such service.
 pub fn events(world: &World, cluster: &str, service: &str) -> Vec<(Millis, String)> {
     let index = service::position(world, cluster, service);

@@ -50,6 +50,8 @@ pub struct Script {
     /// It answers the load balancer with 503 and fails its container's health check.
     #[serde(default)]
     pub unhealthy: bool,
+    /// What it answers requests with, as 200 or `answers`; without it they get 502, since a virtual task has no socket.
+    pub says: Option<String>,
     /// What it answers the load balancer instead of 200; its container's own health check passes.
     pub answers: Option<u16>,
     /// It takes connections and answers none, its container's health check among them.

@@ -28,6 +28,7 @@ mod importing;
 mod interrupted;
 #[path = "../reconciler/leaves.rs"]
 mod leaves;
+mod proved;
 mod published;
 mod references;
 mod refused;

@@ -4,7 +4,7 @@ use crate::{MANIFEST, UNIT, WELL, World, commit};
 
 const CLUSTER: &str = "hokusai-development";
 /// The tag 0.2.0 of the account's repository.
-const NEXT: &str = "932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts@sha256:8e0abe8c2987b0d35375919e5b1f09deae8599e30bd74ac1c1653b5d4ed68d92";
+pub const NEXT: &str = "932100697590.dkr.ecr.us-east-1.amazonaws.com/hokusai/contracts@sha256:8e0abe8c2987b0d35375919e5b1f09deae8599e30bd74ac1c1653b5d4ed68d92";
 
 impl World {
     fn service(&self) -> serde_json::Value {
@@ -105,7 +105,7 @@ fn a_deploy_deploys_and_ends_when_ecs_is_done() {
 #[test]
 fn a_rollout_that_ecs_rolled_back_is_no_success() {
     let world = World::start(
-        "images:\n  - { image: hokusai/contracts, start_seconds: 2 }\n  - { image: \"hokusai/contracts@sha256:8e0abe8c2987b0d35375919e5b1f09deae8599e30bd74ac1c1653b5d4ed68d92\", crash: { after_seconds: 2, code: 1 } }\n",
+        "images:\n  - { image: hokusai/contracts, start_seconds: 2, says: '{\"service\":\"hokusai-contracts-development\"}' }\n  - { image: \"hokusai/contracts@sha256:8e0abe8c2987b0d35375919e5b1f09deae8599e30bd74ac1c1653b5d4ed68d92\", crash: { after_seconds: 2, code: 1 } }\n",
     );
     assert_eq!(world.run("deploy.sh", &[MANIFEST]).code, 0);
     let before = world.service()["taskDefinition"].clone();

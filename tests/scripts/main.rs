@@ -12,6 +12,7 @@
 
 mod deploy;
 mod looping;
+mod proof;
 mod verbs;
 mod workflows;
 
@@ -25,7 +26,7 @@ const SPEED: &str = "60";
 
 const MANIFEST: &str = "manifests/development.yaml";
 const UNIT: &str = "hokusai-contracts-development";
-const WELL: &str = "images: [{ image: hokusai/contracts, start_seconds: 2 }]";
+const WELL: &str = r#"images: [{ image: hokusai/contracts, start_seconds: 2, says: '{"service":"hokusai-contracts-development"}' }]"#;
 
 /// How it ended, and both streams.
 struct Ran {
@@ -61,6 +62,8 @@ impl Ran {
 struct World {
     directory: tempfile::TempDir,
     endpoint: String,
+    /// Where the load balancer listens, and the authority its certificate is of.
+    door: [(&'static str, String); 2],
     program: Child,
 }
 
@@ -96,13 +99,19 @@ impl World {
         let mut world = World {
             directory,
             endpoint: String::new(),
+            door: Default::default(),
             program,
         };
         let deadline = Instant::now() + Duration::from_secs(30);
         world.endpoint = loop {
             let ready = std::fs::read_to_string(state.join("ready.json")).unwrap_or_default();
             if let Ok(ready) = serde_json::from_str::<serde_json::Value>(&ready) {
-                break ready["endpoint"].as_str().unwrap().to_owned();
+                let of = |name: &str| ready[name].as_str().unwrap().to_owned();
+                world.door = [
+                    ("RECONCILER_CONNECT_TO", of("load_balancer")),
+                    ("RECONCILER_CA_FILE", of("ca_file")),
+                ];
+                break of("endpoint");
             }
             assert!(Instant::now() < deadline, "the simulator is not ready");
             std::thread::sleep(Duration::from_millis(25));
@@ -177,6 +186,7 @@ for digit, name in enumerate(("token_manager_address", "model_registry_address")
 
     fn in_account<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         command
+            .envs(self.door.clone())
             .env("AWS_ENDPOINT_URL", &self.endpoint)
             .env("AWS_REGION", "us-east-1")
             .env("AWS_DEFAULT_REGION", "us-east-1")

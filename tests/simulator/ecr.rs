@@ -20,7 +20,7 @@ fn an_image_exists_by_a_tag_or_digest_of_this_registry_only() {
         ("docker.io/hokusai/contracts:0.1.0".to_owned(), false),
     ] {
         assert_eq!(
-            simulator.with(|world, _| ecr::image_exists(world, &image)),
+            simulator.with(|world, _| ecr::image_digest(world, &image).is_some()),
             expected,
             "{image}"
         );

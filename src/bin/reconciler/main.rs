@@ -85,7 +85,7 @@ enum Verb {
         after_help = "Examples:\n  reconciler plan manifests/production.yaml\n  reconciler plan manifests/development.yaml -f manifests/production.yaml --exit-code"
     )]
     Plan(plan::Args),
-    /// Publish the manifest, make AWS equal to it and wait until the service is stable
+    /// Publish the manifest, make AWS equal to it and wait until the service is stable, and says that it is the new build
     #[command(
         after_help = "What is published is in force until something else is: the loop enforces it, and history, diff and rollback know it.
 One that was rolled back from is refused, and so is everything while the unit is paused. If ECS rolls the change back,

@@ -10,6 +10,7 @@ use contracts::reconciler::plan::{Plan, Waiting};
 use contracts::reconciler::store::Store;
 use serde_json::json;
 
+use crate::enforce::Door;
 use crate::manifest::{Named, Output};
 use crate::origin::Origin;
 use crate::{FAILED, ROLLED_BACK, enforce, failed, now, summary};
@@ -23,6 +24,8 @@ pub struct Args {
     /// Publish it even if it was rolled back from
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    door: Door,
     /// Give up after this long, such as 90s or 15m
     #[arg(long, default_value = "15m", value_parser = duration, value_name = "TIME")]
     timeout: Duration,
@@ -33,8 +36,10 @@ pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, Ex
         named,
         origin,
         force,
+        door,
         timeout,
     } = args;
+    let probe = door.probe()?;
     let (manifest, spec) = named.believe_written()?;
     let aws = Aws::connect(&spec.region, endpoint_url).await;
     let store = Store::of(&aws, &spec.name);
@@ -53,7 +58,8 @@ pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, Ex
     };
     enforce::say(publication, new, named.output);
     let done = "stable: AWS equals the manifest";
-    enforce::run(&aws, &store, publication, named.output, *timeout, done).await
+    let how = (named.output, *timeout);
+    enforce::run(&aws, &store, publication, &probe, how, done).await
 }
 
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -104,6 +110,15 @@ pub fn printer(output: Output) -> impl FnMut(&Progress<'_>) {
                 error,
                 retry_seconds,
             } => println!("AWS could not be read ({error}); trying again in {retry_seconds} s"),
+            Progress::Doubted { doubt } => {
+                let standing = format!("  … {doubt}\n");
+                if standing != said {
+                    print!("{standing}");
+                }
+                said = standing;
+            }
+            // The last line has it.
+            Progress::Proved { verdict: _ } => {}
         },
     }
 }
@@ -143,6 +158,12 @@ pub fn finish(outcome: &Outcome, output: Output, timeout: Duration, done: &str) 
                 format!("rolled back: {reason}\n{}", cause.unwrap_or_default()),
             )
         }
+        Outcome::Unproved { doubt } => (
+            FAILED,
+            format!(
+                "not proved: AWS equals the manifest, and the service was not seen to be the new build\n  ! {doubt}\n"
+            ),
+        ),
         Outcome::Blocked { plan } => (
             FAILED,
             format!("gave up: what is left needs a person\n{}", standing(plan)),

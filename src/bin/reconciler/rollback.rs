@@ -9,6 +9,7 @@ use contracts::reconciler::store::{At, Draft};
 use serde_json::json;
 
 use crate::diff::{lines, read};
+use crate::enforce::Door;
 use crate::manifest::{Output, refuse};
 use crate::origin::Author;
 use crate::reconcile::duration;
@@ -30,6 +31,8 @@ pub struct Args {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    door: Door,
     /// Give up waiting after this long, such as 90s or 15m; it stays published
     #[arg(long, default_value = "15m", value_parser = duration, value_name = "TIME")]
     timeout: Duration,
@@ -42,8 +45,10 @@ pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, Ex
         author,
         reason,
         yes,
+        door,
         timeout,
     } = args;
+    let probe = door.probe()?;
     let output = unit.output;
     let known = unit.know(endpoint_url).await?;
     let history = known.history().await?;
@@ -86,8 +91,8 @@ pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, Ex
         &known.aws,
         &known.store,
         &published,
-        output,
-        *timeout,
+        &probe,
+        (output, *timeout),
         &done,
     )
     .await

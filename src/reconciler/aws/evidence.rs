@@ -105,7 +105,11 @@ pub async fn evidence(
     }))
 }
 
-async fn described(aws: &Clients, cluster: &str, name: &str) -> Result<Option<Service>, AwsError> {
+pub(super) async fn described(
+    aws: &Clients,
+    cluster: &str,
+    name: &str,
+) -> Result<Option<Service>, AwsError> {
     let call = aws.ecs.describe_services().cluster(cluster).services(name);
     let reply = call.send().await.map_err(failed("ecs:DescribeServices"))?;
     Ok(reply.services.unwrap_or_default().into_iter().next())
@@ -148,7 +152,7 @@ async fn target(aws: &Clients, revision: Option<&str>) -> Result<Option<String>,
         .and_then(|revision| revision.task_definition))
 }
 
-async fn tasks_of(
+pub(super) async fn tasks_of(
     aws: &Clients,
     cluster: &str,
     name: &str,

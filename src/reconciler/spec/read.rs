@@ -24,7 +24,7 @@
 use std::collections::BTreeSet;
 
 use super::parse;
-use super::{Health, Image, LoadBalancer, Network, Spec, signals};
+use super::{Ask, Health, Image, LoadBalancer, Network, Proof, Spec, signals};
 use crate::reconciler::lint::CODES;
 use crate::reconciler::manifest::fields::{Fields, Reading};
 use crate::reconciler::manifest::value::{choice, flag, text, whole, wrong};
@@ -336,6 +336,10 @@ fn load_balancer(fields: Fields<'_>) -> Option<LoadBalancer> {
         30,
         whole(0, 3600).meaning("Seconds a leaving task has to finish its requests."),
     );
+    let proof = proof(fields.mapping(
+        "proof",
+        "How success is proved: once all is stable, the service must say through the load balancer that it is the new build.",
+    ));
     fields.end();
     Some(LoadBalancer {
         name: name?,
@@ -343,6 +347,34 @@ fn load_balancer(fields: Fields<'_>) -> Option<LoadBalancer> {
         priority: priority?,
         target_group: target_group?,
         deregistration_delay_seconds: delay?,
+        proof: proof?,
+    })
+}
+
+fn proof(fields: Fields<'_>) -> Option<Proof> {
+    let ask = fields.or(
+        "ask",
+        "always",
+        choice(&[
+            ("always", Ask::Always),
+            ("ifReachable", Ask::IfReachable),
+            ("never", Ask::Never),
+        ])
+        .meaning(
+            "always: no proof is no success. ifReachable: where the host cannot be reached from the reconciler, as a private one, \
+that is said and no failure. never: nothing is asked, which is said too.",
+        ),
+    );
+    let path = fields.optional(
+        "path",
+        parse::url_path()
+            .meaning("Where the service says in JSON which it is (`service`) and of which commit (`gitSha`); spec.health.path where left out.")
+            .example("/health"),
+    );
+    fields.end();
+    Some(Proof {
+        ask: ask?,
+        path: path?,
     })
 }
 

@@ -27,6 +27,7 @@ use crate::simulator::elbv2::{
     self,
     route::{self, Route, Ticket},
 };
+use crate::simulator::{ecs, image};
 
 /// AWS waits ten seconds for a connection to a target (load-balancer-troubleshooting.html, HTTP 504).
 const CONNECT_SECONDS: u64 = 10;
@@ -64,7 +65,10 @@ pub(super) async fn answer(
                 simulator: simulator.clone(),
                 ticket,
             };
-            forward(under_way, port, peer, request).await
+            match said(&under_way) {
+                Some(response) => response,
+                None => forward(under_way, port, peer, request).await,
+            }
         }
         Route::Fixed {
             status,
@@ -85,6 +89,20 @@ pub(super) async fn answer(
         }
         Route::NoTarget | Route::NoListener => own(StatusCode::SERVICE_UNAVAILABLE),
     }
+}
+
+/// What the target's image answers by its script, in place of a virtual task.
+fn said(UnderWay { simulator, ticket }: &UnderWay) -> Option<Response<Reply>> {
+    let address = *ticket.target.ip();
+    let (status, body) = simulator.with(|world, _| {
+        let script = image::script(world, ecs::image_at(world, address)?)?;
+        Some((script.answers.unwrap_or(200), script.says.clone()?))
+    })?;
+    let mut response = Response::new(text(body));
+    *response.status_mut() = StatusCode::from_u16(status).ok()?;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    Some(response)
 }
 
 async fn forward(

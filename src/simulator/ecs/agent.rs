@@ -81,7 +81,7 @@ impl Agent<'_> {
         if let Some(reason) = script.and_then(|script| script.unpullable.as_ref()) {
             return Err(format!("CannotPullContainerError: {reason}"));
         }
-        if ecr::image_exists(self.world, image) {
+        if ecr::image_digest(self.world, image).is_some() {
             return Ok(());
         }
         Err(format!(

@@ -17,6 +17,7 @@ use super::health::Checking;
 use super::service::Service;
 use super::task::{Process, Stage, Stop, StopCode, Task};
 use crate::simulator::call::Millis;
+use crate::simulator::ecr;
 use crate::simulator::world::World;
 
 /// Making a network interface takes AWS ten seconds or more. Simulated time is real, so this is only long enough for
@@ -65,9 +66,13 @@ pub(super) fn advance(
                 task.stage = Stage::Starting {
                     deadline: now + STARTING_MILLIS,
                 };
-                task.containers
-                    .iter_mut()
-                    .for_each(|container| container.process = Process::Asked);
+                for container in &mut task.containers {
+                    container.process = Process::Asked;
+                    let mut starts = starts.iter();
+                    let start = starts.find(|start| start.process.container == container.name);
+                    let digest = start.and_then(|start| ecr::image_digest(world, &start.image));
+                    container.image_digest = digest.map(str::to_owned);
+                }
                 effects.extend(starts.into_iter().map(Effect::Start));
             }
             Err(reason) => {

@@ -191,6 +191,8 @@ pub(super) struct ContainerState {
     pub(super) runtime_id: String,
     pub(super) process: Process,
     pub(super) reason: Option<String>,
+    /// Of the image that was pulled.
+    pub(super) image_digest: Option<String>,
     /// Present when the definition has a health check that runs.
     pub(super) checking: Option<Checking>,
 }

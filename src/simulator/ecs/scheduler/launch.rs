@@ -173,6 +173,7 @@ pub(in super::super) fn new_task(
             runtime_id: format!("{id}-{}", world.hex(10)),
             process: Process::Absent,
             reason: None,
+            image_digest: None,
             checking: None,
         });
     }

@@ -303,6 +303,7 @@ fn container_value(world: &World, task: &Task, container: &ContainerState) -> Va
         runtime_id,
         process,
         reason,
+        image_digest,
         checking,
     } = container;
     let definition = task
@@ -332,6 +333,8 @@ fn container_value(world: &World, task: &Task, container: &ContainerState) -> Va
     });
     if let Some(value) = value.as_object_mut() {
         value.extend(exit_code.map(|code| ("exitCode".to_owned(), json!(code))));
+        let digest = image_digest.as_ref();
+        value.extend(digest.map(|digest| ("imageDigest".to_owned(), json!(digest))));
         value.extend(
             reason
                 .as_ref()
