@@ -1,14 +1,16 @@
 //! When to stop writing: the same steps again and again are a fight with another writer, or a step that AWS takes and that
 //! changes nothing.
 //!
-//! Takes each list of steps that was tried and when, says whether one more try is sensible. Counts a list whether the ones
+//! Takes each list of steps that was tried, when, and for what, says whether one more try is sensible. Counts a list whether the ones
 //! between were the same (A, A) or not (A, B, A), and whether all was well in between or not. Pure: the time, since any
-//! fixed moment, is an argument. It forgets what is older than [`WINDOW`], so who is stopped tries again later, seldom.
+//! fixed moment, is an argument. It forgets what is older than [`WINDOW`], so who is stopped tries again later, seldom; and all of
+//! it once something else is wanted: five rollouts of an hour each suspend scaling in and resume it, and are no fight.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::plan::Plan;
+use super::resource::Resources;
 
 /// How often one and the same list of steps is tried within [`WINDOW`]: a step that AWS accepts this often and that is
 /// still planned, or that it refuses this often, will not fare better.
@@ -23,9 +25,20 @@ const LISTS_MAX: usize = 256;
 #[derive(Debug, Default)]
 pub struct Watchdog {
     tried: BTreeMap<String, VecDeque<Duration>>,
+    wanted: Option<Resources>,
 }
 
 impl Watchdog {
+    /// From now on this is wanted: what was tried for something else says nothing of it.
+    pub fn wants(&mut self, wanted: &Resources) {
+        if self.wanted.as_ref() != Some(wanted) {
+            *self = Watchdog {
+                tried: BTreeMap::new(),
+                wanted: Some(wanted.clone()),
+            };
+        }
+    }
+
     /// Whether the plan's steps were tried so often that they are not to be tried now.
     pub fn stops(&mut self, plan: &Plan, now: Duration) -> bool {
         self.forget(now);
@@ -58,7 +71,10 @@ fn key(plan: &Plan) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reconciler::desired::desired;
+    use crate::reconciler::manifest::Manifest;
     use crate::reconciler::plan::{Call, Kind, Step, Subject};
+    use crate::reconciler::spec::Spec;
 
     fn plan(alarms: &[&str]) -> Plan {
         let step = |name: &&str| Step {
@@ -102,6 +118,26 @@ mod tests {
         assert!(!watchdog.stops(&a, at(61)), "and so is the second");
         watchdog.tried(&a, at(61));
         assert!(watchdog.stops(&a, at(61)), "five within the hour");
+    }
+
+    #[test]
+    fn what_was_tried_for_something_else_does_not_count() {
+        let wanted = |days: &str| {
+            let text = include_str!("../../manifests/development.yaml");
+            let text = text.replace("retentionDays: 30", days);
+            let manifest = Manifest::parse("development.yaml", &text).unwrap();
+            desired(&Spec::believe(&manifest).unwrap())
+        };
+        let (one, other) = (wanted("retentionDays: 30"), wanted("retentionDays: 90"));
+        let (a, mut watchdog) = (plan(&["a"]), Watchdog::default());
+        watchdog.wants(&one);
+        for _ in 0..5 {
+            watchdog.wants(&one);
+            watchdog.tried(&a, at(0));
+        }
+        assert!(watchdog.stops(&a, at(0)));
+        watchdog.wants(&other);
+        assert!(!watchdog.stops(&a, at(0)));
     }
 
     #[test]

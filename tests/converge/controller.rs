@@ -15,6 +15,7 @@ use contracts::reconciler::desired::desired;
 use contracts::reconciler::observe::look;
 use contracts::reconciler::plan::plan;
 use contracts::reconciler::store::{Cause, Draft, Store};
+use contracts::reconciler::watchdog::WINDOW;
 use contracts::shutdown::{self, Trigger};
 use contracts::simulator::client;
 use contracts::simulator::throttle::LIMITS;
@@ -448,6 +449,68 @@ async fn a_fight_is_ended_and_told() {
         .shows("healed again", |unit| {
             unit.state == "settled" && !unit.conditions["NotConverging"].holds
         })
+        .await;
+    assert!(is_settled(&account).await);
+}
+
+/// Each of six rollouts within an hour, with more tasks than must, suspends scaling in and resumes it: the same two steps
+/// each time, and no fight.
+#[tokio::test(start_paused = true)]
+async fn six_rollouts_of_an_hour_are_no_fight() {
+    let (account, looping) = kept().await;
+    let begun = Instant::now();
+    for number in 1..=6 {
+        let service =
+            json!({ "cluster": "hokusai-development", "service": UNIT, "desiredCount": 5 });
+        account.call("ecs", "UpdateService", service);
+        account.simulator.clear_calls();
+        let level = format!("LOG_LEVEL: level-{number}");
+        publish(&account, &DEVELOPMENT.replace("LOG_LEVEL: info", &level)).await;
+        let wanted = format!("publication {} ", number + 1);
+        let follows = |unit: &Unit| unit.wanted.starts_with(&wanted);
+        let settled = |unit: &Unit| follows(unit) && unit.state == "settled";
+        looping.shows("settled", settled).await;
+        let calls = account.mutating();
+        let held = "application-autoscaling.RegisterScalableTarget";
+        assert_eq!(calls.get(held), Some(&2), "{number}: {calls:?}");
+    }
+    assert!(begun.elapsed() < WINDOW, "{:?}", begun.elapsed());
+    let history = Store::of(&account.aws, UNIT).history().await.unwrap();
+    let mut transitions = history.record.transitions.iter();
+    let fight = transitions.find(|it| it.condition == "NotConverging" && it.holds);
+    assert_eq!(fight, None);
+}
+
+/// What the manifest does not suspend goes on: somebody's suspension is drift, as any field is that the manifest has. A
+/// pause of the unit keeps it.
+#[tokio::test(start_paused = true)]
+async fn a_suspension_by_hand_is_healed_unless_the_unit_is_paused() {
+    let (account, looping) = kept().await;
+    let store = Store::of(&account.aws, UNIT);
+    let resource = format!("service/hokusai-development/{UNIT}");
+    let suspend = || {
+        let input = json!({
+            "ServiceNamespace": "ecs", "ResourceId": resource, "ScalableDimension": "ecs:service:DesiredCount",
+            "SuspendedState": { "DynamicScalingInSuspended": true },
+        });
+        account.call("application-autoscaling", "RegisterScalableTarget", input);
+    };
+    let applied = looping.unit().unwrap().counts.applied;
+    suspend();
+    looping
+        .shows("healed", |unit| unit.counts.applied > applied)
+        .await;
+    assert!(is_settled(&account).await);
+
+    let now = account.simulator.now();
+    store.pause(Some("alice"), None, now).await.unwrap();
+    looping.shows("paused", |unit| unit.state == "paused").await;
+    suspend();
+    sleep(INTERVAL * 3).await;
+    assert!(!is_settled(&account).await, "it is as somebody left it");
+    store.resume().await.unwrap();
+    looping
+        .shows("settled", |unit| unit.state == "settled")
         .await;
     assert!(is_settled(&account).await);
 }

@@ -122,6 +122,7 @@ pub async fn pass(context: &Context, unit: &mut Unit, wanted: &Wanted) -> Passed
     context.board.observed(&unit.name, &observed);
     let plan = plan(&spec, &desired, &observed);
     let now = context.clock.elapsed();
+    unit.watchdog.wants(&desired);
     let stopped = !plan.steps.is_empty() && unit.watchdog.stops(&plan, now);
     let mut errors = Vec::new();
     if !stopped {
