@@ -45,9 +45,10 @@ policy-test: install build ## hold the policy of `reconciler policy` to moto's I
 	@scripts/install.sh moto
 	@tests/policy/moto.py
 
-page-test: install build ## the simulator's live page in headless Chromium; screenshots in target/page
+page-test: install build ## the simulator's and the loop's live pages in headless Chromium; screenshots in target/page
 	@command -v chromium >/dev/null || scripts/install.sh packages chromium
 	@scripts/page_test.py
+	@scripts/loop_page_test.py
 
 api-test: install build ## every answer of the API's tests held to /openapi.json and the other way round, then schemathesis with all checks
 	@scripts/install.sh api

@@ -12,7 +12,7 @@ import sys
 
 from local.browser import Browser
 from local.environment import ACCOUNT, BINARIES, Simulation, environment
-from local.processes import Failure, NotYet, until
+from local.page import legible_and_whole, require, shows
 from local.story import ROOT, run
 
 # Stands for the image: answers health checks where its task lives.
@@ -32,24 +32,6 @@ SECRET = "never-on-the-page-5d1f"
 SERVICE = "contracts"
 TRUST = """{"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"""
-# Text that people must be able to read: WCAG 2.2 asks for 4.5 to 1.
-CONTRAST = """(() => {
-  const channel = (value) => (value /= 255) <= .04045 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4;
-  const light = ([red, green, blue]) => .2126 * channel(red) + .7152 * channel(green) + .0722 * channel(blue);
-  const colour = (text) => text.match(/[0-9.]+/g).map(Number);
-  const behind = (node) => {
-    const found = colour(getComputedStyle(node).backgroundColor);
-    return found[3] === 0 ? behind(node.parentElement) : found;
-  };
-  const poor = [];
-  for (const node of document.body.querySelectorAll("*")) {
-    if (![...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim())) continue;
-    if (!node.getClientRects().length) continue;
-    const [one, other] = [light(colour(getComputedStyle(node).color)), light(behind(node))].sort((a, b) => b - a);
-    if ((one + .05) / (other + .05) < 4.5) poor.push(node.textContent.slice(0, 40));
-  }
-  return poor;
-})()"""
 
 
 def start(story):
@@ -100,23 +82,6 @@ def furnish(simulation):
         cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason=MARKUP)
 
 
-def shows(browser, *wanted):
-    """Waits until the page's text has all of this; gives the text."""
-
-    def look():
-        text = browser.evaluate("document.body?.innerText ?? ''")
-        if missing := [one for one in wanted if one not in text]:
-            raise NotYet(f"no {missing} in: {text[:1500]}")
-        return text
-
-    return until(f"the page shows {wanted}", 40, look)
-
-
-def require(what, holds, seen=""):
-    if not holds:
-        raise Failure(f"{what}: {seen}")
-
-
 def tell(story):
     story.begin("page")
     simulation = start(story)
@@ -138,19 +103,8 @@ def tell(story):
     require("watching is not counted as calls", "ListClusters" not in text)
     story.say("names stay text; no parameter's value is in the page or its data; watching counts no calls")
 
-    os.makedirs("target/page", exist_ok=True)
-    for scheme in ("light", "dark"):
-        for width in (1280, 400):
-            browser.resize(width, 900, scheme)
-            wide = browser.evaluate("document.documentElement.scrollWidth")
-            require(f"at {width} px nothing runs off the page", wide <= width, f"{wide} px wide")
-            poor = browser.evaluate(CONTRAST)
-            require(f"all text is legible ({scheme})", poor == [], poor)
-            browser.screenshot(f"target/page/{scheme}-{width}.png")
-    unnamed = browser.evaluate("[...document.querySelectorAll('section, [role=region]')].filter((one) => "
-                               "!one.ariaLabel && !document.getElementById(one.getAttribute('aria-labelledby'))).length")
-    require("every region has a name", unnamed == 0, unnamed)
-    story.say("legible and whole at 1280 and 400 px, light and dark: target/page/*.png")
+    legible_and_whole(browser, "simulator")
+    story.say("legible and whole at 1280 and 400 px, light and dark: target/page/simulator-*.png")
 
     browser.evaluate("document.querySelector('h1').dataset.kept = 'yes'")
     simulation.client("ecs").update_service(cluster="hokusai-development", service=SERVICE, desiredCount=1)
