@@ -528,7 +528,7 @@ pub const RIGHTS: &[Right] = &[
     right(
         "ssm:DescribeParameters",
         Anything,
-        "whether every secret is there; values are never read",
+        "whether every secret is there, and which units are published; values are never read",
     ),
     right(
         "ssm:GetParameters",

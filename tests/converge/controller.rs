@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use contracts::reconciler::aws::Aws;
 use contracts::reconciler::aws::limit::RATES;
 use contracts::reconciler::controller::board::{Board, Unit};
@@ -30,15 +31,19 @@ const UNIT: &str = "hokusai-contracts-development";
 const ALARM: &str = "hokusai-contracts-development-cpu";
 
 /// A loop under way; it ends when this is dropped.
-struct Loop {
-    board: Board,
+pub struct Loop {
+    pub board: Board,
     trigger: Trigger,
     ended: tokio::task::JoinHandle<()>,
 }
 
 impl Loop {
     fn start(account: &Account, source: Source) -> Loop {
-        let config = client::config(&account.simulator);
+        Loop::by(account, client::config(&account.simulator), source)
+    }
+
+    /// By whoever the configuration's credentials are.
+    pub fn by(account: &Account, config: SdkConfig, source: Source) -> Loop {
         let regions = Regions::default().with(account.simulator.region(), config);
         let settings = Settings {
             interval: INTERVAL,
@@ -64,7 +69,7 @@ impl Loop {
     }
 
     /// Waits until the unit is seen so.
-    async fn shows(&self, what: &str, holds: impl Fn(&Unit) -> bool) {
+    pub async fn shows(&self, what: &str, holds: impl Fn(&Unit) -> bool) {
         let ends = Instant::now() + Duration::from_secs(3600);
         while !self.unit().is_some_and(|unit| holds(&unit)) {
             assert!(

@@ -1,7 +1,11 @@
 //! The policy `reconciler policy` prints, given to a role whose session reconciles: enough for everything, and nothing in it unused.
 
+use std::time::Duration;
+
+use aws_config::SdkConfig;
 use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
 use contracts::reconciler::aws::Aws;
+use contracts::reconciler::controller::source::Source;
 use contracts::reconciler::converge::{Outcome, remove};
 use contracts::reconciler::manifest::Manifest;
 use contracts::reconciler::policy::policy;
@@ -11,10 +15,17 @@ use contracts::simulator::client;
 use serde_json::{Value, json};
 
 use crate::account::{Account, DEVELOPMENT};
+use crate::controller::Loop;
 
 /// The account with a reconciler that is a session of a role with this policy and no other right.
 async fn with_rights(document: &Value) -> Account {
     let mut account = Account::new().await;
+    account.aws = Aws::over(&session(&account, document));
+    account
+}
+
+/// Such a session.
+fn session(account: &Account, document: &Value) -> SdkConfig {
     let trust = json!({
         "Version": "2012-10-17",
         "Statement": [{
@@ -42,12 +53,10 @@ async fn with_rights(document: &Value) -> Account {
         None,
         "a session of the role",
     );
-    let config = client::config(&account.simulator)
+    client::config(&account.simulator)
         .to_builder()
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .build();
-    account.aws = Aws::over(&config);
-    account
+        .build()
 }
 
 /// The development manifest with what it could also ask for.
@@ -250,7 +259,7 @@ async fn the_printed_policy_is_enough_and_nothing_in_it_is_unused() {
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{steps:#?}");
 
     publish(&account).await;
-    let deadline = std::time::Duration::from_secs(1800);
+    let deadline = Duration::from_secs(1800);
     let outcome = remove(&account.aws, &account.spec, deadline, |_| ()).await;
     assert_eq!(outcome, Outcome::Settled, "to destroy");
 
@@ -314,4 +323,36 @@ async fn without_the_right_to_see_why_a_rollout_fails_it_is_rolled_back_all_the_
     let (outcome, steps) = account.reconcile().await;
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{steps:#?}");
     assert_eq!(account.mutating().get("ecs.StopServiceDeployment"), None);
+}
+
+/// The loop needs no right beyond its units': to list what is published is `ssm:DescribeParameters`, which each unit's secrets
+/// need, and which AWS gives on everything or not at all.
+#[tokio::test(start_paused = true)]
+async fn the_loop_over_what_is_published_needs_the_rights_of_its_units_and_no_more() {
+    let account = Account::new().await;
+    publish(&account).await;
+    account.simulator.clear_calls();
+    let whole = policy(&account.spec);
+    let region = account.simulator.region().to_owned();
+    let source = Source::Published { region };
+    let looping = Loop::by(&account, session(&account, &whole), source.clone());
+    looping
+        .shows("settled", |unit| unit.state == "settled")
+        .await;
+    let asked = account.simulator.asked();
+    assert!(
+        asked
+            .iter()
+            .all(|asked| asked.allowed_by(&whole.to_string()))
+    );
+
+    let account = Account::new().await;
+    publish(&account).await;
+    let less = without(&whole, "ssm:DescribeParameters");
+    let less = serde_json::from_str(&less).unwrap();
+    let looping = Loop::by(&account, session(&account, &less), source);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let error = looping.board.read().source_error.unwrap();
+    let missed = "is not authorized to perform: ssm:DescribeParameters";
+    assert!(error.contains(missed), "{error}");
 }
