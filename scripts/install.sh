@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the demo and the tests need beside cargo, npm and python3: redis-server, curl, jq and openssl, the node tools
-# of tests/contracts (anvil, solc), boto3 and the AWS CLI in target/tools/python, ecs-deploy in target/tools/deploy,
+# of tests/contracts (anvil, solc, standardwebhooks), boto3 and the AWS CLI in target/tools/python, ecs-deploy in target/tools/deploy,
 # check-jsonschema in target/tools/schema.
 # `install.sh lint` installs only the linters, `install.sh moto` only moto, `install.sh api` only schemathesis, `install.sh sbom`
 # what the SBOM is written with, `install.sh packages NAME...` Debian packages. May be run at any time; says nothing when there is nothing to do. Touches
@@ -56,7 +56,7 @@ done
 
 node_stamp=target/tools/node.sha256
 if ! { [ -d tests/contracts/node_modules ] && up_to_date $node_stamp; }; then
-    echo "install: anvil and solc, by npm ci in tests/contracts"
+    echo "install: anvil, solc and standardwebhooks, by npm ci in tests/contracts"
     mkdir -p target/tools
     (cd tests/contracts && npm ci --no-audit --no-fund --loglevel=error >/dev/null) || fail "npm ci failed in tests/contracts"
     sha256sum tests/contracts/package-lock.json >$node_stamp

@@ -9,6 +9,7 @@
 //!                               ├─ listing, tokens, dry_run ─ auth → rate_limit → store, chain
 //!                               └─ health
 //! queue ─ take → believe → store                                                                (the old way in)
+//! webhook ─ lease → due → sign → POST → tell                                                    (changes, posted to their caller)
 //! worker ─ lease → recover → confirm → send                                                     (see crate::deployment)
 //! ```
 
@@ -32,6 +33,7 @@ mod route;
 pub mod settings;
 mod tokens;
 mod view;
+pub mod webhook;
 
 use crate::deployment::chain::rpc::Rpc;
 use crate::deployment::chain::{Address, Chain, U256};
@@ -61,8 +63,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use warp::path::FullPath;
 use warp::{Filter, Stream};
+use webhook::Sender;
 
 /// Besides those of event streams. A load balancer keeps a few connections per node.
 const CONNECTIONS_MAX: usize = 1024;
@@ -96,6 +100,9 @@ pub enum StartError {
     /// The HTTP client for the nodes could not be made.
     #[error("the RPC client cannot be set up")]
     Rpc(#[source] reqwest::Error),
+    /// The HTTP client for webhooks could not be made.
+    #[error("the webhooks' client cannot be set up")]
+    Webhooks(#[source] reqwest::Error),
     /// The Redis client could not be made.
     #[error("the Redis client cannot be set up")]
     Redis(#[source] Unavailable),
@@ -112,8 +119,12 @@ pub async fn run(
     shutdown: Shutdown,
 ) -> Result<(), StartError> {
     let keys_source = settings.api_keys_source.take();
-    let (app, worker, queue) = assemble(settings, git_sha, &shutdown)?;
+    let (app, worker, queue, senders) = assemble(settings, git_sha, &shutdown)?;
     let app = Arc::new(app);
+    let mut telling = JoinSet::new();
+    for sender in senders {
+        telling.spawn(sender.run(shutdown.clone()));
+    }
     let working = tokio::spawn({
         let (app, shutdown) = (app.clone(), shutdown.clone());
         async move {
@@ -156,7 +167,9 @@ pub async fn run(
     };
     let connections_max = CONNECTIONS_MAX + app.streams.max();
     server::serve(listener, connections_max, answer, shutdown).await;
-    if tokio::time::timeout(WORKER_TIMEOUT, working).await.is_err() {
+    let told = async { while telling.join_next().await.is_some() {} };
+    let ended = async { tokio::join!(working, told) };
+    if tokio::time::timeout(WORKER_TIMEOUT, ended).await.is_err() {
         tracing::warn!("the worker did not finish in time; its lease expires by itself");
     }
     draining.abort();
@@ -167,7 +180,7 @@ pub async fn run(
     Ok(())
 }
 
-type Parts = (App, Worker, Option<Listener>);
+type Parts = (App, Worker, Option<Listener>, Vec<Sender>);
 
 fn assemble(settings: Settings, git_sha: String, shutdown: &Shutdown) -> Result<Parts, StartError> {
     let Settings {
@@ -190,6 +203,8 @@ fn assemble(settings: Settings, git_sha: String, shutdown: &Shutdown) -> Result<
         listener,
         api_keys,
         api_keys_source: _,
+        webhooks,
+        webhook_reach,
     } = settings;
     let rpc = Rpc::new(rpc_urls, policy.chain_id).map_err(StartError::Rpc)?;
     let chain = Arc::new(Chain::new(
@@ -205,7 +220,17 @@ fn assemble(settings: Settings, git_sha: String, shutdown: &Shutdown) -> Result<
         deployer.address(),
         seal,
         lease_ttl,
-    );
+    )
+    .telling(webhooks.iter().map(|hook| hook.caller.clone()).collect());
+    let client = webhook::client(webhook_reach).map_err(StartError::Webhooks)?;
+    let senders = webhooks.into_iter().map(|endpoint| Sender {
+        endpoint,
+        client: client.clone(),
+        store: store.clone(),
+        network: network.clone(),
+        lease_ttl,
+    });
+    let senders = senders.collect();
     let wake = Arc::new(Notify::new());
     let metrics = Arc::new(Metrics::default());
     let queue = listener.map(|config| {
@@ -249,6 +274,7 @@ fn assemble(settings: Settings, git_sha: String, shutdown: &Shutdown) -> Result<
             metrics,
         },
         queue,
+        senders,
     ))
 }
 

@@ -27,6 +27,8 @@ pub const POINTS: &[&str] = &[
     "before-settle",
     "after-settle",
     "before-release",
+    "before-webhook",
+    "after-webhook",
 ];
 
 /// Ends the process here if it was asked to.

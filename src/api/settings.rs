@@ -11,6 +11,7 @@ pub mod table;
 use super::auth::{ApiKeys, Source};
 use super::events;
 use super::rate_limit::{Bucket, Limits};
+use super::webhook::{self, Reach};
 use crate::deployment::chain::{Address, U256};
 use crate::deployment::economics::{
     Bps, Economics, INFRASTRUCTURE_ACCRUAL, ORACLE_PRICE_MAX, TOKENS_PER_DELTA_ONE, TokenWei,
@@ -73,6 +74,10 @@ pub struct Settings {
     pub api_keys: ApiKeys,
     /// Where they are read again from, if they are.
     pub api_keys_source: Option<Source>,
+    /// Who is told of changes, and where.
+    pub webhooks: Vec<webhook::Endpoint>,
+    /// How far webhooks may go.
+    pub webhook_reach: Reach,
 }
 
 /// One thing wrong with one setting. It never holds the value.
@@ -114,10 +119,7 @@ impl Settings {
         let rpc_urls = reader.required("RPC_URL", read::rpc_urls);
         let redis_url = reader.required("REDIS_URL", read::redis_url);
         let api_keys = reader.required("API_KEYS", |text| {
-            ApiKeys::parse(text).map_err(|problems| {
-                let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-                problems.join("; ")
-            })
+            ApiKeys::parse(text).map_err(|problems| joined(&problems))
         });
         let api_keys_source = reader.optional("API_KEYS_SOURCE", Source::parse);
         let fee_cap_gwei = reader.number("MAX_GAS_PRICE_GWEI", 1, 100_000);
@@ -129,6 +131,7 @@ impl Settings {
         let listener = reader.listener();
         let registry_metric = reader.required("REGISTRY_METRIC", |text| read::printable(text, 64));
         let economics = reader.economics(deployer.as_ref());
+        let (webhooks, webhook_reach) = reader.webhooks();
 
         // Anything absent has left a problem behind, so the problems decide and the pattern cannot fail without one.
         let problems = reader.problems();
@@ -221,6 +224,8 @@ impl Settings {
             listener,
             api_keys,
             api_keys_source,
+            webhooks,
+            webhook_reach,
         })
     }
 
@@ -231,6 +236,12 @@ impl Settings {
     pub fn from_environment() -> Result<Self, Vec<Problem>> {
         Self::read(environment)
     }
+}
+
+/// All that is wrong with a list, as one rule.
+fn joined(problems: &[impl ToString]) -> String {
+    let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    problems.join("; ")
 }
 
 /// A variable of this process' environment.
@@ -348,6 +359,19 @@ impl Reader<'_> {
             },
             unsigned_per_day: unsigned_per_day?,
         }))
+    }
+
+    /// Where changes are told; nowhere without the setting.
+    fn webhooks(&mut self) -> (Vec<webhook::Endpoint>, Reach) {
+        let loopback = self.one_of("WEBHOOKS_TO_LOOPBACK", &["true", "false"]);
+        let reach = match loopback.as_deref() {
+            Some("true") => Reach::Loopback,
+            Some(_) | None => Reach::Public,
+        };
+        let endpoints = self.optional("WEBHOOKS", |text| {
+            webhook::parse(text, reach).map_err(|problems| joined(&problems))
+        });
+        (endpoints.unwrap_or_default(), reach)
     }
 
     /// A placeholder after a problem, here and below: the settings are then refused anyway.

@@ -19,10 +19,15 @@
 //! | `cd:{s}:next` | string | the next nonce | for ever |
 //! | `cd:{s}:epoch` | string | there since the data was last reconciled with the chain; its absence means that data was lost | for ever |
 //! | `cd:{s}:known` | set | hashes of the models whose token we made, from the chain's logs, after a loss | 30 days |
+//! | `cd:{s}:hook:<caller>:due`, `…:since` | zset | ids of which something is untold, by when it is to be told, and by since when | until told; 10000 |
+//! | `cd:{s}:hook:<caller>:told` | hash | id → number of the last change that is told, and failures since | until it can change no more |
+//! | `cd:{s}:hook:<caller>:forgotten` | counter | how many of too many were not told | until counted |
+//! | `cd:{s}:hook:<caller>:teller` | string | the token of whoever tells | `LEASE_MS` |
 //! | `cd:{s}:lease`, `cd:{s}:fence` | string, counter | the holder's token; the last token given out | `LEASE_MS`; for ever |
 
 pub mod connection;
 pub mod follow;
+pub mod outbox;
 mod read;
 mod seal;
 mod write;
@@ -34,6 +39,8 @@ use connection::{Connection, Unavailable};
 use redis::Script;
 pub use seal::Seal;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -55,7 +62,9 @@ pub struct Store {
     prefix: String,
     seal: Seal,
     lease_ttl: Duration,
-    scripts: std::sync::Arc<Scripts>,
+    /// The callers that are told of changes.
+    told: Arc<HashSet<String>>,
+    scripts: Arc<Scripts>,
 }
 
 struct Scripts {
@@ -67,6 +76,15 @@ struct Scripts {
     save: Script,
     park: Script,
     settle: Script,
+    due: Script,
+    told: Script,
+}
+
+/// A script that writes records, with what it marks them by.
+macro_rules! marking {
+    ($file:literal) => {
+        Script::new(concat!(include_str!("store/mark.lua"), include_str!($file)))
+    };
 }
 
 /// The right to change deployments, valid while Redis says so.
@@ -212,14 +230,16 @@ impl Store {
         lease_ttl: Duration,
     ) -> Self {
         let scripts = Scripts {
-            submit: Script::new(include_str!("store/submit.lua")),
+            submit: marking!("store/submit.lua"),
             wish: Script::new(include_str!("store/wish.lua")),
             lease: Script::new(include_str!("store/lease.lua")),
             release: Script::new(include_str!("store/release.lua")),
-            bind: Script::new(include_str!("store/bind.lua")),
-            save: Script::new(include_str!("store/save.lua")),
+            bind: marking!("store/bind.lua"),
+            save: marking!("store/save.lua"),
             park: Script::new(include_str!("store/park.lua")),
             settle: Script::new(include_str!("store/settle.lua")),
+            due: Script::new(include_str!("store/due.lua")),
+            told: Script::new(include_str!("store/told.lua")),
         };
         let prefix = format!("cd:{{{chain_id}:{}}}", checksummed(account));
         Self {
@@ -227,6 +247,7 @@ impl Store {
             prefix,
             seal,
             lease_ttl,
+            told: Arc::default(),
             scripts: scripts.into(),
         }
     }
@@ -273,6 +294,7 @@ impl Store {
             .arg(WAITING_MAX)
             .arg(LISTED_MAX)
             .arg(LISTED_SECONDS);
+        self.mark(&mut script, deployment, 0);
         let answer: Result<(String, String), Unavailable> = self.connection.run(&script).await;
         let (answer, known) = match answer {
             Ok(answer) => answer,

@@ -18,6 +18,7 @@ mod kms;
 mod listener;
 mod metrics;
 mod outage;
+mod outbox;
 mod process;
 mod reads;
 mod replay;
@@ -25,6 +26,7 @@ mod secured;
 mod store;
 #[path = "../support/support.rs"]
 mod support;
+mod webhooks;
 
 use support::anvil::Anvil;
 use support::api::{Api, Environment, environment};

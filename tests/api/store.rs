@@ -16,12 +16,16 @@ use std::time::Duration;
 
 const TTL: Duration = Duration::from_millis(300);
 
-fn store(redis: &Redis, key: &[u8]) -> Store {
-    let connection = Connection::lazy(&Secret::new(redis.url())).unwrap();
-    Store::new(connection, 1, Address::repeat_byte(7), Seal::new(key), TTL)
+pub fn store(redis: &Redis, key: &[u8]) -> Store {
+    with_leases_of(redis, key, TTL)
 }
 
-fn request(model: &str) -> DeploymentRequest {
+pub fn with_leases_of(redis: &Redis, key: &[u8], ttl: Duration) -> Store {
+    let connection = Connection::lazy(&Secret::new(redis.url())).unwrap();
+    Store::new(connection, 1, Address::repeat_byte(7), Seal::new(key), ttl)
+}
+
+pub fn request(model: &str) -> DeploymentRequest {
     DeploymentRequest {
         model_id: ModelId::try_from(model.to_string()).unwrap(),
         recipient: Address::repeat_byte(8),
@@ -42,7 +46,7 @@ async fn submit(store: &Store, model: &str, key: Option<&str>, has_token: bool) 
     submitted.await.unwrap()
 }
 
-fn prepared(job: &Stored, nonce: u64) -> (Stored, Deployment) {
+pub fn prepared(job: &Stored, nonce: u64) -> (Stored, Deployment) {
     let attempt = Attempt {
         purpose: Purpose::Deploy,
         transaction: SignedTransaction {
@@ -61,7 +65,7 @@ fn prepared(job: &Stored, nonce: u64) -> (Stored, Deployment) {
     (job.clone(), next)
 }
 
-async fn settled(store: &Store) -> Lease {
+pub async fn settled(store: &Store) -> Lease {
     let lease = store.lease(None).await.unwrap().expect("it is free");
     store.settle(&lease, 0, &[]).await.unwrap();
     store

@@ -1,9 +1,9 @@
 //! The invariants I1 to I8, as one pure judgement over the evidence of a run.
 //!
-//! Takes an [`Evidence`] and what the run's fault makes unavoidable, gives every violation. I5 is about event streams,
-//! which row 37 holds to it by itself, and webhooks, which do not exist yet. [`crate::doctored`] proves that each of the others can be violated.
+//! Takes an [`Evidence`] and what the run's fault makes unavoidable, gives every violation. I5 is about webhooks here; event
+//! streams are held to it by row 37 itself. [`crate::doctored`] proves that each of the others can be violated.
 
-use crate::evidence::{Answer, Evidence, Transaction, hash_of};
+use crate::evidence::{Answer, Evidence, Record, Transaction, hash_of};
 use crate::support::api::SECRETS;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -43,6 +43,7 @@ pub fn audit(evidence: &Evidence, granted: &Granted) -> Vec<Violation> {
     nothing_is_lost(evidence, granted, &mut found);
     no_gap(evidence, granted, &mut found);
     answers_are_true(evidence, granted, &mut found);
+    changes_are_told(evidence, granted, &mut found);
     everything_is_final(evidence, &mut found);
     one_job_per_key(evidence, &mut found);
     no_secret(evidence, &mut found);
@@ -247,6 +248,70 @@ fn answers_are_true(evidence: &Evidence, granted: &Granted, found: &mut Vec<Viol
                 "the record {} says deployed and the chain has no token",
                 record.id
             ));
+        }
+    }
+}
+
+/// I5: every change reaches the receiver at least once, not before the one before it was taken, under an id that stands for one content; and nothing else
+/// reaches it.
+fn changes_are_told(evidence: &Evidence, granted: &Granted, found: &mut Vec<Violation>) {
+    let mut violated = |what| {
+        found.push(Violation {
+            invariant: "I5",
+            what,
+        })
+    };
+    for id in &evidence.untold {
+        violated(format!("something of {id} is still to be told"));
+    }
+    let mut contents: BTreeMap<&str, &str> = BTreeMap::new();
+    for webhook in &evidence.webhooks {
+        let first = contents.entry(&webhook.id).or_insert(&webhook.body);
+        if *first != webhook.body {
+            violated(format!("{} came with two contents", webhook.id));
+        }
+    }
+    if granted.redis_lost {
+        // What a change was that is no longer recorded cannot be known, nor whether what was to be told is among it.
+        return;
+    }
+    let mut taken: BTreeMap<&str, BTreeSet<(u32, u64)>> = BTreeMap::new();
+    for webhook in &evidence.webhooks {
+        let Some((deployment, change)) = webhook.change() else {
+            violated(format!("{} is not an id", webhook.id));
+            continue;
+        };
+        let records = &mut evidence.records.iter();
+        let record = records.find(|record| record.id == deployment);
+        match record.filter(|record| record.caller == evidence.listener) {
+            None => violated(format!(
+                "{} is not of the receiver's deployments",
+                webhook.id
+            )),
+            Some(record) => {
+                let taken = taken.entry(deployment).or_default();
+                let mut earlier = record.changes.iter().filter(|other| **other < change);
+                if !earlier.all(|other| taken.contains(other)) {
+                    violated(format!("{} came before an earlier change", webhook.id));
+                }
+                if !record.changes.contains(&change) {
+                    violated(format!("{} is of a change that never was", webhook.id));
+                }
+                if webhook.taken {
+                    taken.insert(change);
+                }
+            }
+        }
+    }
+    let listened = |record: &&Record| record.caller == evidence.listener;
+    for record in evidence.records.iter().filter(listened) {
+        let told = taken.get(record.id.as_str()).cloned().unwrap_or_default();
+        for (number, _) in record
+            .changes
+            .iter()
+            .filter(|change| !told.contains(change))
+        {
+            violated(format!("the change {number} of {} was not told", record.id));
         }
     }
 }

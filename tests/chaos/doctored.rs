@@ -1,7 +1,7 @@
 //! The checker is checked: sound evidence passes, and each way of spoiling it is noticed under its invariant.
 
 use crate::audit::{Granted, audit};
-use crate::evidence::{Accepted, Answer, Evidence, Record, Token, Transaction, hash_of};
+use crate::evidence::{Accepted, Answer, Evidence, Record, Token, Transaction, Webhook, hash_of};
 use crate::support::api::KEY;
 
 const MODELS: [&str; 3] = ["model-0", "model-1", "model-2"];
@@ -28,9 +28,20 @@ fn answer(number: usize) -> Answer {
     }
 }
 
+fn webhook(number: usize, change: u32) -> Webhook {
+    Webhook {
+        id: format!("{}_{change}_{}", id(number), 100 + change),
+        body: format!("change {change}"),
+        taken: true,
+    }
+}
+
 /// Three models, three tokens, nothing wrong.
 fn sound() -> Evidence {
-    let mut evidence = Evidence::default();
+    let mut evidence = Evidence {
+        listener: "frontend".into(),
+        ..Evidence::default()
+    };
     for (number, model) in MODELS.iter().enumerate() {
         let key = Some(format!("key-{number}"));
         let model = model.to_string();
@@ -54,7 +65,12 @@ fn sound() -> Evidence {
             model,
             state: "deployed".into(),
             attempts,
+            caller: "frontend".into(),
+            changes: vec![(1, 101), (2, 102)],
         });
+        evidence
+            .webhooks
+            .extend([webhook(number, 1), webhook(number, 2)]);
     }
     evidence
         .texts
@@ -67,7 +83,7 @@ type Spoil = fn(&mut Evidence);
 #[test]
 fn each_violation_is_noticed_under_its_invariant_and_nothing_else_is() {
     assert_eq!(audit(&sound(), &Granted::default()), []);
-    let cases: [(&str, &str, Spoil); 22] = [
+    let cases: [(&str, &str, Spoil); 30] = [
         ("a second token of a model", "I1", |run| {
             run.tokens.push(run.tokens[0].clone())
         }),
@@ -160,8 +176,43 @@ fn each_violation_is_noticed_under_its_invariant_and_nothing_else_is() {
                 model: "other".into(),
                 state: "deployed".into(),
                 attempts: Vec::new(),
+                caller: "backend".into(),
+                changes: Vec::new(),
             };
             run.records.push(record);
+        }),
+        ("a change that never came", "I5", |run| {
+            run.webhooks.pop();
+        }),
+        ("a change that came and was not taken", "I5", |run| {
+            run.webhooks[5].taken = false
+        }),
+        ("a change that came before the one before it", "I5", |run| {
+            run.webhooks.swap(2, 3)
+        }),
+        (
+            "a change that came before the one before it was taken",
+            "I5",
+            |run| {
+                run.webhooks[2].taken = false;
+                run.webhooks.push(webhook(1, 1));
+            },
+        ),
+        ("a webhook of no change", "I5", |run| {
+            run.webhooks.push(webhook(1, 3))
+        }),
+        ("a webhook of another's deployment", "I5", |run| {
+            run.records[1].caller = "backend".into()
+        }),
+        ("one id for two contents", "I5", |run| {
+            let body = "another".into();
+            run.webhooks.push(Webhook {
+                body,
+                ..webhook(1, 2)
+            });
+        }),
+        ("something left to be told", "I5", |run| {
+            run.untold.push(id(1))
         }),
         ("one that never becomes final", "I6", |run| {
             let lie = Answer {

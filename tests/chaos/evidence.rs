@@ -29,6 +29,12 @@ pub struct Evidence {
     pub records: Vec<Record>,
     /// Ids still in the queue or in flight in Redis.
     pub waiting: Vec<String>,
+    /// Ids of which something is still to be told in Redis.
+    pub untold: Vec<String>,
+    /// Whose changes are posted to the receiver.
+    pub listener: String,
+    /// Every webhook that was received, in its order.
+    pub webhooks: Vec<Webhook>,
     /// Where a secret might show: logs, Redis, answers.
     pub texts: Vec<(String, String)>,
 }
@@ -80,6 +86,39 @@ pub struct Record {
     pub state: String,
     /// The hash of every transaction ever signed for it.
     pub attempts: Vec<String>,
+    pub caller: String,
+    /// Number and time of each change that its caller is to be told of.
+    pub changes: Vec<(u32, u64)>,
+}
+
+/// A webhook as its receiver got it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    pub id: String,
+    pub body: String,
+    /// Whether it was answered with 2xx; if not, it has to come again.
+    pub taken: bool,
+}
+
+impl Webhook {
+    /// The deployment, and the number and time of its change, which the id is made of.
+    pub fn change(&self) -> Option<(&str, (u32, u64))> {
+        let (rest, at_ms) = self.id.rsplit_once('_')?;
+        let (deployment, number) = rest.rsplit_once('_')?;
+        Some((deployment, (number.parse().ok()?, at_ms.parse().ok()?)))
+    }
+}
+
+/// What is found in Redis.
+#[derive(Debug, Default)]
+pub struct Stored {
+    pub records: Vec<Record>,
+    /// Ids in the queue or in flight.
+    pub waiting: Vec<String>,
+    /// Ids of which something is to be told.
+    pub untold: Vec<String>,
+    /// All of it, by key.
+    pub texts: Vec<(String, String)>,
 }
 
 impl Answer {
@@ -196,9 +235,9 @@ fn model_of(input: &[u8]) -> Option<String> {
     String::from_utf8(text.to_vec()).ok()
 }
 
-/// Every record in Redis, the ids that still wait there, and all of it as text.
-pub async fn stored(redis: &Redis) -> (Vec<Record>, Vec<String>, Vec<(String, String)>) {
-    let (mut records, mut waiting, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+/// Everything in Redis.
+pub async fn stored(redis: &Redis) -> Stored {
+    let mut stored = Stored::default();
     for (key, content) in redis.dump().await {
         if let Some((_, id)) = key.split_once(":job:") {
             let record = content.iter().find_map(|text| {
@@ -207,26 +246,37 @@ pub async fn stored(redis: &Redis) -> (Vec<Record>, Vec<String>, Vec<(String, St
                     .filter(Value::is_object)
             });
             let record = record.unwrap_or_else(|| panic!("no record in {key}: {content:?}"));
-            records.push(Record {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+            let change = |change: &Value| {
+                let number = change["number"].as_u64().unwrap();
+                (number as u32, change["at_ms"].as_u64().unwrap())
+            };
+            stored.records.push(Record {
                 id: id.to_string(),
-                model: record["request"]["model_id"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_string(),
-                state: record["state"]["is"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_string(),
+                model: text(&record["request"]["model_id"]),
+                state: text(&record["state"]["is"]),
                 attempts: hashes(&record["attempts"]),
+                caller: text(&record["caller"]),
+                changes: record["changes"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(change)
+                    .collect(),
             });
         }
+        // Each id is followed by its score.
+        let ids = content.iter().step_by(2).cloned();
         if key.ends_with(":queue") || key.ends_with(":inflight") {
-            // Each id is followed by its score.
-            waiting.extend(content.iter().step_by(2).cloned());
+            stored.waiting.extend(ids);
+        } else if key.contains(":hook:") && key.ends_with(":due") {
+            stored.untold.extend(ids);
         }
-        texts.push((format!("Redis {key}"), content.join(" ")));
+        stored
+            .texts
+            .push((format!("Redis {key}"), content.join(" ")));
     }
-    (records, waiting, texts)
+    stored
 }
 
 /// Every `hash` in there, and every text of an array: attempts as they were stored first, and as they are.

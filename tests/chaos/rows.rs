@@ -9,6 +9,7 @@ mod redis;
 mod replicas;
 mod storm;
 mod streams;
+mod webhooks;
 
 use crate::world::Concluded;
 use std::pin::Pin;
@@ -106,7 +107,11 @@ pub const TABLE: &[Row] = &[
         "kill -9 before and after saving the outcome",
         crashes::save_outcome
     ),
-    row!("10", "kill -9 in a webhook", later "webhooks, issue 9"),
+    row!(
+        "10",
+        "kill -9 before and after posting a webhook: posted again under the same id",
+        crashes::webhook
+    ),
     row!(
         "11",
         "SIGTERM with 100 in flight: exit 0 in time, taken over in under 1 s",
@@ -228,7 +233,11 @@ pub const TABLE: &[Row] = &[
         "cancelling races with mining: what is mined is true",
         clients::cancel
     ),
-    row!("35", "a webhook's receiver is away, slow, redirects, is private", later "webhooks, issue 9"),
+    row!(
+        "35",
+        "a webhook's receiver is private, hangs, redirects, fails, is away: told later",
+        webhooks::unwell
+    ),
     row!("36", "keys cannot be refreshed, are malformed, are revoked", later "key reload, issue 9"),
     row!("37", "10,000 stuck event streams, drained", alone streams::stuck),
     row!(

@@ -2,11 +2,12 @@
 //! retry as good clients do and remember what they were told.
 
 use crate::audit::{Granted, audit};
-use crate::evidence::{self, Accepted, Answer, Evidence};
+use crate::evidence::{self, Accepted, Answer, Evidence, Webhook};
 use crate::support::anvil::{Anvil, DEPLOYER};
 use crate::support::api::{Api, Environment, KEY, environment, minimal};
 use crate::support::link::Link;
 use crate::support::proxy::{Mode, Proxy};
+use crate::support::receiver::Receiver;
 use crate::support::redis::{self, Redis};
 use crate::support::{client, eventually, target};
 use ::redis::AsyncCommands;
@@ -16,6 +17,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// The name of the clients' key.
+const CALLER: &str = "frontend";
 /// How long a dead leader keeps the others waiting, in every run.
 pub const LEASE: Duration = Duration::from_secs(3);
 
@@ -30,6 +33,8 @@ pub struct World {
     /// Three endpoints before the one node, in the order of `RPC_URL`.
     pub nodes: Vec<Proxy>,
     pub environment: Environment,
+    /// Where the changes of what the clients ask for are posted.
+    pub receiver: Receiver,
     pub client: Client,
     /// Of every replica that ever ran.
     logs: Mutex<Vec<Arc<Mutex<Vec<String>>>>>,
@@ -69,9 +74,12 @@ impl World {
         let urls: Vec<&str> = nodes.iter().map(|node| node.url.as_str()).collect();
         let mut environment = environment(&redis, &chain, &urls.join(","));
         let lease = LEASE.as_millis().to_string();
+        let receiver = Receiver::start().await;
         for (name, value) in [
             ("REDIS_URL", redis::url(link.port)),
             ("LEASE_MS", lease),
+            ("WEBHOOKS", receiver.entry(CALLER)),
+            ("WEBHOOKS_TO_LOOPBACK", "true".into()),
             ("RATE_LIMIT_DEPLOY_BURST", "100000".into()),
             ("RATE_LIMIT_DEPLOY_PER_SECOND", "100000".into()),
             ("RATE_LIMIT_READ_BURST", "1000000".into()),
@@ -85,6 +93,7 @@ impl World {
             chain,
             nodes,
             environment,
+            receiver,
             client: Client {
                 http: client(),
                 state: Arc::default(),
@@ -162,6 +171,32 @@ impl World {
         connection.get(keys.first()?).await.unwrap()
     }
 
+    /// Every webhook that was received so far.
+    pub fn webhooks(&self) -> Vec<Webhook> {
+        let received = self.receiver.received().into_iter();
+        let webhook = |one: crate::support::receiver::Received| Webhook {
+            id: one.id,
+            body: one.body,
+            taken: one.taken,
+        };
+        received.map(webhook).collect()
+    }
+
+    /// Hours pass for the webhooks that are to be posted again: all of them are, now.
+    pub async fn hours_pass(&self) {
+        let mut connection = self.redis.connection().await;
+        let keys: Vec<String> = connection.keys("cd:{*}:hook:*:due").await.unwrap();
+        for key in keys {
+            let ids: Vec<String> = connection.zrange(&key, 0, -1).await.unwrap();
+            for id in ids {
+                // Only what is still there.
+                let mut command = ::redis::cmd("ZADD");
+                let command = command.arg(&key).arg("XX").arg(0).arg(id);
+                let _: i64 = command.query_async(&mut connection).await.unwrap();
+            }
+        }
+    }
+
     /// Everything logged by any replica, dead or alive.
     pub fn logged(&self) -> String {
         let logs = self.logs.lock().unwrap();
@@ -181,9 +216,15 @@ impl World {
         self.client.all_final(seconds).await;
         // What no client was told of has to end too.
         let deadline = Instant::now() + Duration::from_secs(seconds);
-        let (records, waiting, mut texts) = loop {
+        let evidence::Stored {
+            records,
+            waiting,
+            untold,
+            mut texts,
+        } = loop {
             let stored = evidence::stored(&self.redis).await;
-            if stored.1.is_empty() || Instant::now() > deadline {
+            let over = stored.waiting.is_empty() && stored.untold.is_empty();
+            if over || Instant::now() > deadline {
                 break stored;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -206,6 +247,9 @@ impl World {
             tokens: evidence::tokens(&self.chain).await,
             records,
             waiting,
+            untold,
+            listener: CALLER.into(),
+            webhooks: self.webhooks(),
             texts,
         };
         let violations = audit(&evidence, &granted);

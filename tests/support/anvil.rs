@@ -163,7 +163,10 @@ pub fn install() {
     let lock = File::create(target().join("contracts.lock")).unwrap();
     lock.lock().unwrap();
     let folder = root().join("tests/contracts");
-    if !folder.join("node_modules/solc/package.json").exists() {
+    if !folder
+        .join("node_modules/standardwebhooks/package.json")
+        .exists()
+    {
         run(Command::new("npm")
             .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
             .current_dir(&folder));

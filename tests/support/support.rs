@@ -9,6 +9,7 @@ pub mod api;
 pub mod link;
 pub mod parameter;
 pub mod proxy;
+pub mod receiver;
 pub mod redis;
 pub mod sse;
 

@@ -305,4 +305,15 @@ pub const TABLE: &[Setting] = &[
         "API_KEYS holds until the end of the process",
         "where they are read again from every 25 s and at SIGHUP: an SSM parameter's name that begins with /, or its ARN, or the ARN of a secret of Secrets Manager",
     ),
+    Setting {
+        name: "WEBHOOKS",
+        absent: Absent::Derived("nobody is told; nothing is kept for it in Redis"),
+        secret: true,
+        meaning: "where callers are told of changes: entries `caller https-URL whsec_secret [whsec_old-secret]`, separated by commas, the caller an owner of API_KEYS; at most 100",
+    },
+    plain(
+        "WEBHOOKS_TO_LOOPBACK",
+        "false",
+        "whether webhooks may also go to this machine itself, at any port and by http://, for tests and development: true or false",
+    ),
 ];

@@ -131,6 +131,11 @@ fn each_wrong_value_is_refused_with_a_rule_and_is_never_shown() {
         ("LISTENER_TRUST_UNSIGNED", "perhaps-yes"),
         ("LISTENER_UNSIGNED_PER_DAY", "10001"),
         ("INBOUND_QUEUE", "two\nlines"),
+        (
+            "WEBHOOKS",
+            "web https://10.0.0.7/a-secret-path whsec_secret",
+        ),
+        ("WEBHOOKS_TO_LOOPBACK", "perhaps-yes"),
         ("MODEL_SUPPLIER_RECIPIENT", zero.as_str()),
         (
             "DEPLOYER_PRIVATE_KEY",

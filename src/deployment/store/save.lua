@@ -1,8 +1,8 @@
 -- Replaces a record and moves it to where its state belongs. Refused to anyone who does not hold the lease now, or who read an older record.
 -- It never takes a nonce: that is bind's.
--- KEYS: lease job queue inflight parked model wishes spent changed
+-- KEYS: lease job queue inflight parked model wishes spent changed, and due since told forgotten
 -- ARGV: token id revision record mac place(queue|inflight|parked|deployed|failed) score retention_seconds answers_wish(0|1) spent_nonce (empty: none)
--- spent_max
+-- spent_max marks_max (0: no mark)
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'lease_lost' end
 if redis.call('HGET', KEYS[2], 'revision') ~= ARGV[3] then return 'stale' end
 redis.call('HSET', KEYS[2], 'revision', ARGV[3] + 1, 'record', ARGV[4], 'mac', ARGV[5])
@@ -27,4 +27,5 @@ else
     if ARGV[6] == 'failed' then redis.call('DEL', KEYS[6]) else redis.call('EXPIRE', KEYS[6], ARGV[8]) end
   end
 end
+if ARGV[12] ~= '0' then mark(KEYS[10], KEYS[11], KEYS[12], KEYS[13], ARGV[2], ARGV[12]) end
 return 'saved'

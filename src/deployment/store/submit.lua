@@ -1,6 +1,6 @@
 -- Accepts a deployment, or says why not. All or nothing: this is the only place where one comes into being.
--- KEYS: job queue model known epoch parked by_caller
--- ARGV: id record mac accepted_ms fingerprint keyed(0|1) has_token(0|1) model_hash waiting_max listed_max listed_seconds
+-- KEYS: job queue model known epoch parked by_caller, and due since told forgotten
+-- ARGV: id record mac accepted_ms fingerprint keyed(0|1) has_token(0|1) model_hash waiting_max listed_max listed_seconds marks_max (0: no mark)
 -- The id of a request with an idempotency key is made from that key, so the record itself says whether it was used before.
 if ARGV[6] == '1' then
   local known = redis.call('HGET', KEYS[1], 'fingerprint')
@@ -26,4 +26,5 @@ redis.call('ZADD', KEYS[7], ARGV[4], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', ARGV[4] - ARGV[11] * 1000)
 redis.call('ZREMRANGEBYRANK', KEYS[7], 0, -ARGV[10] - 1)
 redis.call('EXPIRE', KEYS[7], ARGV[11])
+if ARGV[12] ~= '0' then mark(KEYS[8], KEYS[9], KEYS[10], KEYS[11], ARGV[1], ARGV[12]) end
 return {'new', ARGV[1]}

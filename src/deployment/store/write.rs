@@ -48,7 +48,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn lease(&self, held: Option<&Lease>) -> Result<Option<Lease>, StoreError> {
-        self.take(held, true).await
+        self.take(&self.key("lease"), held, true).await
     }
 
     /// Prolongs the lease, and never takes a new one: whatever was read under the old one may be outdated.
@@ -56,17 +56,19 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn renew(&self, held: &Lease) -> Result<(), StoreError> {
-        let lease = self.take(Some(held), false).await?;
+        let name = self.key("lease");
+        let lease = self.take(&name, Some(held), false).await?;
         lease.map(|_| ()).ok_or(StoreError::LeaseLost)
     }
 
-    async fn take(
+    pub(super) async fn take(
         &self,
+        name: &str,
         held: Option<&Lease>,
         may_take: bool,
     ) -> Result<Option<Lease>, StoreError> {
         let milliseconds = u64::try_from(self.lease_ttl.as_millis()).unwrap_or(u64::MAX);
-        let mut script = self.scripts.lease.key(self.key("lease"));
+        let mut script = self.scripts.lease.key(name);
         script
             .key(self.key("fence"))
             .key(self.key("epoch"))
@@ -85,7 +87,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`]; it then ends by itself.
     pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
-        let mut script = self.scripts.release.key(self.key("lease"));
+        self.give_back(&self.key("lease"), lease).await
+    }
+
+    pub(super) async fn give_back(&self, name: &str, lease: &Lease) -> Result<(), StoreError> {
+        let mut script = self.scripts.release.key(name);
         let _: u64 = self.connection.run(script.arg(&lease.token)).await?;
         Ok(())
     }
@@ -119,6 +125,7 @@ impl Store {
                 .arg(stored.revision)
                 .arg(&record)
                 .arg(self.seal.of(&self.prefix, id, revision, &record));
+            self.mark(&mut script, &deployment, stored.deployment.last_change());
             bound.push(Stored {
                 deployment,
                 revision,
@@ -186,6 +193,7 @@ impl Store {
             .arg(u8::from(answers_wish))
             .arg(spent.map(|nonce| nonce.to_string()).unwrap_or_default())
             .arg(SPENT_MAX);
+        self.mark(&mut script, &deployment, stored.deployment.last_change());
         let answer: Result<String, _> = self.connection.run(&script).await;
         let saved = Stored {
             deployment,
@@ -268,7 +276,7 @@ impl Store {
         found.is_ok_and(|found| found.as_ref() == Some(expected))
     }
 
-    fn answered(&self, answer: String) -> Result<(), StoreError> {
+    pub(super) fn answered(&self, answer: String) -> Result<(), StoreError> {
         match answer.as_str() {
             "saved" => Ok(()),
             "lease_lost" => Err(StoreError::LeaseLost),

@@ -1,4 +1,4 @@
-//! Rows 1 to 9: a process that dies at a named place, and the next one that goes on.
+//! Rows 1 to 10: a process that dies at a named place, and the next one that goes on.
 
 use crate::audit::Granted;
 use crate::evidence;
@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 /// Each row's places, in the order of the table.
-const ROWS: [&[&str]; 9] = [
+const ROWS: [&[&str]; 10] = [
     &["before-accept", "after-accept"],
     &["after-preflight"],
     &["after-sign"],
@@ -26,6 +26,7 @@ const ROWS: [&[&str]; 9] = [
         "after-settle",
         "before-release",
     ],
+    &["before-webhook", "after-webhook"],
 ];
 
 #[test]
@@ -71,6 +72,10 @@ pub async fn save_mined() -> Concluded {
 
 pub async fn save_outcome() -> Concluded {
     dies_at_each(8).await
+}
+
+pub async fn webhook() -> Concluded {
+    dies_at_each(9).await
 }
 
 /// At each place of the row, the first and the second time it is reached, each in a world of its own.
@@ -129,6 +134,14 @@ async fn dies_at(point: &str, time: usize) -> Concluded {
         world.client.submit(&format!("model-{number}")).await;
     }
     let concluded = world.conclude(Granted::default(), 60).await;
+    if point == "after-webhook" {
+        // That it is the same is the audit's matter.
+        let mut ids: Vec<String> = world.webhooks().into_iter().map(|one| one.id).collect();
+        let posted = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert!(ids.len() < posted, "what was in hand is posted again");
+    }
     let deployed = evidence::tokens(&world.chain).await.len();
     assert!(
         ended || deployed == asked,
