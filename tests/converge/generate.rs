@@ -18,6 +18,24 @@ scaling:
   steps: [{ name: rush, metric: cpuPercent, threshold: 80, changes: [{ tasks: 1 }, { beyond: 10, tasks: 2 }] }]
 "#;
 
+/// A strategy that moves requests, with all that may be around it, in place of what it cannot be together with.
+const SHIFTING: &str = r#"
+strategy: canary
+stepPercent: 20
+test: { host: test.contracts.hokus.ai, priority: 50000 }
+hooks:
+  - { at: [preScaleUp], function: "arn:aws:lambda:us-east-1:932100697590:function:gate" }
+"#;
+
+/// The manifest of a seed with requests moved by ECS.
+pub fn shifting(seed: u64) -> String {
+    let mut root: Value = serde_yaml::from_str(&manifest(seed)).unwrap();
+    let scaling = root["spec"]["scaling"].as_mapping_mut().unwrap();
+    scaling.remove("requestsPerTarget");
+    root["spec"]["rollout"] = serde_yaml::from_str(SHIFTING).unwrap();
+    serde_yaml::to_string(&root).unwrap()
+}
+
 /// The development manifest for seed 0, a variant of it for every other.
 pub fn manifest(seed: u64) -> String {
     let mut random = fastrand::Rng::with_seed(seed);

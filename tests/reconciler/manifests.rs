@@ -237,6 +237,51 @@ fn each_mistake_is_named_where_it_stands() {
     golden::check("manifests/mistakes.txt", &all);
 }
 
+/// Manifests with as many mistakes in `spec.rollout` as it has rules: those of one field, those of fields together, and what means
+/// nothing to a rolling one.
+#[test]
+fn every_rule_of_a_rollout_is_an_error_where_it_stands() {
+    let fields = r"
+    strategy: sideways
+    bakeMinutes: 1441
+    stepPercent: 2
+    stepBakeMinutes: -1
+    alternateTargetGroup: hokusai_contracts
+    pace: slow
+    test: {host: 'no host', priority: 0, port: 1}
+    hooks:
+      - {at: []}
+      - {at: [whenever], function: gate}
+      - {at: [preScaleUp, preScaleUp], timeoutMinutes: 20161, onTimeout: hope, who: me}
+      - {function: 'arn:aws:lambda:us-east-1:932100697590:function:gate'}";
+    let together = r"
+    strategy: canary
+    alternateTargetGroup: hokusai-contracts-3001
+    test: {host: contracts.hokus.ai, priority: 100}
+    hooks:
+      - {at: [postScaleUp, testTrafficShift]}
+      - {at: [productionTrafficShift], timeoutMinutes: 5}";
+    let rolling = r"
+    strategy: rolling
+    alternateTargetGroup: hokusai-contracts-3001-b
+    test: {host: test.contracts.hokus.ai, priority: 101}
+    hooks: [{at: [preScaleUp]}]";
+    let by_requests = "    max: 10\n    requestsPerTarget: 100\n    steps: [{name: a, metric: requestsPerTarget, threshold: 80, changes: [{tasks: 1}]}]";
+    let by_requests = with("    max: 10", by_requests);
+    let mut all = String::new();
+    for (name, base, rollout, count) in [
+        ("of one field", DEVELOPMENT, fields, 17),
+        ("of fields together", &by_requests, together, 7),
+        ("of what is not for rolling", DEVELOPMENT, rolling, 3),
+    ] {
+        let text = format!("  rollout:{rollout}\n  dashboard: true");
+        let text = base.replace("  dashboard: true", &text);
+        all += &format!("## {name}\n{}\n", printed(&text));
+        assert_eq!(problems(&text).len(), count, "{all}");
+    }
+    golden::check("manifests/rollout.txt", &all);
+}
+
 #[test]
 fn a_secret_written_into_the_manifest_is_refused_and_never_repeated() {
     let key = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";

@@ -1,6 +1,7 @@
 //! Observed worlds → plans: each folder of `plans/` is one situation.
 //!
-//! - `observed.yaml`: `from` names a world of [`world`](crate::world), `but` is what differs from it, as a merge patch (RFC 7396)
+//! - `observed.yaml`: `from` names a world of [`world`](crate::world), `rolledOut` is the `spec.rollout` that one is of, where it is
+//!   not the development manifest's, `but` is what differs from it, as a merge patch (RFC 7396)
 //! - `edits.yaml`, where the manifest is not the development one: text → what stands there instead
 //! - `expected.txt`: the plan as it is printed; in some, `expected.md` and `expected.json`, the same for a pull request and for programs
 //! - `findings.txt`, where there are any: the broken references, as `verify` prints them
@@ -22,9 +23,10 @@ use crate::world::{DEVELOPMENT, converged, empty, spec};
 
 /// `observed.yaml`.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct World {
     from: Base,
+    rolled_out: Option<serde_yaml::Value>,
     #[serde(default)]
     but: Value,
 }
@@ -40,9 +42,18 @@ enum Base {
 
 impl World {
     fn observed(self) -> Observed {
+        let spec = match self.rolled_out {
+            None => spec(),
+            Some(rollout) => {
+                let mut root: serde_yaml::Value = serde_yaml::from_str(DEVELOPMENT).unwrap();
+                root["spec"]["rollout"] = rollout;
+                let text = serde_yaml::to_string(&root).unwrap();
+                Spec::believe(&Manifest::parse("observed.yaml", &text).unwrap()).unwrap()
+            }
+        };
         let base = match self.from {
-            Base::Converged => converged(&spec()),
-            Base::Empty => empty(&spec()),
+            Base::Converged => converged(&spec),
+            Base::Empty => empty(&spec),
         };
         let mut world = serde_json::to_value(base).unwrap();
         patch(&mut world, self.but);
@@ -101,7 +112,7 @@ struct Situation {
 
 fn situations() -> Vec<Situation> {
     let folders = folders();
-    assert!(folders.len() >= 57, "{folders:?}");
+    assert!(folders.len() >= 84, "{folders:?}");
     let planned = |folder: PathBuf| {
         let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
         let world = std::fs::read_to_string(folder.join("observed.yaml")).unwrap();

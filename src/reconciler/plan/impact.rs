@@ -1,13 +1,14 @@
 //! What a step does to what runs: made or changed in place, a new rollout, at whose risk, and for how long.
 //!
-//! Pure: read off the call, the settings and the counts. How long ECS takes to start a task is measured, the rest is the
-//! unit's own settings; see [`rollout`].
+//! Pure: read off the call, the settings and the counts. For how long is [`duration`]'s.
 
 use serde::Serialize;
 
 use super::{Call, Step};
 use crate::reconciler::observed::Observed;
-use crate::reconciler::resource::{HealthCheck, Resources};
+use crate::reconciler::resource::{HealthCheck, Resources, Service};
+
+pub(super) mod duration;
 
 /// What a step means to what runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,10 +72,6 @@ pub struct Takes {
     /// The sum.
     pub because: String,
 }
-
-/// From the scheduler's decision to a running container, image pulled: Fargate's, as measured by many.
-/// `aws-facts` §4: a two-task update takes "start (30-60 s) + first health check + drain".
-pub(super) const START_SECONDS: (u32, u32) = (30, 60);
 
 /// What one step does, given what was seen when it was planned.
 pub fn impact(step: &Step, desired: &Resources, observed: &Observed) -> Impact {
@@ -163,17 +160,17 @@ pub fn impact(step: &Step, desired: &Resources, observed: &Observed) -> Impact {
         Call::UpdateDiscoveryService { .. } => plain(InPlace),
         Call::RegisterTaskDefinition { .. } => plain(NewRevision),
         Call::CreateService {
-            service: _,
+            service,
             desired_count,
         } => Impact {
             kind: NewRollout,
             risk: None,
-            takes: Some(first_start(desired, *desired_count)),
+            takes: Some(duration::made(desired, &service.service, *desired_count)),
         },
         Call::UpdateService {
-            service: _,
+            service,
             desired_count,
-        } => update(step, desired, observed, *desired_count),
+        } => update(step, desired, observed, (&service.service, *desired_count)),
         Call::StopServiceDeployment { .. } => at_risk(
             NewRollout,
             Risk::Capacity("tasks of the revision before take over again".to_owned()),
@@ -234,22 +231,27 @@ fn bounds(observed: &Observed, min: i32, max: i32) -> Impact {
 
 /// What ECS changes without replacing a task: "doesn't trigger a new service deployment".
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>
-const WITHOUT_ROLLOUT: [&str; 8] = [
+const WITHOUT_ROLLOUT: [&str; 13] = [
     "alarms",
     "alarms_rollback",
+    "bake_minutes",
     "desired_count",
     "healthy_percent_min",
     "healthy_percent_max",
     "circuit_breaker",
     "circuit_breaker_rollback",
     "grace_period_seconds",
+    "hooks",
+    "step_bake_minutes",
+    "step_percent",
+    "strategy",
 ];
 
 fn update(
     step: &Step,
     desired: &Resources,
     observed: &Observed,
-    desired_count: Option<i32>,
+    (service, desired_count): (&Service, Option<i32>),
 ) -> Impact {
     let before = observed
         .service
@@ -260,92 +262,20 @@ fn update(
     if step.changes.iter().all(|change| in_place(&change.path)) {
         let moved =
             (count != before).then(|| Risk::Capacity(format!("{before} tasks become {count}")));
-        let takes = (count > before).then(|| first_start(desired, count));
+        let takes = (count > before).then(|| duration::scaled_out(desired, count));
         return Impact {
             kind: Manner::InPlace,
             risk: moved,
             takes,
         };
     }
-    let service = &desired.service;
-    let fewest = rounded_up(count, service.healthy_percent_min);
-    let most = rounded_down(count, service.healthy_percent_max);
     Impact {
         kind: Manner::NewRollout,
-        risk: Some(Risk::Capacity(format!(
-            "from {fewest} to {most} tasks run meanwhile, of {count}"
-        ))),
-        takes: Some(rollout(desired, count)),
-    }
-}
-
-/// Tasks that were not there: started, and healthy once. A target that was just registered needs one pass only
-/// (`aws-facts` §4), and so does the container's own check.
-fn first_start(desired: &Resources, count: i32) -> Takes {
-    let check = first_check(desired);
-    Takes {
-        seconds_min: START_SECONDS.0,
-        seconds_max: START_SECONDS.1 + check,
-        because: format!(
-            "start {} to {} s, first health check up to {check} s; {count} at once",
-            START_SECONDS.0, START_SECONDS.1
-        ),
-    }
-}
-
-fn first_check(desired: &Resources) -> u32 {
-    let balancer = desired.target_group.health_check.interval_seconds;
-    let container = desired.task_definition.container.health_interval_seconds;
-    positive(balancer.max(container))
-}
-
-/// A rolling replacement of `count` tasks. Each batch is as many as fit between the fewest and the most that may run;
-/// it starts, is seen healthy, and the tasks it replaces drain and stop. A task that drains counts as running until it has
-/// stopped, so batches follow each other.
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html>
-pub(super) fn rollout(desired: &Resources, count: i32) -> Takes {
-    let service = &desired.service;
-    let room = rounded_down(count, service.healthy_percent_max)
-        - rounded_up(count, service.healthy_percent_min);
-    let batches = positive(count).div_ceil(positive(room).max(1)).max(1);
-    let check = first_check(desired);
-    let drain = u32::try_from(desired.target_group.deregistration_delay_seconds).unwrap_or(0);
-    let stop = positive(desired.task_definition.container.stop_timeout_seconds);
-    let times = if batches == 1 {
-        String::new()
-    } else {
-        format!(", {batches} times")
-    };
-    Takes {
-        seconds_min: batches * (START_SECONDS.0 + drain),
-        seconds_max: batches * (START_SECONDS.1 + check + drain + stop),
-        because: format!(
-            "start {} to {} s, first health check up to {check} s, drain {drain} s, stop up to {stop} s{times}",
-            START_SECONDS.0, START_SECONDS.1
-        ),
+        risk: Some(Risk::Capacity(duration::meanwhile(service, count))),
+        takes: Some(duration::replaced(desired, service, count)),
     }
 }
 
 pub(super) fn positive(number: i32) -> u32 {
     u32::try_from(number).unwrap_or(0)
-}
-
-/// ECS rounds the fewest up and the most down (API_DeploymentConfiguration).
-fn rounded_up(count: i32, percent: i32) -> i32 {
-    (count * percent + 99) / 100
-}
-
-fn rounded_down(count: i32, percent: i32) -> i32 {
-    count * percent / 100
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ecs_rounds_the_fewest_up_and_the_most_down() {
-        assert_eq!((rounded_up(3, 50), rounded_down(3, 150)), (2, 4));
-        assert_eq!((rounded_up(2, 100), rounded_down(2, 200)), (2, 4));
-    }
 }

@@ -3,7 +3,8 @@
 //! Pure: sums of what the unit's settings allow, and of what AWS has been seen to take. Both are upper bounds with room: being
 //! late with giving up costs minutes, being early undoes a good rollout.
 
-use super::impact::{START_SECONDS, positive};
+use super::impact::duration::START_SECONDS;
+use super::impact::positive;
 use crate::reconciler::resource::Resources;
 
 /// Fetching the image of the first task, beyond what starting takes anyway: far more than 200 MB need.

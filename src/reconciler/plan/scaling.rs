@@ -6,8 +6,8 @@ use crate::reconciler::leave::is_left;
 use crate::reconciler::observed::{LoadBalancer, Observed};
 use crate::reconciler::resource::{Join, Resources, ScalableTarget, ScalingPolicy, Tracking};
 
-/// How Application Auto Scaling names a target group's requests: `app/name/id/targetgroup/name/id`.
-/// <https://docs.aws.amazon.com/autoscaling/application/APIReference/API_PredefinedMetricSpecification.html>
+/// How Application Auto Scaling names a target group's requests: `app/name/id/targetgroup/name/id`, as EC2's does.
+/// <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PredefinedMetricSpecification.html>
 pub fn requests_of(balancer: Option<&LoadBalancer>, target_group: Option<&str>) -> Option<String> {
     let balancer = metric_name(balancer.map(|balancer| balancer.arn.as_str()))?;
     Some(format!("{balancer}/{}", metric_name(target_group)?))
@@ -57,7 +57,7 @@ impl Planning<'_> {
     ///
     /// AWS documents that Application Auto Scaling "turns off scale-in processes while Amazon ECS deployments are in
     /// progress", but not whether that covers the bake time of a blue/green one or the moments before it begins; held so, it can be seen.
-    /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-auto-scaling.html>
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/troubleshoot-service-auto-scaling.html>
     fn scale_in_is_held(&self) -> bool {
         let Observed {
             service,

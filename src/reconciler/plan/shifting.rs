@@ -3,7 +3,7 @@
 //! The production rule names both target groups; which of them gets the requests is ECS's to say while a rollout is under way.
 //! Afterwards it is right whichever gets all, if that is where the tasks are.
 
-use serde_json::json;
+use std::collections::BTreeSet;
 
 use super::diff::{Change, diff};
 use super::{Call, Kind, Planning, ShiftingCall, Subject, Unsettled, moving_from, test_rule};
@@ -36,15 +36,18 @@ pub fn until_moved(spec: &Spec, desired: Resources, observed: &Observed) -> Reso
 
 /// Every target group of a rule.
 pub(super) fn groups(rule: &ListenerRule) -> Vec<Join> {
-    let forward = match &rule.forward {
+    let mut groups = forwarded(&rule.forward);
+    groups.extend(rule.idle.iter().cloned());
+    groups
+}
+
+/// Those that get requests.
+fn forwarded(forward: &Join) -> Vec<Join> {
+    match forward {
         Join::Split(groups) => groups.keys().cloned().map(Join::Other).collect(),
         Join::None => Vec::new(),
         one @ (Join::Ours | Join::Alternate | Join::Other(_)) => vec![one.clone()],
-    };
-    forward
-        .into_iter()
-        .chain(rule.idle.iter().cloned())
-        .collect()
+    }
 }
 
 impl Planning<'_> {
@@ -56,8 +59,8 @@ impl Planning<'_> {
         })
     }
 
-    /// Whether a rule names only this unit's two target groups.
-    pub(super) fn names_only_ours(&self, rule: &ListenerRule) -> bool {
+    /// Whether all of these are this unit's two target groups.
+    fn all_ours<'j>(&self, groups: impl IntoIterator<Item = &'j Join>) -> bool {
         let arns = [
             &self.observed.target_group,
             &self.observed.alternate_target_group,
@@ -66,7 +69,7 @@ impl Planning<'_> {
             arns.iter()
                 .any(|it| it.as_ref().is_some_and(|it| it.arn == *arn))
         };
-        groups(rule).iter().all(|group| match group {
+        groups.into_iter().all(|group| match group {
             Join::Ours | Join::Alternate => true,
             Join::Other(arn) => known(arn),
             Join::None | Join::Split(_) => false,
@@ -87,30 +90,35 @@ impl Planning<'_> {
         }
     }
 
-    /// What differs in the production rule of a service whose requests ECS moves, and is not ECS's to decide.
-    pub(super) fn undelegated(&self, rule: &ListenerRule, mut changes: Vec<Change>) -> Vec<Change> {
-        let both = |join: &Join| rule.forward == *join || rule.idle.contains(join);
-        let joined = both(&Join::Ours) && both(&Join::Alternate);
+    /// What differs in the production rule of a service whose requests ECS moves, and is not ECS's to decide. At rest they belong
+    /// to where the tasks are.
+    pub(super) fn undelegated(&self, rule: &ListenerRule) -> Vec<Change> {
+        let desired = &self.desired.listener_rule;
+        let wanted = match self.serving() {
+            Join::Alternate => ListenerRule {
+                forward: Join::Alternate,
+                idle: BTreeSet::from([Join::Ours]),
+                ..desired.clone()
+            },
+            _ => desired.clone(),
+        };
+        let mut changes = diff(rule, &wanted);
+        let named = groups(rule);
+        let joined = [Join::Ours, Join::Alternate]
+            .iter()
+            .all(|join| named.contains(join));
         let split = matches!(rule.forward, Join::Split(_));
-        if !self.names_only_ours(rule) || !(joined || split) {
+        if !self.all_ours(&named) || !(joined || split) {
             return changes;
         }
-        if self.is_shifting() {
-            changes.retain(|change| change.path != "forward" && change.path != "idle");
-            return changes;
-        }
-        let serving = self.serving();
         let nobody = self.observed.healthy_targets == 0;
-        if joined && (rule.forward == serving || nobody) {
+        if self.is_shifting() || (joined && nobody) {
             changes.retain(|change| change.path != "forward" && change.path != "idle");
-        } else if joined || split {
-            changes.retain(|change| change.path != "forward" && change.path != "idle");
-            changes.push(Change {
-                path: "forward".to_owned(),
-                from: json!(rule.forward),
-                to: json!(serving),
-                reason: Some("not where the tasks are, and ECS moves nothing now".to_owned()),
-            });
+            return changes;
+        }
+        changes.retain(|change| change.path != "idle");
+        for change in changes.iter_mut().filter(|change| change.path == "forward") {
+            change.reason = Some("not where the tasks are, and ECS moves nothing now".to_owned());
         }
         changes
     }
@@ -146,8 +154,14 @@ impl Planning<'_> {
             return Some(subject);
         };
         let mut changes = diff(&found.value, desired);
-        let led_by_ecs = found.value.forward != Join::None && self.names_only_ours(&found.value);
-        changes.retain(|change| !led_by_ecs || (change.path != "forward" && change.path != "idle"));
+        let forwarded = forwarded(&found.value.forward);
+        let led_by_ecs = !forwarded.is_empty() && self.all_ours(&forwarded);
+        let waits_for_ecs = self.all_ours(&found.value.idle);
+        changes.retain(|change| match change.path.as_str() {
+            "forward" => !led_by_ecs,
+            "idle" => !waits_for_ecs,
+            _ => true,
+        });
         let (priority, rest): (Vec<_>, Vec<_>) = changes
             .into_iter()
             .partition(|change| change.path == "priority");

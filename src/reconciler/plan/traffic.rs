@@ -167,7 +167,7 @@ impl Planning<'_> {
         let mut changes = diff(&found.value, desired);
         let split = matches!(found.value.forward, Join::Split(_));
         if alternate.is_some() {
-            changes = self.undelegated(&found.value, changes);
+            changes = self.undelegated(&found.value);
         } else if split && weights(self.observed).is_some() {
             changes.retain(|change| change.path != "forward" && change.path != "idle");
         }
@@ -198,6 +198,11 @@ impl Planning<'_> {
             target_group,
             idle,
         };
+        // Which of the two has the tasks, and which waits.
+        let (serving, waiting) = match (alternate, self.serving()) {
+            (Some(alternate), Join::Alternate) => (alternate, Some(target_group.clone())),
+            (alternate, _) => (target_group.clone(), alternate),
+        };
         match &found.value.forward {
             _ if rest.is_empty() => {}
             // Requests would find nobody: they stay where they are until enough tasks are healthy here.
@@ -222,10 +227,10 @@ impl Planning<'_> {
             // They move, and what they came from stays joined while tasks are in it: ECS does not call a task healthy whose
             // target group is in no rule, and what is not healthy it stops at once.
             Join::Other(today) => {
-                let idle = self.moving_from().map(|_| today.clone()).or(alternate);
+                let idle = self.moving_from().map(|_| today.clone()).or(waiting);
                 let mut moved = rest;
                 moved.retain(|change| idle.is_none() || change.path != "idle");
-                self.step(&subject, modify(idle, target_group), moved);
+                self.step(&subject, modify(idle, serving), moved);
             }
             Join::Ours if self.is_leaving(&found.value) => {
                 let service = Subject::new(Kind::Service, &self.spec.name);
@@ -236,11 +241,7 @@ impl Planning<'_> {
                 self.needs(&subject, vec![service]);
             }
             Join::Ours | Join::Alternate | Join::None | Join::Split(_) => {
-                let (idle, target_group) = match (alternate, self.serving()) {
-                    (Some(alternate), Join::Alternate) => (Some(target_group), alternate),
-                    (alternate, _) => (alternate, target_group),
-                };
-                self.step(&subject, modify(idle, target_group), rest);
+                self.step(&subject, modify(waiting, serving), rest);
             }
         }
         if !priority.is_empty() && !priority_taken {
@@ -306,14 +307,27 @@ pub fn our_rule<'o>(spec: &Spec, observed: &'o Observed) -> Option<&'o Found<Lis
     production_rule(spec, &observed.rules)
 }
 
-/// The rule of the unit's test host.
+/// The rule by which a new revision is tried: of those with the unit's tag the one for the test host, else the one at the test
+/// rule's priority, unless that is the one for the unit's own host.
 pub fn test_rule<'o>(
     spec: &Spec,
     rules: &'o [Found<ListenerRule>],
 ) -> Option<&'o Found<ListenerRule>> {
-    let host = &spec.shifting()?.test.as_ref()?.host;
-    rules.iter().find(|rule| {
-        rule.owner.as_deref() == Some(&spec.name) && rule.value.hosts.iter().eq([host])
+    let test = spec.shifting()?.test.as_ref()?;
+    let is_for = |rule: &Found<ListenerRule>, host: &String| rule.value.hosts.iter().eq([host]);
+    let ours = || {
+        let rules = rules.iter();
+        rules.filter(|rule| rule.owner.as_deref() == Some(&spec.name))
+    };
+    let host = &spec.load_balancer.host;
+    let is_the_only_one_for_host = |rule: &Found<ListenerRule>| {
+        is_for(rule, host) && ours().filter(|other| is_for(other, host)).count() == 1
+    };
+    ours().find(|rule| is_for(rule, &test.host)).or_else(|| {
+        ours().find(|rule| {
+            u32::try_from(rule.value.priority) == Ok(test.priority)
+                && !is_the_only_one_for_host(rule)
+        })
     })
 }
 

@@ -244,8 +244,9 @@ fn hook(fields: Fields<'_>) -> Option<Hook> {
     })
 }
 
-/// Requests cannot be counted by target group while they move between two.
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/target-tracking-create-policy.html>
+/// Requests cannot be counted by target group while they move between two: AWS does not support ALBRequestCountPerTarget for
+/// blue/green deployments.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-autoscaling-targettracking.html>
 pub(super) fn scales(strategy: &Strategy, scaling: &Scaling, reading: &Reading<'_>) {
     if *strategy == Strategy::Rolling {
         return;
