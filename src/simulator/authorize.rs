@@ -119,20 +119,36 @@ fn questions(world: &World, call: &Call) -> Vec<Asked> {
     if let Some((action, resource)) = tagging(call, made) {
         questions.push(ask(action, resource));
     }
-    for role in ["executionRoleArn", "taskRoleArn"] {
-        if let Some(arn) = call
-            .text(role)
-            .filter(|_| call.operation == "RegisterTaskDefinition")
-        {
-            let to = vec!["ecs-tasks.amazonaws.com".to_owned()];
-            questions.push(Asked {
-                action: "iam:PassRole".to_owned(),
-                resource: arn.to_owned(),
-                context: BTreeMap::from([("iam:passedtoservice".to_owned(), to)]),
-            });
-        }
-    }
+    questions.extend(passed(call).into_iter().map(|(role, to)| Asked {
+        action: "iam:PassRole".to_owned(),
+        resource: role.to_owned(),
+        context: BTreeMap::from([("iam:passedtoservice".to_owned(), vec![to.to_owned()])]),
+    }));
     questions
+}
+
+/// Roles that a call hands to a service. Of those that ECS itself assumes AWS writes only that they are passed, not that PassRole is
+/// asked; for any other service it is: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html>
+fn passed(call: &Call) -> Vec<(&str, &'static str)> {
+    match (call.service, call.operation.as_str()) {
+        ("ecs", "RegisterTaskDefinition") => ["executionRoleArn", "taskRoleArn"]
+            .into_iter()
+            .filter_map(|role| Some((call.text(role)?, "ecs-tasks.amazonaws.com")))
+            .collect(),
+        ("ecs", "CreateService" | "UpdateService") => {
+            let balancers = call.get("loadBalancers").and_then(Value::as_array);
+            let balancers = balancers.into_iter().flatten();
+            let balancers = balancers.map(|it| it.pointer("/advancedConfiguration/roleArn"));
+            let hooks = call.get("deploymentConfiguration");
+            let hooks = hooks.and_then(|it| it.get("lifecycleHooks")?.as_array());
+            let hooks = hooks.into_iter().flatten().map(|it| it.get("roleArn"));
+            let roles = balancers.chain(hooks).flatten();
+            roles
+                .filter_map(|role| Some((role.as_str()?, "ecs.amazonaws.com")))
+                .collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Making something with tags is tagging it as well.

@@ -5,9 +5,11 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
 use contracts::reconciler::aws::Aws;
+use contracts::reconciler::aws::ecs::strategy::answer;
 use contracts::reconciler::controller::source::Source;
 use contracts::reconciler::converge::{Outcome, remove};
 use contracts::reconciler::manifest::Manifest;
+use contracts::reconciler::observe::look;
 use contracts::reconciler::policy::policy;
 use contracts::reconciler::spec::Spec;
 use contracts::reconciler::store::{Cause, Draft, Store};
@@ -16,10 +18,11 @@ use serde_json::{Value, json};
 
 use crate::account::{Account, DEVELOPMENT};
 use crate::controller::Loop;
+use crate::strategies::manifest;
 
 /// The account with a reconciler that is a session of a role with this policy and no other right.
-async fn with_rights(document: &Value) -> Account {
-    let mut account = Account::new().await;
+async fn with_rights(manifest: &str, document: &Value) -> Account {
+    let mut account = Account::of(manifest).await;
     account.aws = Aws::over(&session(&account, document));
     account
 }
@@ -37,10 +40,7 @@ fn session(account: &Account, document: &Value) -> SdkConfig {
         "RoleName": "reconciler", "AssumeRolePolicyDocument": trust.to_string(), "MaxSessionDuration": 43_200,
     });
     let role = account.call("iam", "CreateRole", role);
-    let rights = json!({
-        "RoleName": "reconciler", "PolicyName": "rights", "PolicyDocument": document.to_string(),
-    });
-    account.call("iam", "PutRolePolicy", rights);
+    grant(account, document);
     let session = json!({
         "RoleArn": role["Role"]["Arn"], "RoleSessionName": "reconcile", "DurationSeconds": 43_200,
     });
@@ -59,19 +59,57 @@ fn session(account: &Account, document: &Value) -> SdkConfig {
         .build()
 }
 
-/// The development manifest with what it could also ask for.
-fn grown() -> Spec {
-    let more = "
+/// Gives the reconciler this policy in place of what it had.
+fn grant(account: &Account, document: &Value) {
+    let rights = json!({
+        "RoleName": "reconciler", "PolicyName": "rights", "PolicyDocument": document.to_string(),
+    });
+    account.call("iam", "PutRolePolicy", rights);
+}
+
+fn believed(manifest: &str) -> Spec {
+    Spec::believe(&Manifest::parse("manifest.yaml", manifest).unwrap()).unwrap()
+}
+
+/// A manifest with what it could also ask for.
+fn grown(manifest: &str, more: &str) -> Spec {
+    let manifest = Manifest::parse("manifest.yaml", manifest).unwrap();
+    let Ok(manifest) = manifest.patched(Manifest::parse("more.yaml", more).unwrap()) else {
+        panic!("nothing is removed");
+    };
+    Spec::believe(&manifest).unwrap()
+}
+
+const MORE: &str = "
 spec:
   scaling: {schedules: [{name: night, at: cron(0 22 * * ? *), min: 2, max: 4}]}
   dashboard: false
   logs: {metricFilters: [{name: warnings, pattern: warn, metric: Warnings, namespace: Hokusai/Contracts}]}
 ";
-    let manifest = Manifest::parse("development.yaml", DEVELOPMENT).unwrap();
-    let Ok(manifest) = manifest.patched(Manifest::parse("more.yaml", more).unwrap()) else {
-        panic!("nothing is removed");
-    };
-    Spec::believe(&manifest).unwrap()
+
+/// Strategies that lose no time.
+const BLUE_GREEN: &str = "{ strategy: blueGreen, bakeMinutes: 0 }";
+const CANARY: &str = "{ strategy: canary, bakeMinutes: 0, stepBakeMinutes: 0, test: { host: test.contracts.hokus.ai, priority: 101 } }";
+
+/// The same, and a rollout that waits for a person.
+const MORE_HELD: &str = "
+spec:
+  scaling: {schedules: [{name: night, at: cron(0 22 * * ? *), min: 2, max: 4}]}
+  dashboard: false
+  logs: {metricFilters: [{name: warnings, pattern: warn, metric: Warnings, namespace: Hokusai/Contracts}]}
+  rollout: {hooks: [{at: [postScaleUp], timeoutMinutes: 60}]}
+  task: {environment: {LOG_LEVEL: debug}}
+";
+
+/// Lets a rollout go on as soon as it waits for a person.
+async fn continue_when_held(account: &Account) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let (_, observed) = look(&account.aws.read, &account.spec).await.unwrap();
+        if let Some(pause) = observed.service.and_then(|running| running.paused) {
+            return answer(&account.aws.write, &pause, false).await.unwrap();
+        }
+    }
 }
 
 /// Somebody else's edits to everything the reconciler puts right.
@@ -240,13 +278,35 @@ fn without(policy: &Value, action: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn the_printed_policy_is_enough_and_nothing_in_it_is_unused() {
-    let policy = policy(&Account::new().await.spec);
-    let mut account = with_rights(&policy).await;
+    whole_life(DEVELOPMENT, async |account| {
+        account.spec = grown(DEVELOPMENT, MORE);
+        account.reconcile().await
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_it_is_where_ecs_moves_the_requests() {
+    let manifest = manifest(CANARY);
+    whole_life(&manifest, async |account| {
+        account.spec = grown(&manifest, MORE_HELD);
+        tokio::join!(account.reconcile(), continue_when_held(account)).0
+    })
+    .await;
+}
+
+/// A unit made, grown, edited by others, rolled back, published and destroyed by a reconciler that has the printed policy.
+async fn whole_life(
+    manifest: &str,
+    grow: impl AsyncFnOnce(&mut Account) -> (Outcome, Vec<String>),
+) {
+    let base = believed(manifest);
+    let policy = policy(&base);
+    let mut account = with_rights(manifest, &policy).await;
     let (outcome, steps) = account.reconcile().await;
     assert_eq!(outcome, Outcome::Settled, "to create: {steps:#?}");
     // What the manifest gains and loses again.
-    let base = std::mem::replace(&mut account.spec, grown());
-    let (outcome, steps) = account.reconcile().await;
+    let (outcome, steps) = grow(&mut account).await;
     assert_eq!(outcome, Outcome::Settled, "to grow: {steps:#?}");
     account.spec = base;
     edit(&account);
@@ -293,9 +353,29 @@ async fn the_printed_policy_is_enough_and_nothing_in_it_is_unused() {
     }
 }
 
+/// Whoever goes to another strategy and back gives the reconciler the policy of the manifest that is to be, each time.
+#[tokio::test(start_paused = true)]
+async fn the_policy_of_another_strategy_is_enough_to_get_there() {
+    let mut account = with_rights(DEVELOPMENT, &policy(&believed(DEVELOPMENT))).await;
+    let rolling = account.spec.clone();
+    for spec in [
+        rolling.clone(),
+        believed(&manifest(BLUE_GREEN)),
+        believed(&manifest(CANARY)),
+        rolling,
+    ] {
+        grant(&account, &policy(&spec));
+        account.spec = spec;
+        account.set("debug");
+        let (outcome, steps) = account.reconcile_within(Duration::from_secs(7200)).await;
+        assert_eq!(outcome, Outcome::Settled, "{steps:#?}");
+        println!("{steps:#?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_right_that_is_taken_away_is_missed_by_name() {
-    let whole = policy(&Account::new().await.spec);
+    let whole = policy(&believed(DEVELOPMENT));
     for (action, error) in [
         ("iam:PassRole", "is not authorized to perform: iam:PassRole"),
         (
@@ -304,7 +384,7 @@ async fn a_right_that_is_taken_away_is_missed_by_name() {
         ),
     ] {
         let less = serde_json::from_str(&without(&whole, action)).unwrap();
-        let account = with_rights(&less).await;
+        let account = with_rights(DEVELOPMENT, &less).await;
         let (outcome, steps) = account.reconcile().await;
         assert_ne!(outcome, Outcome::Settled);
         assert!(steps.iter().any(|step| step.contains(error)), "{steps:#?}");
@@ -314,9 +394,9 @@ async fn a_right_that_is_taken_away_is_missed_by_name() {
 /// Whoever keeps the policy of before still has the circuit breaker, and is told what could not be read.
 #[tokio::test(start_paused = true)]
 async fn without_the_right_to_see_why_a_rollout_fails_it_is_rolled_back_all_the_same() {
-    let whole = policy(&Account::new().await.spec);
+    let whole = policy(&believed(DEVELOPMENT));
     let less = serde_json::from_str(&without(&whole, "ecs:ListTasks")).unwrap();
-    let mut account = with_rights(&less).await;
+    let mut account = with_rights(DEVELOPMENT, &less).await;
     assert_eq!(account.reconcile().await.0, Outcome::Settled);
     account.behaves("0.1.1", "crash: { code: 1 }");
     account.image("0.1.1");
