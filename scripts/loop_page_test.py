@@ -20,7 +20,8 @@ from local.story import ROOT, run
 ROLLING = "hokusai-contracts-development"
 FOUGHT = "hokusai-reports-development"
 ALARM = f"{FOUGHT}-cpu"
-IMAGES = "images: [{ image: hokusai/contracts, start_seconds: 2 }]"
+# What the host says is proved for the one unit; the other has the same image, and asks for no proof.
+IMAGES = """images: [{ image: hokusai/contracts, start_seconds: 2, says: '{"service":"hokusai-contracts-development"}' }]"""
 # Blue/green; the last rollout is held until a person answers, so that it lasts for as long as the test.
 SHIFTING = """base: {base}
 spec:
@@ -33,7 +34,7 @@ REPORTS = """base: {base}
 metadata: {{name: hokusai-reports-development}}
 spec:
   task: {{family: hokusai-reports, executionRole: hokusai-reports-execution, taskRole: hokusai-reports-task}}
-  loadBalancer: {{host: reports.hokus.ai, priority: 110, targetGroup: hokusai-reports-3001}}
+  loadBalancer: {{host: reports.hokus.ai, priority: 110, targetGroup: hokusai-reports-3001, proof: {{ask: never}}}}
   discovery: reports.hokusai-development.local
   logs: {{group: /ecs/hokusai-reports}}
   notifications: {{topic: hokusai-reports-alarms}}
@@ -69,7 +70,7 @@ def start(story):
 
 def reconciler(simulation, *arguments, expected=0):
     argv = [f"{BINARIES}/reconciler", "--endpoint-url", simulation.endpoint, *arguments]
-    ran = subprocess.run(argv, env=environment(**AWS_ENVIRONMENT), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    ran = subprocess.run(argv, env=environment(**AWS_ENVIRONMENT, **simulation.door()), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
     if ran.returncode != expected:
         raise Failure(f"{arguments}: {ran.returncode}\n{ran.stdout}{ran.stderr}")
 

@@ -1,6 +1,7 @@
 //! What the documents list, compared in both directions with the source.
 
 use crate::{between, prose, read, sources, spans};
+use contracts::reconciler::controller::metrics::METRICS;
 use contracts::reconciler::desired::desired;
 use contracts::reconciler::explain;
 use contracts::reconciler::manifest::Manifest;
@@ -133,6 +134,21 @@ fn the_rights_of_the_deployment_guide_are_those_reconciler_policy_prints() {
     let manifest = Manifest::parse("m.yaml", &read("manifests/development.yaml")).unwrap();
     let spec = Spec::believe(&manifest).unwrap();
     assert_eq!(printed, policy::policy(&spec), "make generate rewrites it");
+}
+
+#[test]
+fn the_metrics_of_the_loop_are_those_it_serves() {
+    let text = read("docs/deployment.md");
+    let (_, section) = text.split_once("\n## The loop\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let documented = rows(section).into_iter();
+    let documented: Vec<_> = documented
+        .filter(|row| row[0].starts_with("`reconciler_"))
+        .map(|row| (row[0].trim_matches('`').to_owned(), row[2].clone()))
+        .collect();
+    let served =
+        METRICS.map(|(name, kind, meaning)| (name.to_owned(), format!("{kind}: {meaning}")));
+    assert_eq!(documented, served);
 }
 
 #[test]

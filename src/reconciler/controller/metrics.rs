@@ -10,7 +10,7 @@ use super::board::State;
 use crate::reconciler::aws::limit::Calls;
 
 /// What there is, in order: name, type, meaning.
-pub const METRICS: [(&str, &str, &str); 10] = [
+pub const METRICS: [(&str, &str, &str); 11] = [
     (
         "reconciler_build_info",
         "gauge",
@@ -57,13 +57,12 @@ pub const METRICS: [(&str, &str, &str); 10] = [
         "counter",
         "requests to AWS, retries among them",
     ),
+    (
+        "reconciler_aws_wait_seconds_total",
+        "counter",
+        "time requests waited here so as not to exceed AWS's rates",
+    ),
 ];
-/// The rest of a line's name for the time calls waited for their turn.
-const WAITED: (&str, &str, &str) = (
-    "reconciler_aws_wait_seconds_total",
-    "counter",
-    "time requests waited here so as not to exceed AWS's rates",
-);
 
 /// The whole text.
 pub fn render(
@@ -72,7 +71,7 @@ pub fn render(
     (version, git_sha): (&str, &str),
 ) -> String {
     let mut text = String::new();
-    for (name, kind, meaning) in METRICS.into_iter().chain([WAITED]) {
+    for (name, kind, meaning) in METRICS {
         // Into a string, which does not fail.
         let _ = writeln!(text, "# HELP {name} {meaning}\n# TYPE {name} {kind}");
         for (labels, value) in values(name, state, calls, (version, git_sha)) {
@@ -159,6 +158,7 @@ fn values<'a>(
             .iter()
             .map(|(operation, of)| (vec![("operation", operation.as_str())], counted(of.count)))
             .collect(),
+        // The last of them.
         _ => calls
             .iter()
             .map(|(operation, of)| {
