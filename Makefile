@@ -5,7 +5,7 @@ RECONCILER ?= cargo run --quiet --bin reconciler --
 CARGO_TOOLS = cargo install --quiet --locked --debug --root target/tools cargo-deny@0.20.2 cargo-machete@0.9.2
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check lint supply-chain advisories test conformance policy-test page-test api-test bench chaos loop-hours demo rollout-under-load image image-test push-test demo-image generate docs-test diagram bless validate plan reconcile
+.PHONY: help install build check lint supply-chain advisories test conformance policy-test page-test docs-page-test api-test client-test bench chaos loop-hours demo rollout-under-load image image-test push-test demo-image generate docs-test diagram bless validate plan reconcile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,15 @@ page-test: install build ## the simulator's and the loop's live pages in headles
 	@command -v chromium >/dev/null || scripts/install.sh packages chromium
 	@scripts/page_test.py
 	@scripts/loop_page_test.py
+
+docs-page-test: install build ## the API's page at /docs in headless Chromium, one call made from it; its files are their package's; screenshots in target/docs-page
+	@command -v chromium >/dev/null || scripts/install.sh packages chromium
+	@scripts/swagger-ui/vendor.sh check
+	@scripts/docs_page_test.py
+
+client-test: install build ## the TypeScript client: made from /openapi.json anew and compared, compiled, and used against the running API
+	@cd clients/typescript && npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@scripts/client_test.py
 
 api-test: install build ## every answer of the API's tests held to /openapi.json and the other way round, then schemathesis with all checks
 	@scripts/install.sh api

@@ -23,6 +23,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::json;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use support::Killed;
@@ -35,7 +36,11 @@ use warp::Filter;
 
 const CONNECTIONS: [usize; 2] = [100, 1000];
 const WARM_UP: Duration = Duration::from_secs(1);
-const MEASURED: Duration = Duration::from_secs(4);
+const MEASURED_SECONDS: u64 = 4;
+/// Seconds that each load is measured for, in the place of those.
+const SECONDS: &str = "BENCH_SECONDS";
+/// A load that is accepted ends here at the latest: with 10,000 waiting the program accepts no more.
+const ACCEPTED_MAX: usize = 9000;
 /// What this program serves instead of measuring: `hello`, or a Redis URL.
 const SERVE: &str = "BENCH_HTTP_SERVE";
 /// As small a script as accepting could be at all: one write under a name of its own, one answer.
@@ -46,8 +51,22 @@ async fn main() {
     if let Ok(what) = std::env::var(SERVE) {
         return serve(&what).await;
     }
-    let (chain, redis) = (Anvil::start().await, Redis::start().await);
-    let mut settings = environment(&redis, &chain, &chain.url);
+    let seconds = std::env::var(SECONDS).map_or(MEASURED_SECONDS, |text| text.parse().unwrap());
+    let measured = Duration::from_secs(seconds);
+    let chain = Anvil::start().await;
+    // Nothing can be paid, so that what is accepted waits, and the load is that of accepting alone.
+    chain
+        .result("anvil_setBalance", json!([DEPLOYER, "0x1"]))
+        .await;
+    for connections in CONNECTIONS {
+        compare(&chain, connections, measured).await;
+    }
+}
+
+/// Both pairs at so many connections at once, on a Redis and a process of their own, for what is accepted stays.
+async fn compare(chain: &Anvil, connections: usize, measured: Duration) {
+    let redis = Redis::start().await;
+    let mut settings = environment(&redis, chain, &chain.url);
     for name in [
         "RATE_LIMIT_DEPLOY_BURST",
         "RATE_LIMIT_DEPLOY_PER_SECOND",
@@ -57,25 +76,22 @@ async fn main() {
         settings.insert(name.into(), "1000000".into());
     }
     let api = Api::start(&settings).await;
-    // Nothing can be paid, so that what is accepted waits, and the load is that of accepting alone.
-    chain
-        .result("anvil_setBalance", json!([DEPLOYER, "0x1"]))
-        .await;
     let api_address = api.url.strip_prefix("http://").unwrap();
     let (_hello, hello_address) = started("hello");
     let (_evalsha, evalsha_address) = started(&redis.url());
-    for connections in CONNECTIONS {
-        let bare = load(&hello_address, connections, &get).await;
-        let health = load(api_address, connections, &get).await;
-        pair("GET /health", &health, "bare warp", &bare);
-        let bare = load(&evalsha_address, connections, &post).await;
-        let accepting = load(api_address, connections, &post).await;
-        pair("POST /api/deployments", &accepting, "one EVALSHA", &bare);
-    }
+    let load = async |address: &str, request: Made, requests_max| {
+        load(address, connections, request, measured, requests_max).await
+    };
+    let bare = load(&hello_address, get, usize::MAX).await;
+    let health = load(api_address, get, usize::MAX).await;
+    pair("GET /health", &health, "bare warp", &bare);
+    let bare = load(&evalsha_address, post, usize::MAX).await;
+    let accepting = load(api_address, post, ACCEPTED_MAX).await;
+    pair("POST /api/deployments", &accepting, "one EVALSHA", &bare);
     let status = std::fs::read_to_string(format!("/proc/{}/status", api.pid())).unwrap();
     let peak = status.lines().find(|line| line.starts_with("VmHWM:"));
     println!(
-        "peak memory of the program: {}",
+        "peak memory of the program at {connections} connections: {}",
         peak.unwrap()["VmHWM:".len()..].trim()
     );
 }
@@ -131,24 +147,32 @@ fn post(address: &str) -> Request<Full<Bytes>> {
         .unwrap()
 }
 
-/// So many connections, each with a request under way, for the measured time.
+/// What makes a request to an address.
+type Made = fn(&str) -> Request<Full<Bytes>>;
+
+/// So many connections, each with a request under way, for the measured time or until so many were sent.
 async fn load(
     address: &str,
     connections: usize,
-    request: &'static (impl Fn(&str) -> Request<Full<Bytes>> + Sync),
+    request: Made,
+    measured: Duration,
+    requests_max: usize,
 ) -> Measured {
     let begins = Instant::now() + WARM_UP;
-    let ends = begins + MEASURED;
+    let ends = begins + measured;
+    let sent_in_all = Arc::new(AtomicUsize::new(0));
     let mut tasks = JoinSet::new();
     for _ in 0..connections {
-        let address = address.to_owned();
+        let (address, sent_in_all) = (address.to_owned(), sent_in_all.clone());
         tasks.spawn(async move {
             let stream = TcpStream::connect(&address).await.unwrap();
             stream.set_nodelay(true).unwrap();
             let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
             tokio::spawn(connection);
             let mut took = Vec::new();
-            while Instant::now() < ends {
+            while Instant::now() < ends
+                && sent_in_all.fetch_add(1, Ordering::Relaxed) < requests_max
+            {
                 let sent = Instant::now();
                 let response = sender.send_request(request(&address)).await.unwrap();
                 let status = response.status();
@@ -164,9 +188,10 @@ async fn load(
     }
     let mut took = tasks.join_all().await.concat();
     took.sort_unstable();
+    assert!(!took.is_empty(), "all was sent before it was measured");
     Measured {
         connections,
-        per_second: took.len() as f64 / MEASURED.as_secs_f64(),
+        per_second: took.len() as f64 / begins.elapsed().as_secs_f64(),
         p50: took[took.len() / 2],
         p99: took[took.len() * 99 / 100],
     }
@@ -194,7 +219,7 @@ async fn serve(what: &str) {
     }
     let client = redis::Client::open(what).unwrap();
     let redis = redis::aio::ConnectionManager::new(client).await.unwrap();
-    let script = std::sync::Arc::new(redis::Script::new(SCRIPT));
+    let script = Arc::new(redis::Script::new(SCRIPT));
     let accept = warp::body::bytes().then(move |body: Bytes| {
         let (mut redis, script) = (redis.clone(), script.clone());
         async move {

@@ -7,17 +7,16 @@ but for the few below. Exit status: 0 when all of it holds.
 """
 
 import glob
-import hashlib
 import json
 import os
 import re
-import secrets
 import subprocess
 import sys
 import urllib.request
 
-from local.environment import BINARIES, CHAIN_ID, DEPLOYER_KEY, deploy_contracts, environment, start_chain, start_redis
-from local.processes import Failure, free_port
+from local.api import start_api
+from local.environment import environment
+from local.processes import Failure, until
 from local.story import ROOT, run
 
 TOOLS = os.path.join(ROOT, "target", "tools", "api")
@@ -28,41 +27,10 @@ SEED = os.environ.get("API_TEST_SEED", "1")
 
 # Documented, and not made to happen by a test of one program: a defect, and a body that takes ten seconds.
 NEVER_SEEN = {"500", "408"}
-
-
-def start(story):
-    """The program on a Redis and a chain of its own; its address and a key."""
-    redis_url = start_redis(story)
-    node = start_chain(story)
-    addresses = deploy_contracts(story, node)
-    story.begin("contracts-api")
-    key, port = secrets.token_hex(32), free_port()
-    settings = {
-        "PORT": str(port),
-        "BIND_ADDRESS": "127.0.0.1",
-        "CHAIN_ID": str(CHAIN_ID),
-        "DEPLOYER_PRIVATE_KEY": DEPLOYER_KEY,
-        "TOKEN_MANAGER_ADDRESS": addresses["TokenManager"],
-        "MODEL_REGISTRY_ADDRESS": addresses["ModelRegistry"],
-        "RPC_URL": node.url,
-        "REDIS_URL": redis_url,
-        "API_KEYS": f"api-test:{hashlib.sha256(key.encode()).hexdigest()}",
-        # What is tested is not the limit, which would end every run with 429.
-        **{f"RATE_LIMIT_{kind}": "1000000" for kind in
-           ("DEPLOY_BURST", "DEPLOY_PER_SECOND", "READ_BURST", "READ_PER_SECOND")},
-    }
-    story.processes.start("contracts-api", [f"{BINARIES}/contracts-api"], environment(**settings))
-    url = f"http://127.0.0.1:{port}"
-
-    def healthy():
-        try:
-            return urllib.request.urlopen(f"{url}/health", timeout=5).status == 200
-        except OSError:
-            return False
-
-    story.processes.wait_for("contracts-api", 30, healthy)
-    story.say(url)
-    return url, key
+# What the examples for fetch take as given, and a status of 1 for an answer that is no success.
+NODE_PRELUDE = """const { API_KEY, ID, MODEL_ID } = process.env, asked = fetch;
+globalThis.fetch = async (...what) => { const reply = await asked(...what); process.exitCode = reply.ok ? 0 : 1; return reply; };
+"""
 
 
 def patterns(document):
@@ -136,21 +104,25 @@ def hold_answers(story, document):
     errors_of_routing = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
     for answer in answers:
         status, body = answer["status"], answer["body"]
+        if answer["method"] == "OPTIONS" and status == 204:
+            # A browser's question before a call, which is no operation.
+            continue
         operation = next(((name, one) for expression, method, name, one in known
                           if expression.match(answer["path"]) and method.upper() == answer["method"]), None)
-        if errors_of_routing.get(status) == (body.get("error") or {}).get("code"):
+        code = (body or {}).get("error", {}).get("code") if status >= 400 else None
+        if code and errors_of_routing.get(status) == code:
             schema, name = {"$ref": "#/components/schemas/Error"}, "Error"
         elif operation is None or str(status) not in operation[1]["responses"]:
             asked = f"{answer['method']} {answer['path']}"
             problems.append(f"{asked} answered {status}, which is not documented: {json.dumps(body)[:200]}")
             continue
         else:
-            name = f"{operation[0]} {status}"
             content = operation[1]["responses"][str(status)].get("content", {})
             if "application/json" not in content:
                 continue
             schema = content["application/json"]["schema"]
-            seen.add(kind(name, schema))
+            name = kind(f"{operation[0]} {status}", schema)
+            seen.add(name)
         if name not in validators:
             validators[name] = Draft202012Validator({**schema, "components": document["components"]})
         for error in validators[name].iter_errors(body):
@@ -162,9 +134,10 @@ def hold_answers(story, document):
             if status in NEVER_SEEN or "application/json" not in response.get("content", {}):
                 continue
             schema = response["content"]["application/json"]["schema"]
-            if kind(f"{name} {status}", schema) not in seen:
+            place = kind(f"{name} {status}", schema)
+            if place not in seen:
                 problems.append(f"{name} is documented to answer {status}, and no test has seen it")
-            members(document, schema, f"{name} {status}", wanted)
+            members(document, schema, place, wanted)
     problems += [f"{member} is documented, and no test has seen it" for member in sorted(wanted["members"] - found)]
     for problem in sorted(set(problems)):
         story.detail(problem)
@@ -173,10 +146,53 @@ def hold_answers(story, document):
     story.say(f"{len(answers)} answers are as documented; {len(seen)} documented answers and {len(found)} members seen")
 
 
-def search(story, url, key):
+def run_examples(story, document, url, key, node):
+    """Every example of the document, as its reader would run it: curl in a shell, fetch in Node."""
+    story.begin("examples")
+
+    def create(model):
+        body = json.dumps({"modelId": model, "userAddress": "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc"}).encode()
+        headers = {"X-API-Key": key, "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{url}/api/deployments", body, headers)
+        with urllib.request.urlopen(request, timeout=5) as reply:
+            return json.load(reply)["data"]["requestId"]
+
+    def deployed():
+        request = urllib.request.Request(f"{url}/api/deployments/{made}", headers={"X-API-Key": key})
+        with urllib.request.urlopen(request, timeout=5) as reply:
+            return json.load(reply)["data"]["status"] == "deployed"
+
+    # What is no success ends the example with another status, which its text leaves to the reader.
+    with open(os.path.join(story.directory, ".curlrc"), "w") as file:
+        file.write("fail-with-body\n")
+    made = create("shown")
+    until("the model of the examples has a token", 60, deployed)
+    ran = 0
+    # Nothing more can be paid, so that what is cancelled has not ended by itself.
+    node.call("anvil_setBalance", node.call("eth_accounts")[0], "0x1")
+    for _, _, name, operation in patterns(document):
+        for example in operation["x-codeSamples"]:
+            waiting = create(f"{example['label']}-{ran}") if operation["operationId"] == "cancelDeployment" else made
+            source = example["source"].replace("https://contracts.hokus.ai", url)
+            argv = {"curl": ["bash", "-euc", source], "fetch": ["node", "--input-type=module", "-e", NODE_PRELUDE + source]}
+            variables = environment(CURL_HOME=story.directory, API_KEY=key, ID=waiting, MODEL_ID="shown")
+            done = subprocess.run(argv[example["label"]], env=variables, capture_output=True, text=True, timeout=30, check=False)
+            if done.returncode != 0 or not done.stdout:
+                said = f"{done.stdout[:500]}{done.stderr[:500]}"
+                raise Failure(f"the {example['label']} example of {name} ended with {done.returncode}: {said}\n{source}")
+            ran += 1
+    node.call("anvil_setBalance", node.call("eth_accounts")[0], hex(10**22))
+    story.say(f"{ran} examples of {len(patterns(document))} operations ran as they are")
+
+
+def search(story, document, url, key):
     """schemathesis with all checks and the links between operations."""
     story.begin("schemathesis")
-    argv = [sys.executable, "-m", "schemathesis.cli", "--config-file", "scripts/schemathesis.toml", "run", f"{url}/openapi.json",
+    # From a file, because it leaves out the operation that it has the document from.
+    file = os.path.join("target", "openapi.json")
+    with open(file, "w") as output:
+        json.dump(document, output)
+    argv = [sys.executable, "-m", "schemathesis.cli", "--config-file", "scripts/schemathesis.toml", "run", file, "--url", url,
             "--header", f"X-API-Key: {key}", "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful", "--seed", SEED,
             "--max-examples", EXAMPLES, "--request-timeout", "20", "--no-color"]
     log = os.path.join("target", "schemathesis.log")
@@ -189,13 +205,16 @@ def search(story, url, key):
         story.detail(line)
     if status != 0:
         raise Failure(f"schemathesis found something: {log}")
-    story.say(" ".join(re.findall(r"\d+ generated.*|Test cases:.*", text)) or "no failure")
+    operations, cases = (re.search(expression, text) for expression in (r"Tested: +(\d+)", r"(\d+) generated"))
+    if not operations or not cases or int(operations[1]) != len(patterns(document)):
+        raise Failure(f"schemathesis did not test every operation: {log}")
+    story.say(f"{cases[1]} cases of {operations[1]} operations, no failure")
 
 
 def tell(story):
     from openapi_spec_validator import validate
 
-    url, key = start(story)
+    url, key, node = start_api(story)
     story.begin("document")
     with urllib.request.urlopen(f"{url}/openapi.json", timeout=5) as reply:
         document = json.load(reply)
@@ -207,7 +226,8 @@ def tell(story):
     except Failure as problem:
         failure = problem
         story.say(str(problem))
-    search(story, url, key)
+    run_examples(story, document, url, key, node)
+    search(story, document, url, key)
     if failure:
         raise failure
 

@@ -266,6 +266,7 @@ def keep(story, simulation, node, key):
 The environment stays up until Ctrl-C (or: kill {os.getpid()}).
 
   service   curl --cacert {simulation.authority_file} --connect-to {HOST}:443:{address}:{port} https://{HOST}/health
+  document  https://{HOST}/openapi.json, as a page https://{HOST}/docs (with the two options above)
   demo key  {key}    (header X-API-Key)
   CA file   {simulation.authority_file}
   AWS       AWS_ENDPOINT_URL={simulation.endpoint} AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo \\

@@ -18,6 +18,7 @@ pub mod auth;
 mod body;
 mod day;
 mod deployments;
+mod docs;
 mod dry_run;
 mod edge;
 mod error;
@@ -339,6 +340,8 @@ async fn dispatch(
     match route.operation {
         Operation::Identity => health::identity(&asked.app),
         Operation::Document => openapi::served(),
+        Operation::Page => docs::page(),
+        Operation::Asset => docs::asset(parameter),
         Operation::Live => health::live(&asked.app),
         Operation::Ready => health::ready(&asked).await,
         Operation::Detailed => health::detailed(&asked).await,

@@ -218,7 +218,11 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     match (keys.next(), keys.next()) {
         (None, _) => Ok(None),
         (Some(key), None) => match key.to_str() {
-            Ok(key) if (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&key.len()) => {
+            // Not a tab, which `to_str` lets pass.
+            Ok(key)
+                if (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&key.len())
+                    && key.bytes().all(|byte| (b' '..=b'~').contains(&byte)) =>
+            {
                 Ok(Some(key.to_string()))
             }
             Ok(_) | Err(_) => Err(ApiError::invalid_idempotency_key()),

@@ -6,6 +6,7 @@
 use super::App;
 use super::RequestId;
 use super::auth::Caller;
+use super::docs;
 use super::error::{self, Internal};
 use super::reply::Response;
 use super::route;
@@ -20,7 +21,8 @@ use std::time::Instant;
 use uuid::Uuid;
 use warp::Reply as _;
 
-/// On every response. No response is ever to be shown as a page, framed, or guessed to be of another type.
+/// On every response. None but those of `/docs`, which say for themselves what they may do, is ever to be shown as a page; none framed, or
+/// guessed to be of another type.
 const SECURITY_HEADERS: [(&str, &str); 6] = [
     ("x-content-type-options", "nosniff"),
     (
@@ -74,9 +76,13 @@ where
 
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        let header = headers.entry(HeaderName::from_static(name));
+        header.or_insert(HeaderValue::from_static(value));
     }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Not left to whoever made the response: warp gives event streams a `Cache-Control` of its own.
+    if headers.get(CACHE_CONTROL) != Some(&docs::KEPT) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }

@@ -62,9 +62,10 @@ pub enum Code {
 impl Code {
     /// All of them, by status.
     #[cfg(test)]
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Validation,
         Self::InvalidToken,
+        Self::InsufficientPermissions,
         Self::DeploymentNotFound,
         Self::TokenNotFound,
         Self::NotFound,

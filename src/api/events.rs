@@ -38,6 +38,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// What clients are told to wait before they come back, at least; up to twice as long, each its own time, so that they do not come all at once.
 const RETRY: Duration = Duration::from_secs(2);
+/// As the document says.
+const ID_DIGITS_MAX: usize = 15;
 
 /// How many streams may be open in this process.
 #[derive(Debug, Clone, Copy)]
@@ -118,11 +120,13 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<u32>, ApiError> {
     };
     match id.to_str().ok().map(str::trim) {
         Some("") => Ok(None),
-        Some(text) => match text.parse() {
-            Ok(number) => Ok(Some(number)),
-            Err(_) => Err(ApiError::invalid_last_event_id()),
-        },
-        None => Err(ApiError::invalid_last_event_id()),
+        Some(text)
+            if text.len() <= ID_DIGITS_MAX && text.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            // No record has so many changes as do not fit: a number beyond the last, whichever.
+            Ok(Some(text.parse().unwrap_or(u32::MAX)))
+        }
+        Some(_) | None => Err(ApiError::invalid_last_event_id()),
     }
 }
 

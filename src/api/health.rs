@@ -376,7 +376,7 @@ pub fn identity(app: &App) -> Response {
         "status": "running",
         "timestamp": reply::timestamp(),
         "gitSha": app.health.git_sha,
-        "endpoints": { "deployments": "/api/deployments", "tokens": "/api/tokens", "health": "/health", "openapi": "/openapi.json" },
+        "endpoints": { "deployments": "/api/deployments", "tokens": "/api/tokens", "health": "/health", "openapi": "/openapi.json", "docs": "/docs" },
     });
     reply::json(StatusCode::OK, &body)
 }

@@ -1,7 +1,9 @@
 //! `GET /openapi.json`: the OpenAPI 3.1 document of this API.
 //!
-//! Made from the table of routes and the codes of errors, so it has every route and no other; `components.json` beside it has the bodies' shapes,
+//! Made from the table of routes and the codes of errors, so it has every route but the page's, and no other; `components.json` beside it has the bodies' shapes,
 //! closed, so that an answer with a member it does not know is found by `make api-test`.
+
+mod example;
 
 use super::error::Code;
 use super::reply::{self, Response};
@@ -43,6 +45,15 @@ const PLAIN: Facts = Facts {
     errors: &[],
 };
 
+const SHOW: Facts = Facts {
+    id: "getDeployment",
+    summary: "One of your deployments",
+    parameters: &["id"],
+    schema: "Deployment",
+    errors: &[Code::Validation, Code::DeploymentNotFound],
+    ..PLAIN
+};
+
 /// What a body can be refused for.
 const BODY_ERRORS: [Code; 4] = [
     Code::Validation,
@@ -51,15 +62,18 @@ const BODY_ERRORS: [Code; 4] = [
     Code::UnsupportedMediaType,
 ];
 /// What whoever is counted can be told, whatever is asked.
-const COUNTED_ERRORS: [Code; 4] = [
+const COUNTED_ERRORS: [Code; 5] = [
     Code::InvalidToken,
+    Code::InsufficientPermissions,
     Code::RateLimitExceeded,
     Code::Internal,
     Code::ServiceUnavailable,
 ];
 
-fn facts(operation: Operation) -> Facts {
-    match operation {
+/// `None` for what is no call: the page that shows this document, and its files.
+fn facts(operation: Operation) -> Option<Facts> {
+    Some(match operation {
+        Operation::Page | Operation::Asset => return None,
         Operation::Identity => Facts {
             id: "getIdentity",
             summary: "Which service this is",
@@ -129,24 +143,17 @@ fn facts(operation: Operation) -> Facts {
             errors: &[Code::Validation],
             ..PLAIN
         },
-        Operation::Show => Facts {
-            id: "getDeployment",
-            summary: "One of your deployments",
-            parameters: &["id"],
-            schema: "Deployment",
-            errors: &[Code::Validation, Code::DeploymentNotFound],
-            ..PLAIN
-        },
+        Operation::Show => SHOW,
         Operation::Status => Facts {
             id: "getDeploymentStatus",
             summary: "The same as getDeployment",
-            ..facts(Operation::Show)
+            ..SHOW
         },
         Operation::Events => Facts {
             id: "followDeployment",
             summary: "Its changes as server-sent events",
             parameters: &["id", "lastEventId"],
-            schema: "Events",
+            schema: "Change",
             errors: &[Code::Validation, Code::DeploymentNotFound],
             ..PLAIN
         },
@@ -178,7 +185,7 @@ fn facts(operation: Operation) -> Facts {
             errors: &[Code::Validation, Code::TokenNotFound],
             ..PLAIN
         },
-    }
+    })
 }
 
 /// `GET /openapi.json`
@@ -189,8 +196,10 @@ pub fn served() -> Response {
 fn document() -> Value {
     let mut paths = Map::new();
     for route in &ROUTES {
-        let path = paths.entry(template(route.path)).or_insert(json!({}));
-        path[route.method.to_lowercase()] = operation(route);
+        if let Some(facts) = facts(route.operation) {
+            let path = paths.entry(template(route.path)).or_insert(json!({}));
+            path[route.method.to_lowercase()] = operation(route, facts);
+        }
     }
     json!({
         "openapi": "3.1.0",
@@ -201,6 +210,11 @@ fn document() -> Value {
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "servers": [{ "url": "/" }],
+        "tags": [
+            { "name": "deployments", "description": "Contract deployments: asked for, followed, taken back" },
+            { "name": "tokens", "description": "What is on the chain" },
+            { "name": "service", "description": "This service and how it stands" },
+        ],
         "paths": paths,
         "components": serde_json::from_str::<Value>(COMPONENTS).unwrap_or_default(),
     })
@@ -216,7 +230,16 @@ fn template(path: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-fn operation(route: &Route) -> Value {
+/// What the operation is about, by which pages group them.
+fn tag(path: &str) -> &'static str {
+    match path {
+        path if path.starts_with("/api/tokens") => "tokens",
+        path if path.starts_with("/api/") => "deployments",
+        _ => "service",
+    }
+}
+
+fn operation(route: &Route, facts: Facts) -> Value {
     let Facts {
         id,
         summary,
@@ -227,7 +250,7 @@ fn operation(route: &Route) -> Value {
         enveloped,
         also_unwell,
         errors,
-    } = facts(route.operation);
+    } = facts;
     let counted = route.keyed && enveloped;
     let parameters: Vec<Value> = parameters
         .iter()
@@ -245,7 +268,8 @@ fn operation(route: &Route) -> Value {
         responses.insert("503".into(), unwell);
     }
     if matches!(route.operation, Operation::Events) {
-        let schema = json!({ "$ref": "#/components/schemas/Events" });
+        // OpenAPI 3.1 has no word for a stream's items; tools take the schema for that of each event, as 3.2's `itemSchema` is.
+        let schema = json!({ "$ref": "#/components/schemas/Change" });
         answered["content"] = json!({ "text/event-stream": { "schema": schema } });
         let over =
             json!({ "description": "Nothing can change any more", "headers": headers(counted) });
@@ -275,7 +299,9 @@ fn operation(route: &Route) -> Value {
         false => json!([]),
     };
     let mut operation = json!({
+        "x-codeSamples": example::of(route, body),
         "operationId": id,
+        "tags": [tag(route.path)],
         "summary": summary,
         "security": security,
         "parameters": parameters,
@@ -355,6 +381,8 @@ fn links(operation: Operation) -> Value {
         Operation::Cancel => json!({ "status": by_id("getDeploymentStatus") }),
         Operation::Identity
         | Operation::Document
+        | Operation::Page
+        | Operation::Asset
         | Operation::Live
         | Operation::Ready
         | Operation::Detailed
@@ -397,7 +425,8 @@ mod tests {
         for path in document["paths"].as_object().unwrap().values() {
             operations += path.as_object().unwrap().len();
         }
-        assert_eq!(operations, ROUTES.len());
+        // The page and its files are no calls.
+        assert_eq!(operations, ROUTES.len() - 2);
         let mut referred = BTreeSet::new();
         references(&document, &mut referred);
         for reference in &referred {

@@ -12,6 +12,10 @@ pub enum Operation {
     Identity,
     /// The OpenAPI document.
     Document,
+    /// The document as a page.
+    Page,
+    /// A file of the page.
+    Asset,
     /// May this process have traffic?
     Live,
     /// Do the things it needs answer?
@@ -68,9 +72,11 @@ const fn keyed(operation: Operation, method: &'static str, path: &'static str) -
 }
 
 /// Every route there is.
-pub const ROUTES: [Route; 13] = [
+pub const ROUTES: [Route; 15] = [
     open(Operation::Identity, "/"),
     open(Operation::Document, "/openapi.json"),
+    open(Operation::Page, "/docs"),
+    open(Operation::Asset, "/docs/:file"),
     open(Operation::Live, "/health"),
     open(Operation::Ready, "/health/ready"),
     keyed(Operation::Detailed, "GET", "/health/detailed"),
@@ -165,6 +171,7 @@ mod tests {
             (Method::GET, "/api/deployments//status", "404"),
             (Method::GET, "/api/deployments/a/other", "404"),
             (Method::GET, "/api/tokens/", "404"),
+            (Method::GET, "/docs/page.js", "Asset page.js"),
             (Method::GET, "/metrics", "404"),
             (Method::GET, "//", "404"),
         ] {

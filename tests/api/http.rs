@@ -154,6 +154,23 @@ async fn every_wrong_request_gets_its_own_error_as_json() {
             400,
             "VALIDATION_ERROR",
         ),
+        (
+            post().header("idempotency-key", "a\tb").json(&minimal("m")),
+            400,
+            "VALIDATION_ERROR",
+        ),
+        // Since which change; a number too large for any record is one that is not there.
+        (
+            with_key(Method::GET, &format!("{POST}/{id}/events")).header("last-event-id", "+1"),
+            400,
+            "VALIDATION_ERROR",
+        ),
+        (
+            with_key(Method::GET, &format!("{POST}/{id}/events"))
+                .header("last-event-id", "123456789012345"),
+            404,
+            "DEPLOYMENT_NOT_FOUND",
+        ),
         // Which deployment.
         (
             with_key(Method::GET, &format!("{POST}/not-a-uuid")),
@@ -538,6 +555,11 @@ async fn every_response_carries_its_request_id_and_tells_browsers_what_they_may_
             .contains_key("access-control-allow-origin")
     );
 
+    let (status, document) = api.get("/openapi.json").await;
+    assert_eq!(
+        (status, &document["openapi"]),
+        (StatusCode::OK, &json!("3.1.0"))
+    );
     let root = api.get("/").await;
     assert_eq!(
         (root.0, &root.1["name"]),

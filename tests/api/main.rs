@@ -10,6 +10,7 @@
 mod contracts;
 mod crash;
 mod deploy;
+mod edge;
 mod engine;
 mod events;
 mod http;

@@ -89,6 +89,11 @@ async fn a_process_that_starts_without_redis_or_nodes_waits_for_them_and_then_se
         (StatusCode::SERVICE_UNAVAILABLE, &json!(false))
     );
     assert!(!body.to_string().contains("127.0.0.1"), "{body}");
+    let (status, body) = api.get("/health/detailed").await;
+    assert_eq!(
+        (status, &body["status"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("starting"))
+    );
     world.redis.resume().await;
     world.proxy.set(Mode::Pass);
     api.healthy().await;

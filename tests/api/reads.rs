@@ -3,6 +3,7 @@
 use crate::World;
 use crate::support::anvil::{DEPLOYER, OWNER};
 use crate::support::api::{Api, KEY, OTHER_KEY, minimal};
+use crate::support::eventually;
 use crate::support::proxy::Mode;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -148,6 +149,27 @@ async fn a_dry_run_says_what_it_would_cost_and_writes_nothing() {
     assert_eq!(taken["data"]["available"], false);
     assert_eq!(taken["data"]["unavailableBecause"], "TOKEN_ALREADY_EXISTS");
     assert_eq!(taken["data"]["tokenAddress"], details["tokenAddress"]);
+
+    // What cannot be estimated is said in the cost's place.
+    let thrifty = Api::start(&world.with("MAX_GAS_PRICE_GWEI", "1")).await;
+    let base_fee = json!(["0x2540be400"]);
+    world
+        .chain
+        .result("anvil_setNextBlockBaseFeePerGas", base_fee)
+        .await;
+    let dear = eventually("gas costs more than one gwei", 10, async || {
+        let request = thrifty.request(Method::POST, "/api/dry-run");
+        let request = request.header("x-api-key", KEY).json(&minimal("dear"));
+        let (status, dear) = Api::json(request).await;
+        assert_eq!(status, StatusCode::OK, "{dear}");
+        dear["data"].get("cost").is_none().then_some(dear)
+    })
+    .await;
+    assert_eq!(dear["data"]["available"], true);
+    assert_eq!(
+        dear["data"]["notEstimatedBecause"],
+        "gas costs more than MAX_GAS_PRICE_GWEI allows now"
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 
 use crate::World;
 use crate::support::anvil::{DEPLOYER, OWNER};
-use crate::support::api::{Api, Environment, KEY, OTHER_KEY};
+use crate::support::api::{Api, Environment, KEY, OTHER_KEY, record};
 use crate::support::{eventually, root};
 use reqwest::Method;
 use serde::Deserialize;
@@ -159,7 +159,7 @@ async fn ask(
     names: &Names,
 ) -> (u16, BTreeMap<String, String>, Value) {
     let method: Method = request.method.parse().unwrap();
-    let mut call = api.request(method, &filled(&request.path, names));
+    let mut call = api.request(method.clone(), &filled(&request.path, names));
     let key = request.key.as_deref().map(|key| match key {
         "frontend" => KEY,
         "backend" => OTHER_KEY,
@@ -181,17 +181,15 @@ async fn ask(
         call = call.header(name, filled(value, names));
     }
     let response = call.send().await.unwrap();
-    let status = response.status().as_u16();
+    let (status, path) = (response.status(), response.url().path().to_owned());
     let headers = response.headers().iter();
     let headers =
         headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_string()));
     let headers = headers.collect();
     let text = response.text().await.unwrap();
-    (
-        status,
-        headers,
-        serde_json::from_str(&text).unwrap_or_default(),
-    )
+    let body = serde_json::from_str(&text).unwrap_or_default();
+    record(&method, &path, status, &body);
+    (status.as_u16(), headers, body)
 }
 
 async fn replay(world: &mut World, scenario: Scenario) -> (usize, BTreeSet<String>) {

@@ -259,7 +259,7 @@ pub async fn read(response: Response) -> (StatusCode, Value) {
 }
 
 /// Writes the answer down for `make api-test`, which holds every one of them to the OpenAPI document.
-fn record(method: &Method, path: &str, status: StatusCode, body: &Value) {
+pub fn record(method: &Method, path: &str, status: StatusCode, body: &Value) {
     let Ok(directory) = std::env::var("API_ANSWERS") else {
         return;
     };
