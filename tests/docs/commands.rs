@@ -44,7 +44,7 @@ fn a_block_without_a_label_or_with_another_output_is_refused() {
         ("```bash\nls\n```\n", "x:1: ```bash is none of"),
         ("```sh later\nls\n```\n", "x:1: after ```sh comes"),
         ("```sh account:\nls\n```\n", "x:1: after ```sh comes"),
-        ("```js account: why\n1\n```\n", "x:1: after ```js comes"),
+        ("```js later\n1\n```\n", "x:1: after ```js comes"),
         ("text\n```sh\nls\n", "x:2: this fence does not end"),
     ];
     for (text, expected) in rows {
