@@ -240,11 +240,13 @@ async fn simulate(line: Line) -> Result<(), Failure> {
     let bound = listener
         .local_addr()
         .map_err(|source| Failure::Listen(asked, source))?;
+    let endpoint = format!("http://{bound}");
+    simulator.with(|world, _| world.endpoint = Some(endpoint.clone()));
     // Held to the end: tasks and load balancer live in it.
     let subnet = Subnet::claim()?;
     let balancer = Balancer::bind(simulator.clone(), subnet.host(1), &state).await?;
     let announcement = json!({
-        "endpoint": format!("http://{bound}"), "load_balancer": balancer.address().to_string(),
+        "endpoint": endpoint, "load_balancer": balancer.address().to_string(),
         "ca_file": balancer.authority_file(),
     });
 

@@ -233,7 +233,11 @@ fn filled(world: &World, call: &Call, template: &str) -> Vec<String> {
         let whole = before.is_empty() && after.is_empty();
         let values = values(call, member);
         let last = |value: &String| match value.strip_prefix("arn:") {
-            Some(arn) if !whole => arn.rsplit('/').next().unwrap_or(arn).to_owned(),
+            Some(arn) if !whole => match arn.split_once(":parameter") {
+                // A parameter's name has slashes of its own.
+                Some((_, name)) => name.to_owned(),
+                None => arn.rsplit('/').next().unwrap_or(arn).to_owned(),
+            },
             _ => value.clone(),
         };
         filled = filled

@@ -13,6 +13,7 @@
 //! input, tags        what callers send            task, lifecycle, agent   one task through its life
 //! task_definition    what tasks are made from     health, decide           is it well; how many to start and stop
 //! run                a task without a service     account_setting          what new resources get
+//! credentials        a task's, of its task role
 //! service, rollout   what is wanted, how far      scheduler, effect        the whole step; what it asks of processes
 //! cluster, history   reading it back
 //! ```
@@ -20,6 +21,7 @@
 mod account_setting;
 mod agent;
 mod cluster;
+mod credentials;
 mod decide;
 mod effect;
 mod fargate;
@@ -41,6 +43,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::Value;
 
+pub use credentials::credentials;
 pub use effect::{
     Effect, Environment, ProcessId, Signal, Start, exited, health_checked, logged,
     ran_out_of_memory, start_failed, started,

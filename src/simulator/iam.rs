@@ -202,8 +202,13 @@ pub fn role_exists(world: &World, arn: &str) -> bool {
 
 /// Whether a role of that ARN exists and trusts a service such as `ecs-tasks.amazonaws.com` to assume it.
 pub fn trusts(world: &World, role_arn: &str, service: &str) -> bool {
-    with_arn(world, role_arn)
-        .is_some_and(|role| evaluate::trusts(&role.trust, Principal::Service(service), None))
+    assumable_by_service(world, role_arn, service).is_some()
+}
+
+/// The role of that ARN, when it trusts a service.
+pub fn assumable_by_service(world: &World, role_arn: &str, service: &str) -> Option<Assumable> {
+    let role = with_arn(world, role_arn)?;
+    evaluate::trusts(&role.trust, Principal::Service(service), None).then(|| Assumable::of(role))
 }
 
 /// What a caller that a role trusts needs to be told of it.
@@ -232,10 +237,17 @@ pub fn assumable(
     if let Some(id) = external_id {
         context.insert("sts:externalid".to_owned(), vec![id.to_owned()]);
     }
-    evaluate::trusts(&role.trust, Principal::Arn(caller), Some(&context)).then(|| Assumable {
-        id: role.id.clone(),
-        session_seconds_max: role.session_seconds_max,
-    })
+    evaluate::trusts(&role.trust, Principal::Arn(caller), Some(&context))
+        .then(|| Assumable::of(role))
+}
+
+impl Assumable {
+    fn of(role: &Role) -> Self {
+        Assumable {
+            id: role.id.clone(),
+            session_seconds_max: role.session_seconds_max,
+        }
+    }
 }
 
 /// Whether a role's policies allow `action` (`ssm:GetParameters`) on `resource` (an ARN): some statement allows it, none

@@ -177,9 +177,9 @@ impl Machine {
         let program = self.images.get(repository).ok_or_else(|| {
             format!("CannotStartContainerError: no command stands for the image {repository}: start the simulator with --image {repository}=COMMAND")
         })?;
-        let arguments = without_program(arguments, program);
+        let (program, arguments) = program_and_arguments(arguments, program);
         let command = Command {
-            program: program.clone(),
+            program,
             arguments,
             environment,
         };
@@ -212,8 +212,8 @@ impl Machine {
         Ok(())
     }
 
-    /// Runs a check that names the container's own program. Another program is not in the image as far as this machine
-    /// knows, and neither is a shell: such a check fails, as it would in an image without them.
+    /// Runs a check that names a program of the image. Another is not in it as far as this machine knows, and neither is a
+    /// shell: such a check fails, as it would in an image without them.
     fn check_health(&mut self, id: ProcessId, check: &[String], limit: Duration) {
         let Some(Running {
             signals: _,
@@ -222,18 +222,18 @@ impl Machine {
         else {
             return;
         };
-        let own =
-            |argument: &String| Path::new(argument).file_name() == command.program.file_name();
         let (spawner, simulator, reported) = (
             self.spawner.clone(),
             self.simulator.clone(),
             Arc::clone(&self.reported),
         );
         let command = match check {
-            [kind, program, arguments @ ..] if kind == "CMD" && own(program) => Some(Command {
-                arguments: arguments.to_vec(),
-                ..command.clone()
-            }),
+            [kind, program, arguments @ ..] if kind == "CMD" => beside(program, &command.program)
+                .map(|program| Command {
+                    program,
+                    arguments: arguments.to_vec(),
+                    environment: command.environment.clone(),
+                }),
             _ => None,
         };
         self.work.spawn(async move {
@@ -279,15 +279,22 @@ impl Machine {
     }
 }
 
-/// Arguments after the program's own name, which a definition may give or leave out.
-fn without_program(mut arguments: Vec<String>, program: &Path) -> Vec<String> {
-    if arguments
-        .first()
-        .is_some_and(|first| Path::new(first).file_name() == program.file_name())
-    {
+/// What runs, and its arguments: a definition may name a program of the image first, or leave the image's own to be meant.
+fn program_and_arguments(mut arguments: Vec<String>, own: &Path) -> (PathBuf, Vec<String>) {
+    let named = arguments.first().and_then(|first| beside(first, own));
+    if named.is_some() {
         arguments.remove(0);
     }
-    arguments
+    (named.unwrap_or_else(|| own.to_owned()), arguments)
+}
+
+/// The program of that name in the image: its own, or another that is in the same directory.
+fn beside(name: &str, own: &Path) -> Option<PathBuf> {
+    let name = Path::new(name).file_name()?;
+    if own.file_name() == Some(name) {
+        return Some(own.to_owned());
+    }
+    Some(own.with_file_name(name)).filter(|program| is_executable(program))
 }
 
 fn is_executable(path: &Path) -> bool {
@@ -309,7 +316,19 @@ mod tests {
             (vec!["serve"], vec!["serve"]),
         ] {
             let given = given.into_iter().map(String::from).collect();
-            assert_eq!(without_program(given, program), want);
+            let want = want.into_iter().map(String::from).collect();
+            assert_eq!(
+                program_and_arguments(given, program),
+                (program.to_owned(), want)
+            );
         }
+        let (test, shell) = (std::env::current_exe().unwrap(), Path::new("/bin/sh"));
+        let own = test.with_file_name("not-this-one");
+        assert_eq!(beside(test.to_str().unwrap(), &own), Some(test));
+        assert_eq!(beside("sh", &own), None);
+        assert_eq!(
+            beside("sh", &shell.with_file_name("x")),
+            Some(shell.to_owned())
+        );
     }
 }

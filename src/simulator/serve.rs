@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -123,6 +123,9 @@ async fn answer(simulator: &Simulator, request: Request<Incoming>) -> io::Result
         }
     };
     if let Some(path) = own {
+        if let Some(id) = path.strip_prefix("credentials/") {
+            return Ok(credentials(simulator, &head.headers, id));
+        }
         if let Some(shown) = page::answer(simulator, &head.method, path) {
             return Ok(shown);
         }
@@ -186,6 +189,23 @@ fn administer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
         }
     };
     plain(StatusCode::OK, &body)
+}
+
+/// What the agent says beside a task: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html>. In an error
+/// SDKs look for a code and a message.
+fn credentials(simulator: &Simulator, headers: &HeaderMap, id: &str) -> Response<Bytes> {
+    let token = headers.get(AUTHORIZATION);
+    let token = token
+        .and_then(|token| token.to_str().ok())
+        .unwrap_or_default();
+    match simulator.with(|world, now| ecs::credentials(world, id, token, now)) {
+        Some(credentials) => plain(StatusCode::OK, &credentials),
+        None => {
+            let message = "no living task has this id and token, or its role does not trust ecs-tasks.amazonaws.com";
+            let error = json!({ "code": "InvalidIdInRequest", "message": message });
+            plain(StatusCode::BAD_REQUEST, &error)
+        }
+    }
 }
 
 fn refuse(status: StatusCode, error: &str) -> Response<Bytes> {

@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::call::{Answer, Call, Millis, Refusal, timestamp};
+use super::call::{self, Answer, Call, Millis, Refusal};
 use super::iam;
 use super::world::World;
 use crate::secret::Secret;
+use crate::timestamp;
 
 /// Sessions by access key id.
 #[derive(Debug, Default)]
@@ -36,6 +37,8 @@ pub struct Session {
 /// AWS has no such quota; this bounds what a loop can fill.
 const SESSIONS_MAX: usize = 1_000;
 const SESSION_SECONDS: i64 = 3_600;
+/// How long a task's session lasts; AWS does not say, and what a task reads there is about six hours.
+const TASK_MILLIS: Millis = 6 * 3_600_000;
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>: of a role assumed with a role's credentials.
 const CHAINED_SECONDS_MAX: i64 = 3_600;
 const NOT_SIMULATED: [&str; 7] = [
@@ -144,29 +147,66 @@ fn assume_role(world: &mut World, call: &Call) -> Answer {
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
         ));
     }
-    let role_name = role.rsplit('/').next().unwrap_or_default();
-    let key = format!("ASIA{}", world.hex(16).to_uppercase());
-    let session = Session {
-        secret: Secret::new(world.hex(40)),
-        token: Secret::new(world.hex(128)),
-        principal: format!(
-            "arn:aws:sts::{}:assumed-role/{role_name}/{name}",
-            world.account
-        ),
-        user_id: format!("{}:{name}", assumable.id),
-        expires: call.now.saturating_add(seconds.unsigned_abs() * 1_000),
-    };
+    let principal = principal(world, role, name);
+    let user_id = format!("{}:{name}", assumable.id);
+    let lasts = seconds.unsigned_abs() * 1_000;
+    let (key, session) = begin(world, principal, user_id, call.now, lasts);
     let answer = json!({
         "Credentials": {
             "AccessKeyId": key, "SecretAccessKey": session.secret.expose(), "SessionToken": session.token.expose(),
-            "Expiration": timestamp(session.expires),
+            "Expiration": call::timestamp(session.expires),
         },
         "AssumedRoleUser": { "AssumedRoleId": session.user_id, "Arn": session.principal },
         "SourceIdentity": call.optional_text("SourceIdentity")?,
     });
+    Ok(answer)
+}
+
+/// The credentials of a task's session of its role, as ECS's agent hands them out: the same ones until they have only half their
+/// time left. Absent where the role does not trust ECS.
+pub(super) fn of_task(world: &mut World, role: &str, task: &str, now: Millis) -> Option<Value> {
+    let assumable = iam::assumable_by_service(world, role, "ecs-tasks.amazonaws.com")?;
+    let principal = principal(world, role, task);
+    let lasting = world.sts.sessions.iter().find(|(_, session)| {
+        session.principal == principal && session.expires > now + TASK_MILLIS / 2
+    });
+    let (key, session) = match lasting {
+        Some((key, session)) => (key.clone(), session.clone()),
+        None => {
+            let user_id = format!("{}:{task}", assumable.id);
+            begin(world, principal, user_id, now, TASK_MILLIS)
+        }
+    };
+    Some(json!({
+        "RoleArn": role, "AccessKeyId": key, "SecretAccessKey": session.secret.expose(), "Token": session.token.expose(),
+        "Expiration": timestamp::iso(session.expires),
+    }))
+}
+
+fn principal(world: &World, role: &str, name: &str) -> String {
+    let role = role.rsplit('/').next().unwrap_or_default();
+    format!("arn:aws:sts::{}:assumed-role/{role}/{name}", world.account)
+}
+
+/// A new session and its access key id.
+fn begin(
+    world: &mut World,
+    principal: String,
+    user_id: String,
+    now: Millis,
+    lasts: Millis,
+) -> (String, Session) {
+    let key = format!("ASIA{}", world.hex(16).to_uppercase());
+    let session = Session {
+        secret: Secret::new(world.hex(40)),
+        token: Secret::new(world.hex(128)),
+        principal,
+        user_id,
+        expires: now.saturating_add(lasts),
+    };
     let sessions = &mut world.sts.sessions;
     if sessions.len() >= SESSIONS_MAX {
-        sessions.retain(|_, session| session.expires > call.now);
+        sessions.retain(|_, session| session.expires > now);
         let first = sessions
             .iter()
             .min_by_key(|(_, session)| session.expires)
@@ -177,8 +217,8 @@ fn assume_role(world: &mut World, call: &Call) -> Answer {
             sessions.remove(&first);
         }
     }
-    sessions.insert(key, session);
-    Ok(answer)
+    sessions.insert(key.clone(), session.clone());
+    (key, session)
 }
 
 fn invalid(message: impl Into<String>) -> Refusal {

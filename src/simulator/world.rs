@@ -14,6 +14,8 @@ pub struct World {
     pub account: String,
     /// The region every ARN names.
     pub region: String,
+    /// Where its APIs answer, such as `http://127.0.0.1:4566`; absent where no server stands before it. Given, never changed.
+    pub endpoint: Option<String>,
     /// Who may sign requests; given, never changed.
     pub access_keys: Vec<account::AccessKey>,
     /// Networks with their subnets and security groups; given, never changed.
@@ -59,6 +61,7 @@ impl World {
         World {
             account: account.into(),
             region: region.into(),
+            endpoint: None,
             access_keys: Vec::new(),
             vpcs: Vec::new(),
             ecs: ecs::State::default(),

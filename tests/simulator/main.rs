@@ -14,6 +14,7 @@ mod asking;
 mod autoscaling;
 mod boto3;
 mod cloudwatch;
+mod credentials;
 mod ecr;
 mod faults;
 mod fuzz;

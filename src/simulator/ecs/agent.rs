@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::credentials;
 use super::effect::{Environment, ProcessId, Start};
 use super::lifecycle::PULLING_MILLIS;
 use super::task::Task;
@@ -29,6 +30,7 @@ pub(super) fn prepare(world: &World, task: &Task) -> Result<Vec<Start>, String> 
         agent.log_stream(container)?;
         let mut environment: BTreeMap<String, String> = BTreeMap::new();
         environment.insert(BIND_ADDRESS.into(), task.address.to_string());
+        environment.extend(credentials::variables(world, task));
         let plain = container
             .environment
             .iter()

@@ -13,6 +13,7 @@ use serde_json::Value;
 pub(super) use api::{describe, interfaces, list, one, report, stop};
 
 use super::cluster::providers::Provider;
+use super::credentials::Grant;
 use super::health::Checking;
 use super::tags::Tags;
 use super::task_definition::Blueprint;
@@ -37,6 +38,8 @@ pub(super) struct Task {
     pub(super) run: Option<Run>,
     pub(super) task_definition: String,
     pub(super) blueprint: Arc<Blueprint>,
+    /// What its credentials are asked for with.
+    pub(super) grant: Option<Grant>,
     pub(super) address: Ipv4Addr,
     pub(super) interface: Interface,
     pub(super) tags: Tags,

@@ -55,6 +55,7 @@ pub(super) struct Blueprint {
     /// Absent for a definition that cannot run on Fargate.
     pub(super) size: Option<Size>,
     pub(super) execution_role: Option<String>,
+    pub(super) task_role: Option<String>,
     pub(super) containers: Vec<Container>,
     pub(super) is_awsvpc: bool,
 }
@@ -182,7 +183,7 @@ pub(super) fn register(world: &mut World, call: &Call) -> Answer {
         "family": family,
         "revision": revision,
         "containerDefinitions": containers.into_iter().map(|value| shuffled_environment(world, value)).collect::<Value>(),
-        "taskRoleArn": task_role_arn,
+        "taskRoleArn": task_role_arn.clone(),
         "executionRoleArn": execution_role_arn,
         "networkMode": network_mode,
         "volumes": volumes,
@@ -211,6 +212,7 @@ pub(super) fn register(world: &mut World, call: &Call) -> Answer {
             revision,
             size,
             execution_role: execution_role_arn,
+            task_role: task_role_arn,
             containers: typed,
             is_awsvpc,
         }),

@@ -8,7 +8,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use super::State;
 use super::attributes::target_group::{ALGORITHM, LEAST_OUTSTANDING};
 use super::health::{Phase, Target};
-use super::rule::{Action, Condition, Reply};
+use super::listener::Listener;
+use super::rule::{Action, Condition, Reply, Rule};
 use super::target_group::{self, TargetGroup};
 use crate::simulator::World;
 
@@ -55,16 +56,23 @@ pub fn choose(world: &mut World, port: u16, host: &str, path: &str) -> Route {
         certificates: _,
         probes: _,
     } = &mut world.elbv2;
-    let Some(listener) = listeners.iter().find(|listener| listener.port == port) else {
+    // One address stands for every load balancer here: a request is for the first that has a rule for it.
+    let here = |rule: &Rule| {
+        rule.conditions
+            .iter()
+            .all(|condition| matches(condition, host, path))
+    };
+    let knows = |listener: &&Listener| {
+        let mut rules = rules.iter();
+        rules.any(|rule| rule.listener == listener.arn && here(rule))
+    };
+    let on_port = || listeners.iter().filter(|listener| listener.port == port);
+    let Some(listener) = on_port().find(knows).or_else(|| on_port().next()) else {
         return Route::NoListener;
     };
-    let matching = rules.iter_mut().filter(|rule| {
-        rule.listener == listener.arn
-            && rule
-                .conditions
-                .iter()
-                .all(|condition| matches(condition, host, path))
-    });
+    let matching = rules
+        .iter_mut()
+        .filter(|rule| rule.listener == listener.arn && here(rule));
     let (action, turn) = match matching.min_by_key(|rule| rule.priority) {
         Some(rule) => {
             rule.turn += 1;

@@ -6,6 +6,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use super::super::credentials;
 use super::super::rollout::deployment_id;
 use super::super::service::{Launch, Network, Propagate, Service, Settings};
 use super::super::tags::{Tag, Tags};
@@ -187,6 +188,7 @@ pub(in super::super) fn new_task(
         provider: None,
         task_definition: definition.to_owned(),
         blueprint: Arc::clone(blueprint),
+        grant: credentials::grant(world, blueprint.task_role.as_deref()),
         address,
         interface: Interface {
             attachment: world.uuid(),

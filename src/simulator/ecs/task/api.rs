@@ -177,6 +177,7 @@ pub(in super::super) fn one(world: &World, task: &Task, with_tags: bool) -> Valu
         provider,
         task_definition,
         blueprint,
+        grant: _,
         address,
         interface:
             Interface {
