@@ -5,7 +5,7 @@ RECONCILER ?= cargo run --quiet --bin reconciler --
 CARGO_TOOLS = cargo install --quiet --locked --debug --root target/tools cargo-deny@0.20.2 cargo-machete@0.9.2
 
 .DEFAULT_GOAL := help
-.PHONY: help install build check lint supply-chain advisories test conformance policy-test page-test docs-page-test api-test client-test bench chaos loop-hours demo rollout-under-load image image-test push-test demo-image generate docs-test diagram bless validate plan reconcile
+.PHONY: help install build check lint supply-chain advisories test conformance policy-test page-test docs-page-test api-test client-test bench chaos loop-hours demo self-hosting rollout-under-load image image-test push-test demo-image generate docs-test diagram bless validate plan reconcile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ bench-calls: ## what a look at one converged unit costs in calls, with a reason 
 demo: install build ## the whole thing on this machine: an empty account, a converged one, a token on chain, drift healed (KEEP=1 leaves it running)
 	@scripts/demo.py $(if $(KEEP),--keep)
 
+self-hosting: install build ## the reconciler deployed by its own manifest, which then heals the service and itself with its task role's rights
+	@scripts/self_hosting.py
+
 rollout-under-load: install build ## updates of the API under 200 requests a second: prints `sent N failed N` for each (SET=rollout.strategy=blueGreen adds one)
 	@scripts/rollout_under_load.py $(SET:%=--set %)
 
@@ -107,6 +110,9 @@ generate: build ## rewrite what is made from the source (.env.production, manife
 	sed -i -e '/^<!-- settings: /,/^<!-- .settings -->/{//!d}' -e '/^<!-- settings: /r target/settings.md' docs/deployment.md
 	{ echo '```json'; target/debug/reconciler policy manifests/development.yaml; echo '```'; } >target/policy.md
 	sed -i -e '/^<!-- policy: /,/^<!-- .policy -->/{//!d}' -e '/^<!-- policy: /r target/policy.md' docs/deployment.md
+	target/debug/reconciler policy manifests/development.yaml manifests/reconciler.yaml | \
+	  jq -r '"    policy:", "      Version: \(.Version | tojson)", "      Statement:", (.Statement[] | "        - " + tojson)' >target/policy.yaml
+	sed -i -e '/^    # policy:$$/,/^    # .policy$$/{//!d}' -e '/^    # policy:$$/r target/policy.yaml' manifests/reconciler.yaml
 	target/debug/reconciler explain --markdown >target/fields.md
 	sed -i -e '/^<!-- fields: /,/^<!-- .fields -->/{//!d}' -e '/^<!-- fields: /r target/fields.md' docs/manifest.md
 	target/debug/reconciler schema >manifests/schema.json

@@ -17,6 +17,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import uuid
 
 from local.environment import AWS_ENVIRONMENT, BINARIES, PARAMETERS, TARGET_GROUP
 from local.environment import deploy_contracts, environment, require_tools, parameter_values
@@ -132,6 +133,41 @@ def show_refusals(story, frontend, key):
         if name == "unknown route" and "/no/such/route" not in text:
             raise Failure(f"{name}: the reply does not name the path: {text}")
     story.say(", ".join(f"{name} {wanted}" for name, wanted, _ in cases) + "; all JSON")
+
+
+def rotate_key(story, simulation, frontend, old):
+    """A client's second key beside its first, then alone: two live keys for a while, and no task restarted."""
+    story.begin("key rotation")
+    new = secrets.token_urlsafe(24)
+    entry = "demo-2:" + hashlib.sha256(new.encode()).hexdigest() + ";owner=demo"
+    tasks = simulation.tasks()
+    ssm = simulation.client("ssm")
+    name = PARAMETERS + "api_keys"
+    both = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] + "," + entry
+
+    def put(value, wanted):
+        ssm.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+        # They read it by themselves as well, every 25 s.
+        for task in tasks:
+            os.kill(task["pid"], signal.SIGHUP)
+
+        def look():
+            # Both tasks answer in turn.
+            for _, (key, status) in itertools.product(range(4), wanted):
+                reply = frontend.send("GET", f"/api/deployments/{uuid.uuid4()}", headers={"x-api-key": key})
+                if reply.status != status:
+                    raise NotYet(f"{reply.status} instead of {status}")
+            return True
+
+        until("every task has the keys", 40, look)
+
+    put(both, [(old, 404), (new, 404)])
+    put(entry, [(old, 401), (new, 404)])
+    if [task["pid"] for task in simulation.tasks()] != [task["pid"] for task in tasks]:
+        raise Failure("a task was restarted for a key")
+    story.say("a second key taken beside the first, then the first refused: the parameter read again by the same "
+              f"{len(tasks)} tasks, with their task role")
+    return new
 
 
 def deploy_token(story, frontend, key):
@@ -299,6 +335,7 @@ def tell(story, kept):
 
     frontend = Frontend(simulation.load_balancer, simulation.authority_file)
     show_refusals(story, frontend, key)
+    key = rotate_key(story, simulation, frontend, key)
     deployment, model, body, details = deploy_token(story, frontend, key)
     token = read_token(story, node, addresses, model, body, details)
 

@@ -9,7 +9,7 @@
 //! Remembers nothing: [`converge`](converge::converge) observes and decides again in every pass, because both sides move.
 //! Any number of these may run at once; safety comes from re-observation, not from a lock.
 //!
-//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `observed`, `evidence`, `diagnosis`, `leave`, `graph`, `plan`, `watchdog`, `policy`, `lint`, `explain`, `secretive`,
+//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `document`, `observed`, `evidence`, `diagnosis`, `leave`, `graph`, `plan`, `watchdog`, `policy`, `lint`, `explain`, `secretive`,
 //! `status`. I/O: `observe` and `import` read, `apply` writes, `store` and `rollback` do both, all
 //! through `aws`; `proof` also asks the service itself. `converge` is the flow, and `enforce` that of what is published. Nothing here knows `api` or `deployment`.
 
@@ -19,6 +19,7 @@ pub mod controller;
 pub mod converge;
 pub mod desired;
 pub mod diagnosis;
+pub mod document;
 pub mod enforce;
 pub mod evidence;
 pub mod explain;

@@ -218,8 +218,8 @@ fn news(before: &Units, now: &Units, mut request: impl FnMut(&str)) -> BTreeSet<
 async fn listed(source: Source, context: Context) -> Ended {
     let units = match &source {
         Source::Directory(directory) => source::directory(directory),
-        Source::Published { region } => {
-            source::published(&context.regions.aws(region).await, region).await
+        Source::Published { region, units } => {
+            source::published(&context.regions.aws(region).await, region, units).await
         }
     };
     if let Err(error) = &units {

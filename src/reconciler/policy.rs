@@ -1,9 +1,11 @@
-//! The rights the reconciler itself needs for one unit: Spec → IAM policy.
+//! The rights the reconciler itself needs for its units: Specs → IAM policy.
 //!
 //! One row for every call of `aws`, and for what AWS asks beside it: tags on what is made with tags, the roles handed to ECS. Each right is on
 //! exactly what the unit names, where AWS allows that; where a resource's ARN ends in an id AWS chooses, the end is `*`, and a condition
 //! narrows it if there is one. Resource types and condition keys are those of the Service Authorization Reference,
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -552,20 +554,24 @@ pub const RIGHTS: &[Right] = &[
     ),
 ];
 
-/// The policy, one statement for each kind of resource the unit has.
-pub fn policy(spec: &Spec) -> Value {
+/// The policy, one statement for each kind of resource the units have.
+pub fn policy(specs: &[&Spec]) -> Value {
     let mut kinds: Vec<On> = RIGHTS.iter().map(|right| right.on).collect();
     kinds.sort();
     kinds.dedup();
     let statements: Vec<Value> = kinds
         .into_iter()
-        .filter(|on| !resources(spec, *on).is_empty())
-        .map(|on| statement(spec, on))
+        .filter_map(|on| statement(specs, on))
         .collect();
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-fn statement(spec: &Spec, on: On) -> Value {
+fn statement(specs: &[&Spec], on: On) -> Option<Value> {
+    // What two units share is named once.
+    let resources: BTreeSet<String> = specs.iter().flat_map(|spec| resources(spec, on)).collect();
+    if resources.is_empty() {
+        return None;
+    }
     let rights = RIGHTS.iter().filter(|right| right.on == on);
     let mut statement = Map::from_iter([
         ("Sid".to_owned(), json!(format!("{on:?}"))),
@@ -574,13 +580,19 @@ fn statement(spec: &Spec, on: On) -> Value {
             "Action".to_owned(),
             rights.map(|right| right.action).collect(),
         ),
-        ("Resource".to_owned(), json!(resources(spec, on))),
+        ("Resource".to_owned(), json!(resources)),
     ]);
-    if let Some((key, value)) = condition(spec, on) {
-        let condition = json!({ "StringEquals": { key: value } });
-        statement.insert("Condition".to_owned(), condition);
+    let mut conditions = BTreeMap::<String, BTreeSet<String>>::new();
+    for (key, value) in specs.iter().filter_map(|spec| condition(spec, on)) {
+        conditions.entry(key).or_default().insert(value);
     }
-    Value::Object(statement)
+    if !conditions.is_empty() {
+        statement.insert(
+            "Condition".to_owned(),
+            json!({ "StringEquals": conditions }),
+        );
+    }
+    Some(Value::Object(statement))
 }
 
 fn resources(spec: &Spec, on: On) -> Vec<String> {

@@ -231,6 +231,8 @@ pub struct Container {
     pub image: String,
     /// What it listens on.
     pub port: i32,
+    /// In place of the image's own command; empty: that.
+    pub command: Vec<String>,
     /// Plain settings.
     pub environment: BTreeMap<String, String>,
     /// Variable → ARN of the SSM parameter whose value ECS puts there.
@@ -259,7 +261,7 @@ pub struct Container {
     pub user: Option<String>,
     /// Resource limits by AWS's name for them; Fargate lets only `nofile` be set.
     pub ulimits: BTreeMap<String, Ulimit>,
-    /// Members beyond those above, such as a command in place of the image's, in AWS's words; ours has none.
+    /// Members beyond those above, such as an entry point in place of the image's, in AWS's words; ours has none.
     pub other: BTreeSet<String>,
 }
 

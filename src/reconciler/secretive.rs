@@ -32,8 +32,8 @@ const WORDS: [&str; 12] = [
     "MNEMONIC",
 ];
 
-/// Words that say the contrary: a hash has the form of a key and is none; an address is public.
-const PUBLIC: [&str; 3] = ["HASH", "DIGEST", "ADDRESS"];
+/// Words that say the contrary: a hash has the form of a key and is none; an address is public; a source is where a secret is kept.
+const PUBLIC: [&str; 4] = ["HASH", "DIGEST", "ADDRESS", "SOURCE"];
 
 /// What secrets look like.
 const SHAPES: [(&str, &str); 7] = [
@@ -178,6 +178,7 @@ mod tests {
             ("RPC_URL", "https://eth.example/v2", false),
             ("TOKEN_MANAGER_ADDRESS", address, false),
             ("TOKENS_PER_DELTA_ONE", "250000", false),
+            ("API_KEYS_SOURCE", "/hokusai/contracts/api_keys", false),
             ("LOG_LEVEL", "info", false),
             ("CORS_ORIGINS", "https://hokus.ai,https://a.ai", false),
         ];

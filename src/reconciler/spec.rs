@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value as Json;
+
 use super::manifest::fields::Reading;
 use super::manifest::schema::Field;
 use super::manifest::{Manifest, Problem};
@@ -110,8 +112,14 @@ pub struct Task {
     pub execution_role: String,
     /// Role name.
     pub task_role: String,
+    /// In place of the image's own command; empty: that.
+    pub command: Vec<String>,
     /// Plain settings.
     pub environment: BTreeMap<String, String>,
+    /// What the program may do in AWS beyond what follows from its other fields: a policy document in the [`document`] form.
+    ///
+    /// [`document`]: super::document
+    pub policy: Option<Json>,
     /// Variable → SSM parameter name, beginning with a slash. Values are never read.
     pub secrets: BTreeMap<String, String>,
     /// Variable → name of an SSM parameter of type `String` that holds a contract's address: the only values ever read.
@@ -167,6 +175,14 @@ impl Task {
         let all = self.secrets.iter().chain(&self.addresses);
         all.map(|(variable, name)| (variable.as_str(), name.as_str()))
             .collect()
+    }
+
+    /// Where the program reads its API keys again from while it runs: what `API_KEYS_SOURCE` says, or else the parameter that
+    /// `API_KEYS` comes from. Derived, because of two names of one parameter an overlay might change only one.
+    pub fn keys_source(&self) -> Option<&str> {
+        let said = self.environment.get("API_KEYS_SOURCE");
+        said.or_else(|| self.secrets.get("API_KEYS"))
+            .map(String::as_str)
     }
 }
 
@@ -439,14 +455,14 @@ pub struct Alarms {
     pub cpu_percent: u32,
     /// Average of all tasks.
     pub memory_percent: u32,
-    /// Contract deployments that wait for a nonce.
-    pub queue_depth: u32,
+    /// Contract deployments that wait for a nonce. Absent, as the three below, of a unit that is no contracts service.
+    pub queue_depth: Option<u32>,
     /// Age of the oldest contract deployment that is neither deployed nor failed.
-    pub queue_age_seconds: u32,
+    pub queue_age_seconds: Option<u32>,
     /// What the deployer's account should have, in the chain's coin.
-    pub balance_min: f64,
+    pub balance_min: Option<f64>,
     /// Requests that no endpoint or the first one did not answer, in five minutes, all tasks together.
-    pub rpc_failures: u32,
+    pub rpc_failures: Option<u32>,
     /// Whether the error and latency alarms undo a rollout.
     pub stop_rollout: bool,
 }

@@ -1,5 +1,6 @@
 //! The loop in virtual time: what somebody else changes it heals, two of them and a CI's run do not fight.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -61,7 +62,13 @@ impl Loop {
     /// Over what is published.
     fn published(account: &Account) -> Loop {
         let region = account.simulator.region().to_owned();
-        Loop::start(account, Source::Published { region })
+        Loop::start(
+            account,
+            Source::Published {
+                region,
+                units: BTreeSet::new(),
+            },
+        )
     }
 
     fn unit(&self) -> Option<Unit> {

@@ -52,8 +52,8 @@ impl Account {
         self.call("ecs", "DescribeTaskDefinition", input)["taskDefinition"].clone()
     }
 
-    fn role_policy(&self, role: &str) -> Value {
-        let input = json!({ "RoleName": role, "PolicyName": "reconciler" });
+    fn role_policy(&self, role: &str, name: &str) -> Value {
+        let input = json!({ "RoleName": role, "PolicyName": name });
         let document = self.call("iam", "GetRolePolicy", input)["PolicyDocument"].clone();
         let document = document.as_str().unwrap();
         let plain = percent_encoding::percent_decode_str(document)
@@ -184,7 +184,7 @@ async fn every_field_reaches_aws_and_a_second_run_writes_nothing() {
 async fn both_roles_may_do_what_the_manifest_needs_and_no_more() {
     let account = stable().await;
     let grants = |role| {
-        let policy = account.role_policy(role);
+        let policy = account.role_policy(role, "reconciler");
         let statements = policy["Statement"].as_array().unwrap().clone();
         let line = |statement: Value| {
             let of = |member: &str| {
@@ -218,8 +218,17 @@ async fn both_roles_may_do_what_the_manifest_needs_and_no_more() {
         grants("everything-task"),
         [
             format!("kms:GetPublicKey kms:Sign on arn:aws:kms:{here}:key/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"),
+            format!("ssm:GetParameter on arn:aws:ssm:{here}:parameter/everything/api_keys"),
+            format!("kms:Decrypt on arn:aws:kms:{here}:key/6b9a8d5e-0f0f-4a4b-9d0e-1c2d3e4f5a6b"),
             "ssmmessages:CreateControlChannel ssmmessages:CreateDataChannel ssmmessages:OpenControlChannel ssmmessages:OpenDataChannel on *".to_owned(),
         ]
+    );
+    // What the manifest writes out stands by itself.
+    assert_eq!(
+        account.role_policy("everything-task", "manifest"),
+        json!({ "Version": "2012-10-17", "Statement": [
+            { "Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::everything/*"] },
+        ] })
     );
 }
 

@@ -1,5 +1,6 @@
 //! The policy `reconciler policy` prints, given to a role whose session reconciles: enough for everything, and nothing in it unused.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -301,7 +302,7 @@ async fn whole_life(
     grow: impl AsyncFnOnce(&mut Account) -> (Outcome, Vec<String>),
 ) {
     let base = believed(manifest);
-    let policy = policy(&base);
+    let policy = policy(&[&base]);
     let mut account = with_rights(manifest, &policy).await;
     let (outcome, steps) = account.reconcile().await;
     assert_eq!(outcome, Outcome::Settled, "to create: {steps:#?}");
@@ -356,7 +357,7 @@ async fn whole_life(
 /// Whoever goes to another strategy and back gives the reconciler the policy of the manifest that is to be, each time.
 #[tokio::test(start_paused = true)]
 async fn the_policy_of_another_strategy_is_enough_to_get_there() {
-    let mut account = with_rights(DEVELOPMENT, &policy(&believed(DEVELOPMENT))).await;
+    let mut account = with_rights(DEVELOPMENT, &policy(&[&believed(DEVELOPMENT)])).await;
     let rolling = account.spec.clone();
     for spec in [
         rolling.clone(),
@@ -364,7 +365,7 @@ async fn the_policy_of_another_strategy_is_enough_to_get_there() {
         believed(&manifest(CANARY)),
         rolling,
     ] {
-        grant(&account, &policy(&spec));
+        grant(&account, &policy(&[&spec]));
         account.spec = spec;
         account.set("debug");
         let (outcome, steps) = account.reconcile_within(Duration::from_secs(7200)).await;
@@ -375,7 +376,7 @@ async fn the_policy_of_another_strategy_is_enough_to_get_there() {
 
 #[tokio::test(start_paused = true)]
 async fn a_right_that_is_taken_away_is_missed_by_name() {
-    let whole = policy(&believed(DEVELOPMENT));
+    let whole = policy(&[&believed(DEVELOPMENT)]);
     for (action, error) in [
         ("iam:PassRole", "is not authorized to perform: iam:PassRole"),
         (
@@ -394,7 +395,7 @@ async fn a_right_that_is_taken_away_is_missed_by_name() {
 /// Whoever keeps the policy of before still has the circuit breaker, and is told what could not be read.
 #[tokio::test(start_paused = true)]
 async fn without_the_right_to_see_why_a_rollout_fails_it_is_rolled_back_all_the_same() {
-    let whole = policy(&believed(DEVELOPMENT));
+    let whole = policy(&[&believed(DEVELOPMENT)]);
     let less = serde_json::from_str(&without(&whole, "ecs:ListTasks")).unwrap();
     let mut account = with_rights(DEVELOPMENT, &less).await;
     assert_eq!(account.reconcile().await.0, Outcome::Settled);
@@ -412,9 +413,12 @@ async fn the_loop_over_what_is_published_needs_the_rights_of_its_units_and_no_mo
     let account = Account::new().await;
     publish(&account).await;
     account.simulator.clear_calls();
-    let whole = policy(&account.spec);
+    let whole = policy(&[&account.spec]);
     let region = account.simulator.region().to_owned();
-    let source = Source::Published { region };
+    let source = Source::Published {
+        region,
+        units: BTreeSet::new(),
+    };
     let looping = Loop::by(&account, session(&account, &whole), source.clone());
     looping
         .shows("settled", |unit| unit.state == "settled")

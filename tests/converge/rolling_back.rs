@@ -1,5 +1,6 @@
 //! The whole unit back to what was published before, by a person or after ECS, while others enforce what is published.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use contracts::reconciler::controller::board::Board;
@@ -145,7 +146,10 @@ fn looping(account: &Account) -> Trigger {
         started_ms: account.simulator.now(),
     };
     let (trigger, shutdown) = shutdown::channel();
-    let source = Source::Published { region };
+    let source = Source::Published {
+        region,
+        units: BTreeSet::new(),
+    };
     tokio::spawn(run(source, regions, settings, Board::default(), shutdown));
     trigger
 }

@@ -32,7 +32,7 @@ struct Demo {
 }
 
 impl Demo {
-    fn start() -> Demo {
+    fn start(script: &str) -> Demo {
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         // Whatever the demo leaves behind becomes this process's child and can be seen.
         set_child_subreaper(Some(getpid())).unwrap();
@@ -40,7 +40,7 @@ impl Demo {
         let binaries = Path::new(env!("CARGO_BIN_EXE_simulator")).parent().unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut child = Command::new("python3")
-            .arg("scripts/demo.py")
+            .arg(script)
             .current_dir(root)
             .env("LOCAL_BINARIES", binaries)
             .env("LOCAL_DIRECTORY", directory.path())
@@ -156,7 +156,7 @@ fn files(directory: &Path) -> Vec<std::path::PathBuf> {
 
 #[test]
 fn the_demo_ends_with_a_token_read_from_chain_and_no_changes() {
-    let mut demo = Demo::start();
+    let mut demo = Demo::start("scripts/demo.py");
     let status = demo.finish();
     assert_eq!(status.code(), Some(0), "{status}");
     let [.., token, last] = demo.said.as_slice() else {
@@ -173,6 +173,7 @@ fn the_demo_ends_with_a_token_read_from_chain_and_no_changes() {
     for promised in [
         "makes 0 mutating calls",
         "11 MB body 413",
+        "then the first refused",
         "kill -9 of task",
         "sees all three",
         "one token on chain",
@@ -189,9 +190,22 @@ fn the_demo_ends_with_a_token_read_from_chain_and_no_changes() {
     );
 }
 
+/// The reconciler's own manifest: what it deploys keeps another unit and itself, with the rights it has there and no others.
+#[test]
+fn the_reconciler_deployed_by_itself_heals_the_service_and_its_own_unit() {
+    let mut demo = Demo::start("scripts/self_hosting.py");
+    let status = demo.finish();
+    assert_eq!(status.code(), Some(0), "{status}");
+    assert_eq!(
+        demo.said.last().unwrap(),
+        "hokusai-contracts-development and hokusai-reconciler are kept by hokusai-reconciler"
+    );
+    assert_nothing_left_behind();
+}
+
 #[test]
 fn sigterm_midway_takes_every_process_and_file_with_it() {
-    let mut demo = Demo::start();
+    let mut demo = Demo::start("scripts/demo.py");
     demo.until("healthy at 127.");
     demo.signal(Signal::TERM);
     let status = demo.finish();
@@ -210,7 +224,7 @@ fn sigterm_midway_takes_every_process_and_file_with_it() {
 
 #[test]
 fn sigkill_midway_takes_every_process_with_it() {
-    let mut demo = Demo::start();
+    let mut demo = Demo::start("scripts/demo.py");
     demo.until("healthy at 127.");
     demo.signal(Signal::KILL);
     demo.finish();

@@ -133,7 +133,11 @@ fn the_rights_of_the_deployment_guide_are_those_reconciler_policy_prints() {
         serde_json::from_str(between(&text, "```json\n", "```")[0]).unwrap();
     let manifest = Manifest::parse("m.yaml", &read("manifests/development.yaml")).unwrap();
     let spec = Spec::believe(&manifest).unwrap();
-    assert_eq!(printed, policy::policy(&spec), "make generate rewrites it");
+    assert_eq!(
+        printed,
+        policy::policy(&[&spec]),
+        "make generate rewrites it"
+    );
 }
 
 #[test]

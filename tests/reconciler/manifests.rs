@@ -1,10 +1,12 @@
 //! Manifests → problems: where they are, what they say, and that they come all at once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use contracts::api::settings::{Absent, Setting, Settings, TABLE};
 use contracts::reconciler::desired::desired;
+use contracts::reconciler::document;
 use contracts::reconciler::manifest::{Manifest, Problem};
+use contracts::reconciler::policy::policy;
 use contracts::reconciler::spec::Spec;
 
 use crate::golden;
@@ -158,6 +160,20 @@ pub fn mistakes() -> Vec<(&'static str, String)> {
             with(
                 "      LOG_LEVEL: info",
                 "      LOG_LEVEL: info\n      KMS_BACKEND_KEY_ID: alias/deployer",
+            ),
+        ),
+        (
+            "keys-source-is-a-value",
+            with(
+                "      LOG_LEVEL: info",
+                "      LOG_LEVEL: info\n      API_KEYS_SOURCE: web:hk_live_abcdefghijklmnop",
+            ),
+        ),
+        (
+            "keys-source-among-secrets",
+            with(
+                "      API_KEYS: ",
+                "      API_KEYS_SOURCE: /hokusai/development/contracts/source\n      API_KEYS: ",
             ),
         ),
         (
@@ -363,7 +379,9 @@ fn a_problem_in_json_has_its_file_line_and_column() {
 /// The two programs share no code; what ECS injects and what the API reads must agree all the same.
 #[test]
 fn what_every_manifest_gives_the_container_starts_the_api_where_the_balancer_looks_for_it() {
-    for (file, spec) in committed() {
+    // What runs another program than the image's own is told something else.
+    let committed = committed().into_iter();
+    for (file, spec) in committed.filter(|(_, spec)| spec.task.command.is_empty()) {
         let resources = desired(&spec);
         let container = resources.task_definition.container;
         for name in container.environment.keys() {
@@ -416,4 +434,26 @@ fn secret_value(name: &str) -> String {
         "API_KEYS" => format!("web:{}", "a".repeat(64)),
         other => panic!("no example of {other}"),
     }
+}
+
+/// Whose rights are not those it needs for what it is told to keep fails there, hours after a person could have seen it.
+#[test]
+fn the_reconcilers_own_unit_has_the_rights_for_what_it_keeps() {
+    let believed = |name: &str| {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("manifests")
+            .join(name);
+        Spec::believe(&Manifest::load(&manifest).unwrap()).unwrap()
+    };
+    let [kept, own] = ["development.yaml", "reconciler.yaml"].map(believed);
+    let rights = document::normal(policy(&[&kept, &own]));
+    assert_eq!(
+        own.task.policy.as_ref(),
+        Some(&rights),
+        "make generate rewrites it"
+    );
+    assert_eq!(own.image, kept.image);
+    let units = own.task.command.iter().skip_while(|word| *word != "--unit");
+    let units: Vec<&String> = units.filter(|word| *word != "--unit").collect();
+    assert_eq!(units, [&kept.name, &own.name]);
 }

@@ -155,9 +155,11 @@ Examples:\n  reconciler pause manifests/development.yaml --reason incident-12\n 
         after_help = "Examples:\n  reconciler lint manifests/development.yaml\n  reconciler lint manifests/production.yaml --deny-warnings"
     )]
     Lint(lint::Args),
-    /// Print the IAM policy the reconciler itself needs for this manifest, and no more
-    #[command(after_help = "Examples:\n  reconciler policy manifests/development.yaml")]
-    Policy(manifest::Layers),
+    /// Print the IAM policy the reconciler itself needs for these manifests, and no more
+    #[command(
+        after_help = "Examples:\n  reconciler policy manifests/development.yaml\n  reconciler policy manifests/development.yaml manifests/reconciler.yaml"
+    )]
+    Policy(policy::Args),
     /// Print the one manifest that a base, its overlays and --set make
     #[command(
         after_help = "Examples:\n  reconciler render manifests/production.yaml --set scaling.max=30"

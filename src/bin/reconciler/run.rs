@@ -1,6 +1,7 @@
 //! `reconciler run`: every unit of a directory or of the store kept as it is wanted, until a signal.
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -23,29 +24,53 @@ pub struct Args {
     /// The region whose published units are kept
     #[arg(long, env = "AWS_REGION", value_name = "REGION")]
     region: Option<String>,
+    /// Keep only this unit of what is published; may be given again
+    #[arg(long = "unit", value_name = "UNIT", conflicts_with = "directory")]
+    units: Vec<String>,
     /// Between two looks at a unit that is as wanted
     #[arg(long, default_value = "5m", value_parser = duration, value_name = "TIME")]
     interval: Duration,
-    /// Where /health, /status, /metrics and the page are served; anyone who reaches it may read them
-    #[arg(
-        long,
-        env = "RECONCILER_LISTEN",
-        default_value = "127.0.0.1:3002",
-        value_name = "ADDRESS"
-    )]
-    listen: SocketAddr,
+    /// Where /health, /status, /metrics and the page are served; anyone who reaches it may read them [default: 127.0.0.1:3002; where
+    /// PORT is set, as in a task of its own, that port of BIND_ADDRESS or of every address]
+    #[arg(long, env = "RECONCILER_LISTEN", value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    #[arg(long, env = "PORT", hide = true)]
+    port: Option<u16>,
+    #[arg(long, env = "BIND_ADDRESS", hide = true)]
+    bind_address: Option<IpAddr>,
+    /// Its own unit, as every task is told
+    #[arg(long, env = "SERVICE_NAME", hide = true, default_value = "reconciler")]
+    service: String,
+}
+
+const PORT: u16 = 3002;
+
+/// Only this machine, unless something else is said: what is served there is for whoever keeps the units.
+fn listen_address(said: Option<SocketAddr>, port: Option<u16>, bind: Option<IpAddr>) -> SocketAddr {
+    said.unwrap_or_else(|| match port {
+        Some(port) => SocketAddr::new(bind.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), port),
+        None => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), PORT),
+    })
 }
 
 pub async fn run(args: Args, endpoint_url: Option<&str>) -> Result<ExitCode, ExitCode> {
     let Args {
         directory,
         region,
+        units,
         interval,
         listen,
+        port,
+        bind_address,
+        service,
     } = args;
+    let listen = listen_address(listen, port, bind_address);
     let source = match (directory, region) {
         (Some(directory), _) => Source::Directory(directory),
-        (None, Some(region)) => Source::Published { region },
+        (None, Some(region)) => Source::Published {
+            region,
+            units: units.into_iter().collect::<BTreeSet<_>>(),
+        },
         (None, None) => {
             eprintln!(
                 "error: neither a directory of manifests nor a region is named\n    fix: reconciler run manifests/, or set AWS_REGION to keep what is published there"
@@ -83,6 +108,7 @@ pub async fn run(args: Args, endpoint_url: Option<&str>) -> Result<ExitCode, Exi
         board: board.clone(),
         regions: regions.clone(),
         git_sha,
+        service,
     };
     let watching = tokio::spawn(serve(listener, watch, now, asked.clone()));
     keep(source, regions, settings, board, asked).await;

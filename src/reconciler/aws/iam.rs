@@ -9,6 +9,7 @@ use aws_sdk_iam::types::Tag;
 use serde_json::Value;
 
 use super::{AwsError, Clients, failed, is_code, lacking};
+use crate::reconciler::document;
 use crate::reconciler::observed::Found;
 use crate::reconciler::resource::{OWNER_TAG, Role};
 
@@ -93,39 +94,7 @@ async fn attached(aws: &Clients, role: &str) -> Result<BTreeSet<String>, AwsErro
 fn policy(document: &str) -> Value {
     let text = percent_encoding::percent_decode_str(document).decode_utf8_lossy();
     // A document IAM accepted is JSON; were it not, its text differs from every wanted policy and is replaced.
-    serde_json::from_str(&text).map_or_else(|_| Value::String(text.into_owned()), normal)
-}
-
-/// Members that may be one text or a list of them, brought to a sorted list.
-fn normal(value: Value) -> Value {
-    match value {
-        Value::Object(members) => members
-            .into_iter()
-            .map(|(name, value)| {
-                let value = match name.as_str() {
-                    "Version" | "Id" | "Sid" | "Effect" => value,
-                    "Statement" if value.is_object() => Value::Array(vec![normal(value)]),
-                    _ => match value {
-                        Value::String(text) => Value::Array(vec![Value::String(text)]),
-                        Value::Bool(_) | Value::Number(_) => {
-                            Value::Array(vec![Value::String(value.to_string())])
-                        }
-                        other => normal(other),
-                    },
-                };
-                (name, value)
-            })
-            .collect(),
-        Value::Array(mut items) => {
-            if items.iter().all(Value::is_string) {
-                items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
-                Value::Array(items)
-            } else {
-                Value::Array(items.into_iter().map(normal).collect())
-            }
-        }
-        other => other,
-    }
+    serde_json::from_str(&text).map_or_else(|_| Value::String(text.into_owned()), document::normal)
 }
 
 /// Makes a role that grants nothing yet.
@@ -206,20 +175,4 @@ pub async fn delete(aws: &Clients, role: &str) -> Result<(), AwsError> {
         .await
         .map_err(failed("iam:DeleteRole"))
         .map(drop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_policy_by_hand_and_ours_have_one_normal_form() {
-        let by_hand = json!({ "Version": "2012-10-17", "Statement": { "Sid": "A", "Effect": "Allow", "Action": "s:B", "Resource": ["r2", "r1"],
-            "Condition": { "Bool": { "k": true } } } });
-        let ours = json!({ "Version": "2012-10-17", "Statement": [{ "Sid": "A", "Effect": "Allow", "Action": ["s:B"], "Resource": ["r1", "r2"],
-            "Condition": { "Bool": { "k": ["true"] } } }] });
-        assert_eq!(normal(by_hand), ours);
-        assert_eq!(normal(ours.clone()), ours);
-    }
 }

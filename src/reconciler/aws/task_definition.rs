@@ -105,6 +105,7 @@ fn normal_container(found: ContainerDefinition, cpu: u32, memory: u32) -> Contai
             .first()
             .and_then(|mapping| mapping.container_port)
             .unwrap_or_default(),
+        command: found.command.unwrap_or_default(),
         environment: found
             .environment
             .unwrap_or_default()
@@ -201,6 +202,7 @@ fn container_definition(container: &Container, region: &str) -> Option<Container
         name,
         image,
         port,
+        command,
         environment,
         secrets,
         log_group,
@@ -268,6 +270,7 @@ fn container_definition(container: &Container, region: &str) -> Option<Container
             .image(image)
             .essential(true)
             .port_mappings(PortMapping::builder().container_port(*port).build())
+            .set_command((!command.is_empty()).then(|| command.clone()))
             .set_environment(Some(environment.collect()))
             .set_secrets(Some(secrets?))
             .log_configuration(log)

@@ -38,6 +38,8 @@ pub struct Watch {
     pub regions: Regions,
     /// Of this program.
     pub git_sha: String,
+    /// What it calls itself: its unit, where it is one.
+    pub service: String,
 }
 
 /// Serves until shutdown. `now_ms` is the time whenever it is asked.
@@ -55,6 +57,7 @@ fn answer(watch: &Watch, method: &Method, path: &str, now_ms: u64) -> Response<B
         board,
         regions,
         git_sha,
+        service,
     } = watch;
     let version = env!("CARGO_PKG_VERSION");
     let read = method == Method::GET || method == Method::HEAD;
@@ -73,7 +76,7 @@ fn answer(watch: &Watch, method: &Method, path: &str, now_ms: u64) -> Response<B
                 false => (StatusCode::SERVICE_UNAVAILABLE, "the loop hangs"),
             };
             let body = json!({
-                "status": word, "service": "reconciler", "version": version, "gitSha": git_sha,
+                "status": word, "service": service, "version": version, "gitSha": git_sha,
             });
             (status, "application/json", body.to_string().into())
         }
@@ -127,6 +130,7 @@ mod tests {
             board: Board::default(),
             regions: Regions::default(),
             git_sha: "abc".to_owned(),
+            service: "reconciler".to_owned(),
         };
         watch.board.turned(1_000_000);
         let ask = |method: Method, path: &str, now| {

@@ -3,7 +3,7 @@
 //! Takes one of the two, gives what is wanted of each unit by its name. Reads all of it each time: a manifest may name a
 //! base that has changed, and a page of YAML is read in a millisecond. Whether that is news is the loop's question.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,10 +23,12 @@ pub const UNITS_MAX: usize = 1000;
 pub enum Source {
     /// Every `*.yaml` of it is one unit's manifest.
     Directory(PathBuf),
-    /// Every unit that is published in the account and region of the credentials.
+    /// What is published in the account and region of the credentials.
     Published {
         /// The region.
         region: String,
+        /// These units; none: every one.
+        units: BTreeSet<String>,
     },
 }
 
@@ -45,7 +47,13 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::Directory(directory) => write!(f, "{}", directory.display()),
-            Source::Published { region } => write!(f, "what is published in {region}"),
+            Source::Published { region, units } if units.is_empty() => {
+                write!(f, "what is published in {region}")
+            }
+            Source::Published { region, units } => {
+                let units: Vec<&str> = units.iter().map(String::as_str).collect();
+                write!(f, "what is published in {region} of {}", units.join(", "))
+            }
         }
     }
 }
@@ -120,9 +128,16 @@ pub fn directory(directory: &Path) -> Result<BTreeMap<String, Wanted>, String> {
     Ok(units)
 }
 
-/// Every unit that is published, by name only: what it is to be is read at each look at it.
-pub async fn published(aws: &Aws, region: &str) -> Result<BTreeMap<String, Wanted>, String> {
-    let units = Store::units(aws).await.map_err(|error| error.to_string())?;
+/// These units, or every one that is published, by name only: what it is to be is read at each look at it.
+pub async fn published(
+    aws: &Aws,
+    region: &str,
+    named: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Wanted>, String> {
+    let units = match named.is_empty() {
+        true => Store::units(aws).await.map_err(|error| error.to_string())?,
+        false => named.iter().cloned().collect(),
+    };
     if units.len() > UNITS_MAX {
         return Err(format!(
             "{} units are published, and {UNITS_MAX} are the most: split them by account or region",

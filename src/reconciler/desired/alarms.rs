@@ -1,4 +1,4 @@
-//! The alarms every service has, from the manifest's thresholds, and the one that pages.
+//! The alarms a service has, from the manifest's thresholds, and the one that pages.
 //!
 //! What users notice pages, through one composite alarm, so that one outage is one page; what will become an outage
 //! notifies by itself. Each description says what is wrong, what to do first and where the runbook goes on.
@@ -21,11 +21,18 @@ pub fn alarms(spec: &Spec) -> BTreeMap<String, Alarm> {
         cpu(spec),
         memory(spec),
         running(spec),
-        queue_depth(spec),
-        queue_age(spec),
-        balance(spec),
-        rpc(spec),
     ]);
+    // What only a contracts service says of itself.
+    let wanted = &spec.alarms;
+    alarms.extend(wanted.queue_depth.map(|depth| queue_depth(spec, depth)));
+    alarms.extend(
+        wanted
+            .queue_age_seconds
+            .map(|seconds| queue_age(spec, seconds)),
+    );
+    alarms.extend(wanted.balance_min.map(|coins| balance(spec, coins)));
+    alarms.extend(wanted.rpc_failures.map(|failures| rpc(spec, failures)));
+    alarms.extend(spec.task.keys_source().map(|_| keys(spec)));
     for (what, alarm) in &mut alarms {
         if !PAGING.contains(&what.as_str()) {
             alarm.actions = actions(spec);
@@ -204,8 +211,7 @@ fn running(spec: &Spec) -> (String, Alarm) {
     ("tasks".to_owned(), alarm)
 }
 
-fn queue_depth(spec: &Spec) -> (String, Alarm) {
-    let depth = spec.alarms.queue_depth;
+fn queue_depth(spec: &Spec, depth: u32) -> (String, Alarm) {
     let alarm = Alarm {
         description: described(
             &format!("More than {depth} contract deployments wait, for five minutes."),
@@ -222,8 +228,7 @@ fn queue_depth(spec: &Spec) -> (String, Alarm) {
 }
 
 /// Said once a minute by whoever carries deployments through. Silence means that nobody does.
-fn queue_age(spec: &Spec) -> (String, Alarm) {
-    let seconds = spec.alarms.queue_age_seconds;
+fn queue_age(spec: &Spec, seconds: u32) -> (String, Alarm) {
     let alarm = Alarm {
         description: described(
             &format!(
@@ -243,8 +248,7 @@ fn queue_age(spec: &Spec) -> (String, Alarm) {
 }
 
 /// Unknown while the nodes are away, which is the `rpc` alarm's matter.
-fn balance(spec: &Spec) -> (String, Alarm) {
-    let coins = spec.alarms.balance_min;
+fn balance(spec: &Spec, coins: f64) -> (String, Alarm) {
     let alarm = Alarm {
         description: described(
             &format!("The deployer's account has less than {coins} of the chain's coin."),
@@ -262,8 +266,7 @@ fn balance(spec: &Spec) -> (String, Alarm) {
     ("balance".to_owned(), alarm)
 }
 
-fn rpc(spec: &Spec) -> (String, Alarm) {
-    let failures = spec.alarms.rpc_failures;
+fn rpc(spec: &Spec, failures: u32) -> (String, Alarm) {
     let alarm = Alarm {
         description: described(
             &format!(
@@ -276,6 +279,21 @@ fn rpc(spec: &Spec) -> (String, Alarm) {
         ..on(Watched::Metric(program(spec, "RpcFailures", "Sum", 300)), 2)
     };
     ("rpc".to_owned(), alarm)
+}
+
+/// A task tries twelve times in five minutes, so one failure is no news, and a value it cannot use is told within a quarter of an hour.
+fn keys(spec: &Spec) -> (String, Alarm) {
+    let alarm = Alarm {
+        description: described(
+            "API keys could not be read again more than three times in five minutes, twice in a row: new keys are not taken and \
+             removed ones still are.",
+            "Read why in the log; if it is the value, put the last good one back.",
+            "keys",
+        ),
+        threshold: 3.0,
+        ..on(Watched::Metric(program(spec, "KeysNotRead", "Sum", 300)), 2)
+    };
+    ("keys".to_owned(), alarm)
 }
 
 /// Sets off the step-scaling policy of its name, and notifies nobody: it is work done, not work to do.

@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 use crate::reconciler::resource::Role;
 use crate::reconciler::spec::Spec;
 
-/// The one inline policy of each role.
+/// The inline policy that follows from the manifest's other fields.
 const POLICY: &str = "reconciler";
+/// The one it writes out. A name of its own, so that no statement's name is taken twice.
+const WRITTEN: &str = "manifest";
 
 /// A role's ARN from its name.
 pub fn arn(spec: &Spec, role: &str) -> String {
@@ -72,14 +74,21 @@ pub fn execution(spec: &Spec) -> Role {
     role(spec, &spec.task.execution_role, statements)
 }
 
-/// What the program itself needs of AWS: nothing, where its key is a secret of ECS's; it has its settings from ECS and logs
-/// to its own output. A key in KMS it must be allowed to sign with. A shell opened in a task needs its channel to Session
+/// What the program itself needs of AWS: it has its settings from ECS and logs to its own output. Its API keys it reads again
+/// while it runs; a key in KMS it must be allowed to sign with. A shell opened in a task needs its channel to Session
 /// Manager, whose actions know no resource.
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsessionmanagermessagegatewayservice.html>
 pub fn task(spec: &Spec) -> Role {
     let mut statements = Vec::new();
     if let Some(key) = signing_key(spec) {
         statements.push(allow("Sign", &["kms:GetPublicKey", "kms:Sign"], [key]));
+    }
+    if let Some(source) = spec.task.keys_source() {
+        let (action, arn) = keys(spec, source);
+        statements.push(allow("Keys", &[action], [arn]));
+        if let Some(key) = &spec.task.secrets_key {
+            statements.push(allow("KeysKey", &["kms:Decrypt"], [key.clone()]));
+        }
     }
     if spec.task.execute_command {
         let actions = [
@@ -90,7 +99,20 @@ pub fn task(spec: &Spec) -> Role {
         ];
         statements.push(allow("Shell", &actions, ["*".to_owned()]));
     }
-    role(spec, &spec.task.task_role, statements)
+    let mut role = role(spec, &spec.task.task_role, statements);
+    let written = spec.task.policy.clone();
+    role.policies
+        .extend(written.map(|document| (WRITTEN.to_owned(), document)));
+    role
+}
+
+/// What reads the API keys, and of what: a secret by its ARN, a parameter by its ARN or its name.
+fn keys(spec: &Spec, source: &str) -> (&'static str, String) {
+    match source.split(':').nth(2) {
+        Some("secretsmanager") => ("secretsmanager:GetSecretValue", source.to_owned()),
+        Some(_) => ("ssm:GetParameter", source.to_owned()),
+        None => ("ssm:GetParameter", super::parameter_arn(spec, source)),
+    }
 }
 
 /// The ARN of the key the program signs with, by the setting that names it. An alias grants nothing in IAM, so a key that is

@@ -33,6 +33,9 @@ fn container(spec: &Spec) -> Container {
     environment.insert("PORT".to_owned(), spec.port.to_string());
     // The dimension of the metrics the program emits; `metric` looks for them under it.
     environment.insert("SERVICE_NAME".to_owned(), spec.name.clone());
+    if let Some(source) = spec.task.keys_source() {
+        environment.insert("API_KEYS_SOURCE".to_owned(), source.to_owned());
+    }
     let secrets = spec.task.parameters().into_iter();
     let secrets = secrets.map(|(variable, name)| (variable.to_owned(), parameter_arn(spec, name)));
     let open_files = signed(spec.task.open_files);
@@ -40,6 +43,7 @@ fn container(spec: &Spec) -> Container {
         name: spec.task.container.clone(),
         image: spec.image.uri.clone(),
         port: i32::from(spec.port),
+        command: spec.task.command.clone(),
         environment,
         secrets: secrets.collect(),
         log_group: spec.logs.group.clone(),

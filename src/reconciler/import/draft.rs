@@ -55,6 +55,12 @@ impl Draft {
         draft.set("spec.cluster", cluster.as_str());
         draft.set("spec.image", container.image.as_str());
         draft.set("spec.port", container.port);
+        let words = |words: &[String]| {
+            words
+                .iter()
+                .map(|word| Value::from(word.as_str()))
+                .collect::<Value>()
+        };
         let list = |ids: &std::collections::BTreeSet<String>| {
             Value::Sequence(ids.iter().map(|id| Value::from(id.as_str())).collect())
         };
@@ -73,6 +79,9 @@ impl Draft {
             role_name(&definition.execution_role),
         );
         draft.set("spec.task.taskRole", role_name(&definition.task_role));
+        if !container.command.is_empty() {
+            draft.set("spec.task.command", words(&container.command));
+        }
         for (name, value) in &container.environment {
             if clue(name, value).is_some() {
                 draft.warnings.push(format!(
@@ -91,9 +100,7 @@ impl Draft {
             }
         }
         if !container.health_command.is_empty() {
-            let words = container.health_command.iter();
-            let words = words.map(|word| Value::from(word.as_str())).collect();
-            draft.set("spec.health.command", Value::Sequence(words));
+            draft.set("spec.health.command", words(&container.health_command));
         }
         draft.set(
             "spec.health.gracePeriodSeconds",

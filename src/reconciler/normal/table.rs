@@ -76,7 +76,7 @@ pub const TABLE: &[Row] = rows! {
     "execution_role.attached" = Empty, Set, Manifest, [], ROLE;
     "task_role.name" = Required, Name, Manifest, ["spec.task.taskRole"], ROLE;
     "task_role.trust" = Required, One, Manifest, ["spec.account"], ROLE;
-    "task_role.policies.*" = Empty, Set, Manifest, ["spec.task.executeCommand"], ROLE_POLICY;
+    "task_role.policies.*" = Empty, Set, Manifest, ["spec.task.policy", "spec.task.secrets", "spec.task.executeCommand"], ROLE_POLICY;
     "task_role.attached" = Empty, Set, Manifest, [], ROLE;
 
     "target_group.name" = Required, Name, Manifest, ["spec.loadBalancer.targetGroup"], TARGET_GROUP;
@@ -162,6 +162,7 @@ pub const TABLE: &[Row] = rows! {
     "task_definition.container.name" = Required, One, Manifest, ["spec.task.container"], CONTAINER;
     "task_definition.container.image" = Required, One, Manifest, ["spec.image"], CONTAINER;
     "task_definition.container.port" = Absent, One, Manifest, ["spec.port"], PORT;
+    "task_definition.container.command" = Empty, Sequence, Manifest, ["spec.task.command"], CONTAINER;
     "task_definition.container.environment.*" = Empty, Set, Manifest, ["spec.task.environment.*"], CONTAINER;
     "task_definition.container.environment.PORT" = Empty, Set, Manifest, ["spec.port"], CONTAINER;
     "task_definition.container.secrets.*" = Empty, Set, Manifest, ["spec.task.secrets.*", "spec.task.addresses.*"], CONTAINER;

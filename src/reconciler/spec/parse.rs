@@ -2,9 +2,10 @@
 //!
 //! Every bound here is AWS's own unless it says otherwise. Knows nothing of other fields.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{DnsName, Image, Reference};
+use crate::reconciler::document;
 use crate::reconciler::leave::ROOTS;
 use crate::reconciler::manifest::value::{Type, choice, kind, one_of, pattern, text, whole, wrong};
 
@@ -206,9 +207,85 @@ pub fn retention() -> Type<u32> {
     one_of(&RETENTION_DAYS, "CloudWatch")
 }
 
+/// The most characters of all inline policies of a role, but for white space.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+const POLICY_CHARACTERS_MAX: usize = 10_240;
+
+/// An IAM policy as AWS writes them and `reconciler policy` prints them: each statement allows or denies some actions on some
+/// resources. What it does not name (`NotAction`, `NotResource`) is refused: it grows by itself.
+pub fn policy() -> Type<Json> {
+    let texts = json!({ "anyOf": [
+        { "type": "string" }, { "type": "array", "minItems": 1, "items": { "type": "string" } },
+    ] });
+    let statement = json!({
+        "type": "object", "required": ["Effect", "Action", "Resource"], "additionalProperties": false,
+        "properties": {
+            "Sid": { "type": "string" }, "Effect": { "enum": ["Allow", "Deny"] }, "Action": texts, "Resource": texts,
+            "Condition": { "type": "object" },
+        },
+    });
+    let schema = json!({
+        "type": "object", "required": ["Version", "Statement"], "additionalProperties": false,
+        "properties": {
+            "Version": { "const": "2012-10-17" }, "Statement": { "anyOf": [statement, { "type": "array", "minItems": 1, "items": statement }] },
+        },
+    });
+    Type::new(schema, |value| {
+        let document = serde_json::to_value(value)
+            .map(document::normal)
+            .unwrap_or_default();
+        let shape = "write Version \"2012-10-17\" and Statement, each with Effect, Action, Resource, maybe Sid and Condition, as `reconciler policy` prints them";
+        if !is_policy(&document) {
+            return Err(wrong("is not an IAM policy", shape));
+        }
+        let length = document.to_string().len();
+        if length > POLICY_CHARACTERS_MAX {
+            let what = format!(
+                "has {length} characters, and a role's policies together {POLICY_CHARACTERS_MAX} at most"
+            );
+            return Err(wrong(
+                what,
+                "leave out what the program does not need, or give it to two programs",
+            ));
+        }
+        Ok(document)
+    })
+}
+
+/// Of a document in the one form.
+fn is_policy(document: &Json) -> bool {
+    let only = |value: &Json, known: &[&str]| {
+        let members = value.as_object();
+        members.is_some_and(|members| members.keys().all(|name| known.contains(&name.as_str())))
+    };
+    let texts = |value: &Json| {
+        let items = value.as_array();
+        items.is_some_and(|items| !items.is_empty() && items.iter().all(Json::is_string))
+    };
+    let statement = |statement: &Json| {
+        only(
+            statement,
+            &["Sid", "Effect", "Action", "Resource", "Condition"],
+        ) && matches!(statement["Effect"].as_str(), Some("Allow" | "Deny"))
+            && texts(&statement["Action"])
+            && texts(&statement["Resource"])
+            && statement.get("Sid").is_none_or(Json::is_string)
+            && statement.get("Condition").is_none_or(Json::is_object)
+    };
+    only(document, &["Version", "Statement"])
+        && document["Version"] == "2012-10-17"
+        && document["Statement"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty() && all.iter().all(statement))
+}
+
 /// A whole number, or `false` for none.
 pub fn unless_off(min: u32, max: u32) -> Type<Option<u32>> {
-    let number = whole(min, max);
+    or_false(whole(min, max))
+}
+
+/// A number, or `false` for none.
+pub fn or_false<T: 'static>(number: Type<T>) -> Type<Option<T>> {
     let schema = json!({ "anyOf": [number.schema(), { "const": false }] });
     Type::new(schema, move |value| {
         if value.as_bool() == Some(false) {
@@ -233,6 +310,20 @@ pub fn at_least_zero() -> Type<f64> {
                     "write a number such as 0 or 2.5",
                 )
             })
+    })
+}
+
+/// Where API keys are read again from. Like [`parameter`], never repeated.
+pub fn keys_source() -> Type<String> {
+    const NAME: &str = "(/[A-Za-z0-9._-]+)+";
+    let expression = format!(
+        "^({NAME}|arn:aws:ssm:[a-z0-9-]+:[0-9]{{12}}:parameter{NAME}|arn:aws:secretsmanager:[a-z0-9-]+:[0-9]{{12}}:secret:[A-Za-z0-9/_+=.@-]+)$"
+    );
+    let fix = "write a parameter's name or ARN, or the ARN of a secret of Secrets Manager; values stay there";
+    let source = pattern(1011, expression, fix);
+    Type::new(source.schema().clone(), move |value| {
+        let unlike = |_| wrong("is neither a parameter nor the ARN of a secret", fix);
+        source.read(value).map_err(unlike)
     })
 }
 

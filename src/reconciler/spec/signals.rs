@@ -6,7 +6,7 @@
 use serde_json::json;
 use serde_yaml::{Mapping, Value};
 
-use super::{Alarms, LatencyObjective, Notifications, Slo};
+use super::{Alarms, LatencyObjective, Notifications, Slo, parse};
 use crate::reconciler::manifest::fields::{Fields, Reading};
 use crate::reconciler::manifest::value::{
     Type, Wrong, flag, kind, pattern, positive, text, whole, wrong,
@@ -45,24 +45,27 @@ pub fn alarms(fields: Fields<'_>) -> Option<Alarms> {
     let queue_depth = fields.or(
         "queueDepth",
         100,
-        whole(1, 10_000).meaning("Contract deployments that may wait."),
+        parse::unless_off(1, 10_000)
+            .meaning("Contract deployments that may wait; false for no alarm."),
     );
     let queue_age = fields.or(
         "queueAgeSeconds",
         900,
-        whole(60, 86_400)
-            .meaning("Age of the oldest contract deployment that is neither deployed nor failed."),
+        parse::unless_off(60, 86_400)
+            .meaning("Age of the oldest contract deployment that is neither deployed nor failed; false for no alarm."),
     );
     let balance_min = fields.or(
         "balanceMin",
         0.1,
-        positive().meaning("What the deployer's account should have, in the chain's coin."),
+        parse::or_false(positive()).meaning(
+            "What the deployer's account should have, in the chain's coin; false for no alarm.",
+        ),
     );
     let rpc_failures = fields.or(
         "rpcFailures",
         20,
-        whole(1, 1_000_000)
-            .meaning("Requests that an RPC endpoint may leave unanswered in five minutes, all tasks together."),
+        parse::unless_off(1, 1_000_000)
+            .meaning("Requests that an RPC endpoint may leave unanswered in five minutes, all tasks together; false for no alarm."),
     );
     let stop_rollout = fields.or(
         "stopRollout",

@@ -1,5 +1,5 @@
-//! What a revision says beyond what [`TaskDefinition`](crate::reconciler::resource::TaskDefinition) has: a command in place
-//! of the image's, a volume, a capability. Their names are enough, since ours has none of them: a revision with one is never
+//! What a revision says beyond what [`TaskDefinition`](crate::reconciler::resource::TaskDefinition) has: an entry point in
+//! place of the image's, a volume, a capability. Their names are enough, since ours has none of them: a revision with one is never
 //! taken for the wanted one.
 //!
 //! A member AWS adds after this was written is not in here, and so never causes a write.
@@ -80,7 +80,6 @@ pub fn of_container(found: &ContainerDefinition, cpu: u32, memory: u32) -> BTree
         ("essential", found.essential == Some(false)),
         ("restartPolicy", found.restart_policy.is_some()),
         ("entryPoint", some(found.entry_point.as_deref())),
-        ("command", some(found.command.as_deref())),
         ("environmentFiles", some(found.environment_files.as_deref())),
         ("mountPoints", some(found.mount_points.as_deref())),
         ("volumesFrom", some(found.volumes_from.as_deref())),

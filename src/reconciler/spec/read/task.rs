@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+use serde_yaml::Value;
+
 use crate::reconciler::manifest::fields::{Fields, Reading};
 use crate::reconciler::manifest::value::{choice, flag, text, whole, wrong};
 use crate::reconciler::spec::parse;
@@ -45,11 +48,18 @@ pub(super) fn task(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Task> {
             .meaning("The role of the program itself; not the execution role.")
             .example("hokusai-contracts-task-role"),
     );
+    let command = fields.optional(
+        "command",
+        parse::command()
+            .meaning("What runs, in place of the image's own command.")
+            .example(json!(["reconciler", "run"])),
+    );
     let environment = fields.entries(
         "environment",
         parse::variable(),
         text()
-            .meaning("Plain settings: variable and value. PORT is set from spec.port and SERVICE_NAME from metadata.name.")
+            .meaning("Plain settings: variable and value. PORT is set from spec.port, SERVICE_NAME from metadata.name and API_KEYS_SOURCE, unless it is here, from the \
+parameter of API_KEYS.")
             .example("info"),
     );
     let secrets = fields.entries(
@@ -79,6 +89,13 @@ pub(super) fn task(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Task> {
                 "The KMS key the secrets are encrypted with, where it is not AWS's own aws/ssm: ECS is allowed to decrypt with it.",
             )
             .example("arn:aws:kms:us-east-1:932100697590:key/6b9a8d5e-0f0f-4a4b-9d0e-1c2d3e4f5a6b"),
+    );
+    let policy = fields.optional(
+        "policy",
+        parse::policy().meaning(
+            "What the program itself may do in AWS, as an IAM policy. What follows from other fields, such as reading its API \
+             keys, it need not say.",
+        ),
     );
     let architecture = fields.or(
         "architecture",
@@ -138,6 +155,7 @@ pub(super) fn task(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Task> {
         ],
         reading,
     );
+    keys_source(&environment, [&secrets, &addresses], reading);
     // The task role is granted exactly this key, which an alias does not name.
     let signing_key = environment.get("KMS_BACKEND_KEY_ID");
     if signing_key.is_some_and(|key| key.contains("alias/")) {
@@ -166,6 +184,8 @@ pub(super) fn task(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Task> {
         memory: memory?,
         execution_role: execution_role?,
         task_role: task_role?,
+        command: command?.unwrap_or_default(),
+        policy: policy?,
         environment,
         secrets,
         addresses,
@@ -178,6 +198,29 @@ pub(super) fn task(fields: Fields<'_>, reading: &Reading<'_>) -> Option<Task> {
         open_files: open_files?,
         execute_command: execute_command?,
     })
+}
+
+/// The task role is granted exactly what it names, so it must be known here.
+fn keys_source(
+    environment: &BTreeMap<String, String>,
+    parameters: [&BTreeMap<String, String>; 2],
+    reading: &Reading<'_>,
+) {
+    const NAME: &str = "API_KEYS_SOURCE";
+    if let Some(source) = environment.get(NAME)
+        && let Err(found) = parse::keys_source().read(&Value::from(source.as_str()))
+    {
+        reading.refuse(&format!("spec.task.environment.{NAME}"), found);
+    }
+    for (section, parameters) in ["secrets", "addresses"].iter().zip(parameters) {
+        if parameters.contains_key(NAME) {
+            let what = "is the place of a secret, and none itself";
+            reading.refuse(
+                &format!("spec.task.{section}.{NAME}"),
+                wrong(what, "write it under spec.task.environment"),
+            );
+        }
+    }
 }
 
 /// Variables the reconciler sets from other fields, and the field that is the place to say it.
