@@ -81,12 +81,15 @@ type Units = BTreeMap<String, Wanted>;
 /// What came to its end.
 enum Ended {
     Listed(Result<Units, String>),
-    Passed {
-        unit: Unit,
-        wanted: Wanted,
-        passed: Passed,
-        took: Duration,
-    },
+    Passed(Box<Look>),
+}
+
+/// One pass, with its unit's memory.
+struct Look {
+    unit: Unit,
+    wanted: Wanted,
+    passed: Passed,
+    took: Duration,
 }
 
 /// Keeps every unit of the source as it is wanted, until shutdown; then finishes the calls under way and returns.
@@ -159,12 +162,13 @@ pub async fn run(
                     wanted = units;
                 }
             }
-            Ended::Passed {
-                mut unit,
-                wanted: of,
-                passed,
-                took,
-            } => {
+            Ended::Passed(look) => {
+                let Look {
+                    mut unit,
+                    wanted: of,
+                    passed,
+                    took,
+                } = *look;
                 passes -= 1;
                 queue.done(&unit.name);
                 if !wanted.contains_key(&unit.name) {
@@ -231,10 +235,10 @@ async fn listed(source: Source, context: Context) -> Ended {
 async fn passed(context: Context, mut unit: Unit, wanted: Wanted) -> Ended {
     let began = Instant::now();
     let passed = pass(&context, &mut unit, &wanted).await;
-    Ended::Passed {
+    Ended::Passed(Box::new(Look {
         unit,
         wanted,
         passed,
         took: began.elapsed(),
-    }
+    }))
 }
