@@ -163,6 +163,24 @@ pub fn mistakes() -> Vec<(&'static str, String)> {
             ),
         ),
         (
+            "policy-without-resource",
+            with(
+                "    memory: 1024 ",
+                "    policy: {Version: \"2012-10-17\", Statement: [{Effect: Allow, Action: \"s3:*\"}]}\n    memory: 1024 ",
+            ),
+        ),
+        (
+            "policy-by-exclusion",
+            with(
+                "    memory: 1024 ",
+                "    policy: {Version: \"2012-10-17\", Statement: {Effect: Allow, NotAction: [\"iam:*\"], Resource: \"*\"}}\n    memory: 1024 ",
+            ),
+        ),
+        (
+            "alarm-switched-off-by-0",
+            with("    queueDepth: 100", "    queueDepth: 0"),
+        ),
+        (
             "keys-source-is-a-value",
             with(
                 "      LOG_LEVEL: info",
