@@ -12,7 +12,8 @@ import urllib.request
 from local.api import start_api
 from local.browser import Browser
 from local.environment import environment
-from local.processes import Failure, NotYet, until
+from local.page import require
+from local.processes import NotYet, until
 from local.story import ROOT, run
 
 # Types as a person would: React hears of a value only from the setter of its prototype.
@@ -20,11 +21,6 @@ TYPE = """((field, text) => {
   Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, text);
   field.dispatchEvent(new Event("input", { bubbles: true }));
 })"""
-
-
-def require(what, holds, seen=""):
-    if not holds:
-        raise Failure(f"{what}: {seen}")
 
 
 def appears(browser, what, expression):
