@@ -11,11 +11,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use rustix::net::sockopt::set_tcp_user_timeout;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 /// What a process has open besides connections of clients.
@@ -25,11 +27,22 @@ const OTHER_FILES: usize = 128;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// For everything that is under way at shutdown. ECS kills 30 s after SIGTERM.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// What one connection may hold of a request's head, or of an answer that its client does not read. hyper's own bound is 400 KiB, which times all connections
+/// is more than a task has.
+const BUFFER_BYTES_MAX: usize = 32 << 10;
+/// After this long without a client taking what was sent to it, the kernel ends the connection; nothing else here waits for a reader.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// Connections beyond the bound that are being told so; further ones are closed unheard.
+const REFUSALS_MAX: usize = 64;
+/// For one of them.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 /// For connections that are in the middle of a request's head when no request is under way any more.
 const HALF_SENT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves until shutdown is requested; goes on accepting while requests are under way, so that a load balancer which has not noticed
-/// yet still gets answers; then closes idle connections and returns. Beyond `connections_max` the kernel's backlog waits.
+/// yet still gets answers; then closes idle connections and returns. Who comes beyond `connections_max` is answered 503 at once: a place in a queue behind
+/// connections that do nothing would be worth less.
 pub async fn serve<A, F, B>(
     listener: TcpListener,
     connections_max: usize,
@@ -44,6 +57,7 @@ pub async fn serve<A, F, B>(
     let graceful = GracefulShutdown::new();
     allow_files(connections_max + OTHER_FILES);
     let slots = Arc::new(Semaphore::new(connections_max));
+    let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
     let (under_way, mut count) = watch::channel(0_usize);
     let under_way = Arc::new(under_way);
     let mut drained = std::pin::pin!(async move {
@@ -53,10 +67,14 @@ pub async fn serve<A, F, B>(
     });
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = accept(&listener) => accepted,
             () = &mut drained => break,
         };
-        let Some((stream, slot)) = accepted else {
+        let Some(stream) = accepted else {
+            continue;
+        };
+        let Ok(slot) = slots.clone().try_acquire_owned() else {
+            refuse(stream, &refusals);
             continue;
         };
         let (answer, under_way) = (answer.clone(), under_way.clone());
@@ -77,6 +95,7 @@ pub async fn serve<A, F, B>(
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(BUFFER_BYTES_MAX)
             .serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
@@ -112,16 +131,16 @@ fn allow_files(wanted: usize) {
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let slot = slots.clone().acquire_owned().await.ok()?;
+async fn accept(listener: &TcpListener) -> Option<TcpStream> {
     match listener.accept().await {
         Ok((stream, _)) => {
             // Replies are small and written at once; waiting for more to send only delays them. Failing costs only that.
             let _ = stream.set_nodelay(true);
-            Some((stream, slot))
+            let unread = u32::try_from(UNREAD_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
+            if let Err(error) = set_tcp_user_timeout(&stream, unread) {
+                tracing::warn!(%error, "a client that does not read is not ended");
+            }
+            Some(stream)
         }
         Err(error) => {
             // Usually out of file descriptors: without a pause this would spin.
@@ -130,6 +149,27 @@ async fn accept(
             None
         }
     }
+}
+
+/// Answers 503 once something is asked, whatever it is.
+fn refuse(mut stream: TcpStream, refusals: &Arc<Semaphore>) {
+    let Ok(place) = refusals.clone().try_acquire_owned() else {
+        return;
+    };
+    tokio::spawn(async move {
+        let answered = async {
+            let mut asked = [0; 4096];
+            stream.read(&mut asked).await?;
+            stream.write_all(REFUSAL).await?;
+            stream.shutdown().await?;
+            // Closing over what is still being sent would reset the connection before the answer is read.
+            while stream.read(&mut asked).await? > 0 {}
+            Ok::<_, std::io::Error>(())
+        };
+        // A client that breaks off, or asks nothing, is its own affair.
+        let _ = tokio::time::timeout(REFUSAL_TIMEOUT, answered).await;
+        drop(place);
+    });
 }
 
 /// Counts a request as long as it lives, also when its connection breaks.
