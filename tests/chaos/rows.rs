@@ -5,6 +5,7 @@ mod chain;
 mod clients;
 mod crashes;
 mod endpoints;
+mod keys;
 mod redis;
 mod replicas;
 mod storm;
@@ -238,7 +239,11 @@ pub const TABLE: &[Row] = &[
         "a webhook's receiver is private, hangs, redirects, fails, is away: told later",
         webhooks::unwell
     ),
-    row!("36", "keys cannot be refreshed, are malformed, are revoked", later "key reload, issue 9"),
+    row!(
+        "36",
+        "keys cannot be refreshed, are malformed, are revoked: the last good ones hold",
+        keys::unread
+    ),
     row!("37", "10,000 stuck event streams, drained", alone streams::stuck),
     row!(
         "M3",

@@ -2,7 +2,7 @@
 
 use super::api::Environment;
 use contracts::deployment::worker::now_ms;
-use contracts::simulator::{Call, Simulator, account, serve};
+use contracts::simulator::{Call, Simulator, account, fault, serve};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -32,6 +32,21 @@ impl Parameter {
         let input =
             json!({ "Name": NAME, "Value": value, "Type": "SecureString", "Overwrite": true });
         self.ask("ssm", "PutParameter", input);
+    }
+
+    /// From now on every reading of it meets this fault of the simulator's, or none.
+    pub fn meets(&self, fault: Option<&str>) {
+        let rules = fault
+            .map(|fault| json!({ "on": "ssm.GetParameter", "probability": 1.0, "fault": fault }));
+        let script = json!({ "faults": Vec::from_iter(rules) });
+        let faults = fault::parse(&script.to_string()).unwrap();
+        self.simulator.set_faults(faults);
+    }
+
+    /// How often it was read or tried to be.
+    pub fn readings(&self) -> u64 {
+        let calls = self.simulator.calls();
+        calls.get("ssm.GetParameter").map_or(0, |calls| calls.calls)
     }
 
     /// The same as a secret of Secrets Manager; its ARN.
