@@ -268,6 +268,30 @@ async fn a_key_does_what_its_scopes_say_as_often_as_its_limits_let_it() {
     }
 }
 
+/// A rotation begins with a full bucket, and the old key's client cannot use up the new one's.
+#[tokio::test]
+async fn two_keys_of_one_owner_have_a_bucket_each() {
+    let world = World::start().await;
+    let keys = [
+        format!("{};read=3/1", entry("web", "web-key")),
+        format!("{};read=1000/1;owner=web", entry("web-2", "web-2-key")),
+    ];
+    let api = Api::start(&world.with("API_KEYS", &keys.join(","))).await;
+    eventually("the first key's bucket is empty", 10, async || {
+        let refused = status(&api, "web-key", "/api/deployments").await.0;
+        (refused == StatusCode::TOO_MANY_REQUESTS).then_some(())
+    })
+    .await;
+    let request = api.request(Method::GET, "/api/deployments");
+    let answer = request
+        .header("x-api-key", "web-2-key")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()["ratelimit-remaining"], "999");
+}
+
 #[test]
 fn a_new_key_is_in_its_file_only_and_its_entry_is_what_hashing_it_gives() {
     let folder = tempfile::tempdir().unwrap();

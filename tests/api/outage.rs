@@ -1,10 +1,11 @@
 //! What the process says and does while something it depends on is away.
 
 use crate::World;
-use crate::support::api::{Api, minimal};
-use crate::support::eventually;
+use crate::support::api::{Api, KEY, minimal, read};
+use crate::support::link::Link;
 use crate::support::proxy::Mode;
-use reqwest::StatusCode;
+use crate::support::{eventually, redis};
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -37,7 +38,7 @@ async fn without_redis_requests_get_503_in_time_and_health_stays_what_it_was() {
     }
     // Unauthenticated traffic does not notice.
     assert_eq!(
-        Api::json(api.request(reqwest::Method::POST, "/api/deployments"))
+        Api::json(api.request(Method::POST, "/api/deployments"))
             .await
             .0,
         StatusCode::UNAUTHORIZED
@@ -66,6 +67,106 @@ async fn without_redis_requests_get_503_in_time_and_health_stays_what_it_was() {
         (StatusCode::CONFLICT, &json!("TOKEN_ALREADY_EXISTS"))
     );
     api.has_logged_no_secret();
+}
+
+/// Slow is not away. What Redis answers in time is served; what it does not is refused in time, and asking again under the same key is safe.
+#[tokio::test]
+async fn a_slow_redis_is_waited_for_until_its_deadline_and_nothing_is_lost_or_doubled() {
+    let world = World::start().await;
+    let link = Link::start(world.redis.port).await;
+    let api = Api::start(&world.with("REDIS_URL", &redis::url(link.port))).await;
+    let post = |model: &str| {
+        let request = api.request(Method::POST, "/api/deployments");
+        let request = request.header("x-api-key", KEY);
+        request
+            .header("idempotency-key", model)
+            .json(&minimal(model))
+            .send()
+    };
+    // Liveness asks nothing of Redis, and neither does a refusal for want of a key.
+    let answers_at_once = async |what: &str| {
+        let begun = Instant::now();
+        assert_eq!(api.get("/health").await.0, StatusCode::OK, "{what}");
+        let unknown = api.request(Method::GET, "/api/deployments");
+        assert_eq!(Api::json(unknown).await.0, StatusCode::UNAUTHORIZED);
+        assert!(
+            begun.elapsed() < Duration::from_secs(1),
+            "{what}: {:?}",
+            begun.elapsed()
+        );
+    };
+
+    link.delay_replies(Duration::from_millis(200));
+    let mut posts = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        posts.spawn(post("slow"));
+    }
+    let mut ids = std::collections::BTreeSet::new();
+    for answer in posts.join_all().await {
+        let (status, body) = read(answer.unwrap()).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+        ids.insert(body["data"]["requestId"].as_str().unwrap().to_string());
+    }
+    assert_eq!(ids.len(), 1, "one key, one deployment");
+    answers_at_once("slow").await;
+    let id = ids.pop_first().unwrap();
+    api.reaches(&id, "deployed").await;
+
+    link.delay_replies(Duration::from_secs(3));
+    let path = format!("/api/deployments/{id}");
+    for round in 0..2 {
+        let begun = Instant::now();
+        let reading = api.request(Method::GET, &path).header("x-api-key", KEY);
+        for answer in [
+            post("too-slow").await.unwrap(),
+            reading.send().await.unwrap(),
+        ] {
+            assert_eq!(answer.headers()["retry-after"], "5");
+            let (status, body) = read(answer).await;
+            let error = &body["error"];
+            assert_eq!(
+                (status.as_u16(), &error["code"], &error["retryable"]),
+                (503, &json!("SERVICE_UNAVAILABLE"), &json!(true)),
+            );
+        }
+        // Two refusals, each after the first command's 0.9 s.
+        assert!(
+            begun.elapsed() < Duration::from_secs(3),
+            "{:?}",
+            begun.elapsed()
+        );
+        answers_at_once(&format!("too slow, {round}")).await;
+    }
+
+    link.delay_replies(Duration::ZERO);
+    for model in ["too-slow", "slow"] {
+        let body = eventually("it is in time again", 10, async || {
+            let (status, body) = read(post(model).await.unwrap()).await;
+            (status == StatusCode::ACCEPTED).then_some(body)
+        })
+        .await;
+        let id = body["data"]["requestId"].as_str().unwrap();
+        api.reaches(id, "deployed").await;
+    }
+
+    // Carried out, and the answer lost on its way here: refused as unknown, and then told as what it is.
+    link.cut_replies_to(":model:", 1);
+    assert_eq!(
+        post("lost").await.unwrap().status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    assert_eq!(link.cuts(), 1);
+    let again = post("lost").await.unwrap();
+    assert_eq!(again.status(), StatusCode::ACCEPTED);
+    assert_eq!(again.headers()["idempotent-replayed"], "true");
+    let (_, body) = read(again).await;
+    api.reaches(body["data"]["requestId"].as_str().unwrap(), "deployed")
+        .await;
+    assert_eq!(
+        world.chain.transactions_made().await,
+        3,
+        "one for each model"
+    );
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
-//! A TCP connection that can be broken, between the product and Redis.
+//! A TCP connection that can be slow or broken, between the product and Redis.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -17,6 +18,8 @@ struct State {
     /// Requests that contain this are forwarded, and their connection is closed in place of the reply.
     needle: Mutex<Option<(String, usize)>>,
     cuts: AtomicUsize,
+    /// Replies take this much longer.
+    delay: Mutex<Duration>,
 }
 
 impl Link {
@@ -45,6 +48,11 @@ impl Link {
         *self.state.needle.lock().unwrap() = Some((needle.to_string(), times));
     }
 
+    /// From now on replies come this much later; nothing is lost.
+    pub fn delay_replies(&self, by: Duration) {
+        *self.state.delay.lock().unwrap() = by;
+    }
+
     /// How many replies were cut so far.
     pub fn cuts(&self) -> usize {
         self.state.cuts.load(Ordering::SeqCst)
@@ -57,27 +65,41 @@ impl Drop for Link {
     }
 }
 
+/// Until one side closes or a reply is cut. Each direction for itself: a late reply does not hold up the next request.
 async fn carry(state: &State, mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
-    let (mut asked, mut replied) = (vec![0; 64 << 10], vec![0; 64 << 10]);
-    let mut cut = false;
-    loop {
-        tokio::select! {
-            read = client.read(&mut asked) => {
-                let bytes = &asked[..read?];
-                if bytes.is_empty() {
-                    return Ok(());
-                }
-                cut |= state.is_cut(bytes);
-                server.write_all(bytes).await?;
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
+    let cut = AtomicBool::new(false);
+    let asking = async {
+        let mut asked = vec![0; 64 << 10];
+        loop {
+            let read = from_client.read(&mut asked).await?;
+            let bytes = &asked[..read];
+            if bytes.is_empty() {
+                return Ok(());
             }
-            read = server.read(&mut replied) => {
-                let bytes = &replied[..read?];
-                if bytes.is_empty() || cut {
-                    return Ok(());
-                }
-                client.write_all(bytes).await?;
+            if state.is_cut(bytes) {
+                cut.store(true, Ordering::SeqCst);
             }
+            to_server.write_all(bytes).await?;
         }
+    };
+    let replying = async {
+        let mut replied = vec![0; 64 << 10];
+        loop {
+            let read = from_server.read(&mut replied).await?;
+            let bytes = &replied[..read];
+            if bytes.is_empty() || cut.load(Ordering::SeqCst) {
+                return Ok(());
+            }
+            let delay = *state.delay.lock().unwrap();
+            tokio::time::sleep(delay).await;
+            to_client.write_all(bytes).await?;
+        }
+    };
+    tokio::select! {
+        ended = asking => ended,
+        ended = replying => ended,
     }
 }
 
