@@ -109,13 +109,14 @@ pub enum StartError {
     Redis(#[source] Unavailable),
 }
 
-/// Runs the server and the worker until shutdown, drains and returns.
+/// Runs the server and the worker until shutdown, drains and returns. What is counted is told on `metrics_listener`, if there is one.
 ///
 /// # Errors
 /// [`StartError`], before anything is served.
 pub async fn run(
     mut settings: Settings,
     listener: TcpListener,
+    metrics_listener: Option<TcpListener>,
     git_sha: String,
     shutdown: Shutdown,
 ) -> Result<(), StartError> {
@@ -150,6 +151,8 @@ pub async fn run(
         let (app, shutdown) = (app.clone(), shutdown.clone());
         async move { metrics::run(&app, shutdown).await }
     });
+    let scraped = metrics_listener
+        .map(|listener| tokio::spawn(metrics::serve(app.clone(), listener, shutdown.clone())));
     let following = tokio::spawn({
         let app = app.clone();
         async move { events::run(&app.streams, &app.store).await }
@@ -175,9 +178,13 @@ pub async fn run(
     }
     draining.abort();
     measuring.abort();
+    if let Some(scraped) = scraped {
+        scraped.abort();
+    }
     following.abort();
     reading_keys.abort();
-    metrics::write(&app, None);
+    app.metrics.stands(None);
+    metrics::write(&app);
     Ok(())
 }
 
@@ -186,6 +193,7 @@ type Parts = (App, Worker, Option<Listener>, Vec<Sender>);
 fn assemble(settings: Settings, git_sha: String, shutdown: &Shutdown) -> Result<Parts, StartError> {
     let Settings {
         listen: _,
+        metrics_listen: _,
         log_level: _,
         service_name,
         network,

@@ -3,6 +3,7 @@
 //! Takes a level, installs the process-wide subscriber. Only this crate's events are written: libraries below
 //! (HTTP clients, TLS) print URLs in their own events, and ours may contain keys.
 
+pub mod exposition;
 pub mod metrics;
 
 use tracing::level_filters::LevelFilter;

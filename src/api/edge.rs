@@ -1,4 +1,4 @@
-//! What holds for every request, whatever its route: its id, browser rules, security headers and its one log line.
+//! What holds for every request, whatever its route: its id, browser rules, security headers, its one log line and that it is counted.
 //!
 //! Takes a request from the wire, gives the response to write. It logs the route's template and never the path, the query, a header or
 //! a body.
@@ -10,6 +10,7 @@ use super::docs;
 use super::error::{self, Internal};
 use super::reply::Response;
 use super::route;
+use crate::telemetry::metrics::Answered;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
@@ -17,7 +18,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use std::convert::Infallible;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 use warp::Reply as _;
 
@@ -92,7 +93,16 @@ where
     if let Some(origin) = origin {
         allow_origin(headers, origin);
     }
-    log(&method, route, &id, &response, started);
+    let took = started.elapsed();
+    let caller = response.extensions().get::<Caller>();
+    app.metrics.answered(Answered {
+        route,
+        method: &method,
+        status: response.status(),
+        caller: caller.map(|caller| (caller.name.as_str(), caller.key.as_str())),
+        took,
+    });
+    log(&method, route, &id, &response, took);
     response
 }
 
@@ -101,10 +111,10 @@ fn log(
     route: &'static str,
     request_id: &str,
     response: &Response,
-    started: Instant,
+    took: Duration,
 ) {
     let status = response.status().as_u16();
-    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let caller = response.extensions().get::<Caller>();
     let key = caller.map(|caller| caller.key.as_str());
     let caller = caller.map(|caller| caller.name.as_str());

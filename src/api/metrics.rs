@@ -1,5 +1,5 @@
 //! Once a minute: what this process has counted, and, from the replica that carries deployments through, how the queue and
-//! the account stand. Written to standard output, where CloudWatch finds it.
+//! the account stand. Written to standard output, where CloudWatch finds it; and told to Prometheus on a port of its own.
 //!
 //! Takes the store and the chain, asks the store once a minute, and the chain as often only while there is work: calls to nodes are paid for, and a
 //! service that does nothing makes few (at most 12 an hour are promised; this makes 6). A question without an answer is a value left out, never
@@ -7,10 +7,19 @@
 
 use super::App;
 use crate::deployment::worker::now_ms;
+use crate::server;
 use crate::shutdown::Shutdown;
+use crate::telemetry::exposition;
 use crate::telemetry::metrics::Gauges;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 const EVERY: Duration = Duration::from_secs(60);
@@ -18,6 +27,8 @@ const EVERY: Duration = Duration::from_secs(60);
 const FIRST: Duration = Duration::from_secs(5);
 /// Without work, how old what is known of the account may be. Ticks come a little late, never early, so a little less than ten minutes.
 const BALANCE_AGE_MAX: Duration = Duration::from_secs(595);
+/// Connections to the port for Prometheus.
+const SCRAPERS_MAX: usize = 16;
 /// For the store, and for the chain.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -33,25 +44,61 @@ pub async fn run(app: &App, mut shutdown: Shutdown) {
             () = shutdown.wait() => return,
         }
         let gauges = gauges(app, &mut balance).await;
-        write(app, gauges);
+        app.metrics.stands(gauges);
+        write(app);
     }
 }
 
 /// What was counted since the last line; for a process that ends.
-pub fn write(app: &App, gauges: Option<Gauges>) {
+pub fn write(app: &App) {
     let Some(service) = &app.service_name else {
         return;
     };
+    count_failures(app);
+    let mut output = std::io::stdout().lock();
+    for line in app.metrics.lines(service, now_ms()) {
+        // Whoever closed standard output does not want to know.
+        let _ = writeln!(output, "{line}");
+    }
+}
+
+/// Endpoints count for themselves.
+fn count_failures(app: &App) {
     let endpoints = app.chain.endpoints();
     let counts = endpoints
         .iter()
         .flat_map(|endpoint| endpoint.counts.values());
-    let failures = counts.map(|count| count.faults).sum();
-    let mut output = std::io::stdout().lock();
-    for line in app.metrics.lines(service, now_ms(), failures, gauges) {
-        // Whoever closed standard output does not want to know.
-        let _ = writeln!(output, "{line}");
-    }
+    app.metrics
+        .rpc_failures(counts.map(|count| count.faults).sum());
+}
+
+/// Answers whoever scrapes, until shutdown. It asks nobody who they are: the port belongs on loopback or where only the scraper gets, and what it
+/// tells holds no secret.
+pub async fn serve(app: Arc<App>, listener: TcpListener, shutdown: Shutdown) {
+    let answer = move |request: Request<Incoming>| {
+        let response = scraped(&app, request.method(), request.uri().path());
+        async move { response.map(Full::<Bytes>::from) }
+    };
+    server::serve(listener, SCRAPERS_MAX, answer, shutdown).await;
+}
+
+fn scraped(app: &App, method: &Method, path: &str) -> Response<String> {
+    let (status, body) = match path {
+        "/metrics" if method == Method::GET || method == Method::HEAD => {
+            count_failures(app);
+            (StatusCode::OK, app.metrics.exposition())
+        }
+        "/metrics" => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this is for reading: GET or HEAD\n".into(),
+        ),
+        _ => (StatusCode::NOT_FOUND, "there is /metrics\n".into()),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static(exposition::MEDIA_TYPE);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
 }
 
 /// A balance as it was answered or not, and when it was asked for.

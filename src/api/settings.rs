@@ -24,7 +24,7 @@ use crate::deployment::worker::Policy;
 use crate::secret::Secret;
 use crate::telemetry::LEVELS;
 use read::Reader;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 pub use table::{Absent, Setting, TABLE};
@@ -38,6 +38,8 @@ const RECORD_KEY_CHARS_MIN: usize = 32;
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where Prometheus may ask, if it may.
+    pub metrics_listen: Option<SocketAddr>,
     /// What to log.
     pub log_level: LevelFilter,
     /// What metrics are emitted under; absent: none are.
@@ -98,6 +100,7 @@ impl Settings {
     pub fn read(lookup: impl Fn(&str) -> Option<Result<String, ()>>) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(&lookup);
         let listen = reader.listen();
+        let metrics_listen = reader.metrics_listen();
         let log_level = reader.one_of("LOG_LEVEL", &LEVELS);
         let service_name = reader.optional("SERVICE_NAME", |text| read::printable(text, 255));
         let chain_id = reader.number("CHAIN_ID", 1, u64::MAX);
@@ -206,6 +209,7 @@ impl Settings {
         let log_level = level.parse().unwrap_or(LevelFilter::INFO);
         Ok(Self {
             listen,
+            metrics_listen,
             log_level,
             service_name,
             network,
@@ -267,13 +271,19 @@ impl Reader<'_> {
     }
 
     fn listen(&mut self) -> Option<SocketAddr> {
-        let address = self.required("BIND_ADDRESS", |text| {
-            text.parse::<IpAddr>()
-                .map_err(|_| "must be an IP address".into())
-        });
+        let address = self.required("BIND_ADDRESS", read::ip_address);
         let port = self
             .number("PORT", 0, u64::from(u16::MAX))
             .and_then(|port| u16::try_from(port).ok());
+        Some(SocketAddr::new(address?, port?))
+    }
+
+    fn metrics_listen(&mut self) -> Option<SocketAddr> {
+        let address = self.required("METRICS_BIND_ADDRESS", read::ip_address);
+        let port = self.optional("METRICS_PORT", |text| {
+            let port = text.parse::<u16>();
+            port.map_err(|_| "must be a whole number from 0 to 65535".into())
+        });
         Some(SocketAddr::new(address?, port?))
     }
 

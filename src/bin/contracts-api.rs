@@ -9,6 +9,7 @@ use contracts::deployment::store::Wish;
 use contracts::secret::Secret;
 use contracts::{shutdown, telemetry};
 use std::io::{Read as _, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -198,13 +199,22 @@ async fn serve() -> ExitCode {
     telemetry::start(settings.log_level);
     // An error means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let listener = match TcpListener::bind(settings.listen).await {
-        Ok(listener) => listener,
-        Err(error) => {
-            tracing::error!(address = %settings.listen, error = %error, "cannot listen");
-            return ExitCode::FAILURE;
-        }
+    let metrics_listener = match settings.metrics_listen {
+        None => None,
+        Some(address) => match bound(address).await {
+            Some(listener) => Some(listener),
+            None => return ExitCode::FAILURE,
+        },
     };
+    let Some(listener) = bound(settings.listen).await else {
+        return ExitCode::FAILURE;
+    };
+    if let Some(address) = metrics_listener
+        .as_ref()
+        .and_then(|of| of.local_addr().ok())
+    {
+        tracing::info!(%address, "metrics for Prometheus");
+    }
     let git_sha = telemetry::git_sha();
     let (trigger, shutdown) = shutdown::channel();
     tracing::info!(
@@ -227,7 +237,7 @@ async fn serve() -> ExitCode {
             std::process::exit(1);
         }
     });
-    match api::run(settings, listener, git_sha, shutdown).await {
+    match api::run(settings, listener, metrics_listener, git_sha, shutdown).await {
         Ok(()) => {
             tracing::info!("ended");
             ExitCode::SUCCESS
@@ -237,6 +247,14 @@ async fn serve() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A listener there, or the reason in the log.
+async fn bound(address: SocketAddr) -> Option<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener
+        .inspect_err(|error| tracing::error!(%address, %error, "cannot listen"))
+        .ok()
 }
 
 /// Decisions about deployments. They are left in Redis as wishes for whoever holds the lease, so no record is changed from here.

@@ -1,109 +1,88 @@
-//! What the process counts, as log lines in CloudWatch's embedded metric format.
+//! What the process counts: log lines in CloudWatch's embedded metric format, and Prometheus' text.
 //!
-//! Takes counts from wherever something happens, gives lines: one a minute and process, which CloudWatch Logs turns into
-//! metrics without an agent or a call. [`METRICS`] is the one list of names; alarms and the dashboard are held against it by
-//! a test. No line holds a key, an address, a URL or a model's name.
+//! Takes counts from wherever something happens, gives lines, some a minute and process, which CloudWatch Logs turns into metrics without an agent or
+//! a call; and the same numbers since the start for whoever scrapes them. [`METRICS`] is the one list of names; alarms and the dashboard are held against it by
+//! a test. Nothing holds a key, an address, a URL or a model's name.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
+pub mod table;
+mod traffic;
+
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-/// CloudWatch's namespace for them.
-pub const NAMESPACE: &str = "Hokusai/Contracts";
-/// The one dimension: which service, so that two in an account are two.
-pub const DIMENSION: &str = "Service";
-
-/// One metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Metric {
-    /// As CloudWatch has it.
-    pub name: &'static str,
-    /// One of CloudWatch's.
-    pub unit: &'static str,
-    /// What one value says.
-    pub meaning: &'static str,
-}
-
-/// All of them. The first five are said by the replica that carries deployments through, the others by each for itself.
-pub const METRICS: [Metric; 11] = [
-    metric("QueueDepth", "Count", "deployments that wait for a nonce"),
-    metric(
-        "InFlight",
-        "Count",
-        "deployments with a transaction that is not final",
-    ),
-    metric("Parked", "Count", "records put aside"),
-    metric(
-        "OldestAgeSeconds",
-        "Seconds",
-        "since the oldest unfinished deployment was accepted; 0 without one",
-    ),
-    metric(
-        "DeployerBalance",
-        "None",
-        "the account's coins; unknown while no node answers",
-    ),
-    metric(
-        "DeploymentsSubmitted",
-        "Count",
-        "accepted since the last line",
-    ),
-    metric(
-        "DeploymentsDeployed",
-        "Count",
-        "ended with a token since the last line",
-    ),
-    metric(
-        "DeploymentsFailed",
-        "Count",
-        "ended without one since the last line",
-    ),
-    metric(
-        "DeploymentSeconds",
-        "Seconds",
-        "from acceptance to the token, of each of those",
-    ),
-    metric(
-        "RpcFailures",
-        "Count",
-        "requests that an endpoint did not answer since the last line",
-    ),
-    metric(
-        "KeysNotRead",
-        "Count",
-        "attempts to read the API keys again that gave none to use, since the last line",
-    ),
-];
-
-const fn metric(name: &'static str, unit: &'static str, meaning: &'static str) -> Metric {
-    Metric {
-        name,
-        unit,
-        meaning,
-    }
-}
+use super::exposition::{self, Histogram, Labels};
+pub use table::{METRICS, NAMESPACE};
+pub use traffic::Answered;
+use traffic::Traffic;
 
 /// The format takes no longer array.
 const VALUES_MAX: usize = 100;
 /// Durations kept between two lines; a minute's are far fewer.
 const DURATIONS_MAX: usize = 10_000;
 
-/// What has happened since the last line, and what the last turn saw.
+/// In seconds: a deployment is a few blocks where all is well, and given up after a day.
+const DEPLOYMENT_BOUNDS: &[f64] = &[
+    5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0,
+];
+
+/// What has happened, and what the last turn saw.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    submitted: AtomicU64,
-    deployed: AtomicU64,
-    failed: AtomicU64,
-    keys_not_read: AtomicU64,
-    durations: Mutex<Vec<f64>>,
-    /// Of all time; a line says by how much it has grown.
-    rpc_failures: AtomicU64,
+    submitted: Counter,
+    deployed: Counter,
+    failed: Counter,
+    keys_not_read: Counter,
+    rpc_failures: Counter,
+    durations: Mutex<Durations>,
+    traffic: Mutex<Traffic>,
     /// When the oldest unfinished deployment was accepted, in milliseconds since 1970; 0: there is none. Absent from a
     /// replica that does not carry deployments through.
     leading: Mutex<Option<u64>>,
+    gauges: Mutex<Option<Gauges>>,
+}
+
+/// Grows; a line says by how much it has since the one before.
+#[derive(Debug, Default)]
+struct Counter {
+    total: AtomicU64,
+    said: AtomicU64,
+}
+
+impl Counter {
+    fn add_one(&self) {
+        self.total.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    fn grown(&self) -> u64 {
+        let total = self.total();
+        total.saturating_sub(self.said.swap(total, Ordering::Relaxed))
+    }
+}
+
+/// Of deployments that ended with a token, in seconds.
+#[derive(Debug)]
+struct Durations {
+    /// Since the last line.
+    recent: Vec<f64>,
+    histogram: Histogram,
+}
+
+impl Default for Durations {
+    fn default() -> Self {
+        Self {
+            recent: Vec::new(),
+            histogram: Histogram::new(DEPLOYMENT_BOUNDS),
+        }
+    }
 }
 
 /// What only the leading replica says.
@@ -124,26 +103,42 @@ pub struct Gauges {
 impl Metrics {
     /// A deployment was accepted.
     pub fn submitted(&self) {
-        self.submitted.fetch_add(1, Ordering::Relaxed);
+        self.submitted.add_one();
     }
 
     /// A deployment ended with a token, so long after it was accepted.
     pub fn deployed(&self, after: Duration) {
-        self.deployed.fetch_add(1, Ordering::Relaxed);
+        self.deployed.add_one();
         let mut durations = lock(&self.durations);
-        if durations.len() < DURATIONS_MAX {
-            durations.push(after.as_secs_f64());
+        durations.histogram.add(after.as_secs_f64());
+        if durations.recent.len() < DURATIONS_MAX {
+            durations.recent.push(after.as_secs_f64());
         }
     }
 
     /// A deployment ended without one.
     pub fn failed(&self) {
-        self.failed.fetch_add(1, Ordering::Relaxed);
+        self.failed.add_one();
     }
 
     /// The API keys could not be read again, or what was read is malformed.
     pub fn keys_not_read(&self) {
-        self.keys_not_read.fetch_add(1, Ordering::Relaxed);
+        self.keys_not_read.add_one();
+    }
+
+    /// A request was answered.
+    pub fn answered(&self, answered: Answered<'_>) {
+        lock(&self.traffic).add(answered);
+    }
+
+    /// So many requests to RPC endpoints were not answered since the start.
+    pub fn rpc_failures(&self, total: u64) {
+        self.rpc_failures.total.store(total, Ordering::Relaxed);
+    }
+
+    /// How the queue and the account stand; absent: unknown, or another replica's matter.
+    pub fn stands(&self, gauges: Option<Gauges>) {
+        *lock(&self.gauges) = gauges;
     }
 
     /// This replica carries deployments through; the oldest unfinished one was accepted then, in milliseconds since 1970.
@@ -165,40 +160,19 @@ impl Metrics {
         })
     }
 
-    /// The lines for what has happened since the last ones. `rpc_failures` are those of all time.
-    pub fn lines(
-        &self,
-        service: &str,
-        now_ms: u64,
-        rpc_failures: u64,
-        gauges: Option<Gauges>,
-    ) -> Vec<String> {
-        let taken = |counter: &AtomicU64| json!(counter.swap(0, Ordering::Relaxed));
-        let before = self.rpc_failures.swap(rpc_failures, Ordering::Relaxed);
+    /// The lines for what has happened since the last ones, and for how things stand.
+    pub fn lines(&self, service: &str, now_ms: u64) -> Vec<String> {
         let mut values = vec![
-            ("DeploymentsSubmitted", taken(&self.submitted)),
-            ("DeploymentsDeployed", taken(&self.deployed)),
-            ("DeploymentsFailed", taken(&self.failed)),
-            ("KeysNotRead", taken(&self.keys_not_read)),
-            ("RpcFailures", json!(rpc_failures.saturating_sub(before))),
+            ("DeploymentsSubmitted", json!(self.submitted.grown())),
+            ("DeploymentsDeployed", json!(self.deployed.grown())),
+            ("DeploymentsFailed", json!(self.failed.grown())),
+            ("KeysNotRead", json!(self.keys_not_read.grown())),
+            ("RpcFailures", json!(self.rpc_failures.grown())),
         ];
-        if let Some(gauges) = gauges {
-            let Gauges {
-                queued,
-                in_flight,
-                parked,
-                oldest_age,
-                balance,
-            } = gauges;
-            values.extend([
-                ("QueueDepth", json!(queued)),
-                ("InFlight", json!(in_flight)),
-                ("Parked", json!(parked)),
-                ("OldestAgeSeconds", json!(oldest_age.as_secs_f64())),
-            ]);
-            values.extend(balance.map(|balance| ("DeployerBalance", json!(balance))));
-        }
-        let durations = std::mem::take(&mut *lock(&self.durations));
+        let gauges = lock(&self.gauges).as_ref().map(Gauges::values);
+        let gauges = gauges.into_iter().flatten();
+        values.extend(gauges.map(|(name, value)| (name, json!(value))));
+        let durations = std::mem::take(&mut lock(&self.durations).recent);
         let mut durations = durations.chunks(VALUES_MAX);
         values.extend(
             durations
@@ -206,13 +180,82 @@ impl Metrics {
                 .map(|first| ("DeploymentSeconds", json!(first))),
         );
         let further = durations.map(|further| vec![("DeploymentSeconds", json!(further))]);
-        let lines = std::iter::once(values).chain(further);
-        lines.map(|values| line(service, now_ms, values)).collect()
+        let own = std::iter::once(values).chain(further);
+        let own = own.map(|values| (Vec::new(), values));
+        let traffic = lock(&self.traffic).take();
+        own.chain(traffic)
+            .map(|(dimensions, values)| line(service, now_ms, dimensions, values))
+            .collect()
+    }
+
+    /// Everything since the start, as Prometheus reads it.
+    pub fn exposition(&self) -> String {
+        let gauges = lock(&self.gauges).as_ref().map(Gauges::values);
+        let gauges = gauges.unwrap_or_default();
+        let (durations, traffic) = (lock(&self.durations), lock(&self.traffic));
+        let mut text = String::new();
+        let mut written = BTreeSet::new();
+        for metric in METRICS {
+            if !written.insert(metric.prometheus) {
+                continue;
+            }
+            let head = (metric.prometheus, metric.kind, metric.meaning);
+            let total = |counter: &Counter| vec![(Labels::new(), counter.total() as f64)];
+            let values = match metric.name {
+                "DeploymentsSubmitted" => total(&self.submitted),
+                "DeploymentsDeployed" => total(&self.deployed),
+                "DeploymentsFailed" => total(&self.failed),
+                "KeysNotRead" => total(&self.keys_not_read),
+                "RpcFailures" => total(&self.rpc_failures),
+                "Requests" => traffic.counts(),
+                "RequestSeconds" => {
+                    exposition::write_histograms(&mut text, (head.0, head.2), &traffic.durations());
+                    continue;
+                }
+                "DeploymentSeconds" => {
+                    let all = [(Labels::new(), &durations.histogram)];
+                    exposition::write_histograms(&mut text, (head.0, head.2), &all);
+                    continue;
+                }
+                gauge => {
+                    let found = gauges.iter().filter(|(name, _)| *name == gauge);
+                    found.map(|(_, value)| (Labels::new(), *value)).collect()
+                }
+            };
+            exposition::write(&mut text, head, &values);
+        }
+        text
+    }
+}
+
+impl Gauges {
+    /// By name.
+    fn values(&self) -> Vec<(&'static str, f64)> {
+        let Self {
+            queued,
+            in_flight,
+            parked,
+            oldest_age,
+            balance,
+        } = *self;
+        let mut values = vec![
+            ("QueueDepth", queued as f64),
+            ("InFlight", in_flight as f64),
+            ("Parked", parked as f64),
+            ("OldestAgeSeconds", oldest_age.as_secs_f64()),
+        ];
+        values.extend(balance.map(|balance| ("DeployerBalance", balance)));
+        values
     }
 }
 
 /// One document, with the members every log line has.
-fn line(service: &str, now_ms: u64, values: Vec<(&'static str, Value)>) -> String {
+fn line(
+    service: &str,
+    now_ms: u64,
+    dimensions: Vec<(&'static str, String)>,
+    values: Vec<(&'static str, Value)>,
+) -> String {
     let unit = |name: &str| {
         METRICS
             .iter()
@@ -226,8 +269,13 @@ fn line(service: &str, now_ms: u64, values: Vec<(&'static str, Value)>) -> Strin
     let mut document = Map::from_iter([
         ("level".to_owned(), json!("INFO")),
         ("message".to_owned(), json!("metrics")),
-        (DIMENSION.to_owned(), json!(service)),
     ]);
+    let dimensions = std::iter::once((table::SERVICE, service.to_owned())).chain(dimensions);
+    let mut set = Vec::new();
+    for (name, value) in dimensions {
+        set.push(name);
+        document.insert(name.to_owned(), json!(value));
+    }
     document.extend(
         values
             .into_iter()
@@ -236,7 +284,7 @@ fn line(service: &str, now_ms: u64, values: Vec<(&'static str, Value)>) -> Strin
     let metadata = json!({
         "Timestamp": now_ms,
         "CloudWatchMetrics": [{
-            "Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": definitions,
+            "Namespace": NAMESPACE, "Dimensions": [set], "Metrics": definitions,
         }],
     });
     document.insert("_aws".to_owned(), metadata);

@@ -7,6 +7,7 @@
     clippy::print_stderr
 )]
 
+mod connections;
 mod contracts;
 mod crash;
 mod deploy;
@@ -17,6 +18,8 @@ mod http;
 mod keys;
 mod kms;
 mod listener;
+#[path = "../support/looked_at.rs"]
+mod looked_at;
 mod metrics;
 mod outage;
 mod outbox;

@@ -29,6 +29,8 @@ mod interrupted;
 #[path = "../reconciler/leaves.rs"]
 mod leaves;
 mod proved;
+#[path = "../support/looked_at.rs"]
+mod looked_at;
 mod published;
 mod references;
 mod refused;

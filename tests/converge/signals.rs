@@ -10,11 +10,12 @@ use contracts::reconciler::resource::Measured;
 use contracts::reconciler::spec::{ScalingMetric, StepChange, StepScaling, Threshold};
 use contracts::simulator::load::{self, Load};
 use contracts::simulator::sns;
-use contracts::telemetry::metrics::{Gauges, METRICS, Metrics, NAMESPACE};
+use contracts::telemetry::metrics::{Answered, Gauges, METRICS, Metrics, NAMESPACE};
 use serde_json::{Value, json};
 
 use crate::account::Account;
 use crate::drift::{heals, stable};
+use crate::looked_at::{self, LookedAt};
 
 const UNIT: &str = "hokusai-contracts-development";
 const TOPIC: &str = "arn:aws:sns:us-east-1:932100697590:hokusai-contracts-development-alarms";
@@ -315,27 +316,12 @@ async fn a_foreign_topic_is_named_and_left_alone() {
 }
 
 /// Every metric of every alarm and widget, with its dimensions as CloudWatch is told them.
-fn looked_at(account: &Account) -> BTreeSet<(String, String, BTreeMap<String, String>)> {
+fn looked_at(account: &Account) -> BTreeSet<LookedAt> {
     let alarms = account.call(
         "monitoring",
         "DescribeAlarms",
         json!({ "AlarmNamePrefix": UNIT, "MaxRecords": 100 }),
     );
-    let pairs = |dimensions: &Value| {
-        let pair = |pair: &Value| {
-            (
-                pair["Name"].as_str().unwrap().to_owned(),
-                pair["Value"].as_str().unwrap().to_owned(),
-            )
-        };
-        dimensions
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(pair)
-            .collect::<BTreeMap<_, _>>()
-    };
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
     let mut found = BTreeSet::new();
     let mut count = 0;
     for alarm in alarms["MetricAlarms"].as_array().unwrap() {
@@ -345,13 +331,8 @@ fn looked_at(account: &Account) -> BTreeSet<(String, String, BTreeMap<String, St
         let queried = queries
             .iter()
             .filter_map(|query| query["MetricStat"].get("Metric").cloned());
-        for metric in single.into_iter().chain(queried) {
-            found.insert((
-                text(&metric["Namespace"]),
-                text(&metric["MetricName"]),
-                pairs(&metric["Dimensions"]),
-            ));
-        }
+        let metrics = single.into_iter().chain(queried);
+        found.extend(metrics.map(|metric| looked_at::exactly(looked_at::emitted(&metric))));
     }
     assert_eq!(count, desired(&account.spec).alarms.len());
     let dashboard = account.call(
@@ -359,32 +340,21 @@ fn looked_at(account: &Account) -> BTreeSet<(String, String, BTreeMap<String, St
         "GetDashboard",
         json!({ "DashboardName": UNIT }),
     );
-    let body: Value = serde_json::from_str(dashboard["DashboardBody"].as_str().unwrap()).unwrap();
-    for widget in body["widgets"].as_array().unwrap() {
-        for row in widget["properties"]["metrics"]
-            .as_array()
-            .into_iter()
-            .flatten()
-        {
-            let words: Vec<String> = row
-                .as_array()
-                .unwrap()
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect();
-            let Some((namespace, rest)) = words.split_first() else {
-                continue;
-            };
-            let (metric, rest) = rest.split_first().unwrap();
-            assert!(!rest.is_empty(), "{row} has no dimension");
-            let dimensions = rest
-                .chunks(2)
-                .map(|pair| (pair[0].clone(), pair[1].clone()));
-            found.insert((namespace.clone(), metric.clone(), dimensions.collect()));
-        }
-    }
+    let body = dashboard["DashboardBody"].as_str().unwrap();
+    found.extend(looked_at::by_dashboard(
+        &serde_json::from_str(body).unwrap(),
+    ));
     found
+}
+
+fn answered() -> Answered<'static> {
+    Answered {
+        route: "/api/deployments",
+        method: &http::Method::POST,
+        status: http::StatusCode::ACCEPTED,
+        caller: Some(("web", "web-2")),
+        took: Duration::from_millis(5),
+    }
 }
 
 /// Both faults of the dashboard there was: metrics without the dimensions that have data, and a namespace nobody emits.
@@ -401,38 +371,14 @@ async fn every_metric_that_is_looked_at_is_emitted_and_every_emitted_one_is_look
     });
     let metrics = Metrics::default();
     metrics.deployed(Duration::from_secs(40));
-    account.log(&metrics.lines(UNIT, account.simulator.now(), 1, Some(calm())));
+    metrics.answered(answered());
+    metrics.stands(Some(calm()));
+    account.log(&metrics.lines(UNIT, account.simulator.now()));
     minutes(3).await;
     let listed = account.call("monitoring", "ListMetrics", json!({}));
-    let emitted: BTreeSet<_> = listed["Metrics"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|metric| {
-            let text = |value: &Value| value.as_str().unwrap().to_owned();
-            let pair = |pair: &Value| (text(&pair["Name"]), text(&pair["Value"]));
-            let dimensions = metric["Dimensions"].as_array().unwrap().iter().map(pair);
-            (
-                text(&metric["Namespace"]),
-                text(&metric["MetricName"]),
-                dimensions.collect::<BTreeMap<_, _>>(),
-            )
-        })
-        .collect();
+    let emitted = looked_at::listed(&listed);
     let looked_at = looked_at(&account);
-    let nobodys: Vec<_> = looked_at.difference(&emitted).collect();
-    assert!(
-        nobodys.is_empty(),
-        "looked at, and nobody emits them: {nobodys:#?}"
-    );
-    let ours = |(namespace, ..): &&(String, String, BTreeMap<String, String>)| {
-        !namespace.starts_with("AWS/")
-    };
-    let unseen: Vec<_> = emitted.difference(&looked_at).filter(ours).collect();
-    assert!(
-        unseen.is_empty(),
-        "emitted, and nobody looks at them: {unseen:#?}"
-    );
+    looked_at::join(&looked_at, &emitted);
     assert!(looked_at.len() >= 16, "{}", looked_at.len());
     let names = |namespace: &str| -> BTreeSet<&str> {
         let of = emitted.iter().filter(|(found, ..)| found == namespace);
@@ -453,14 +399,22 @@ fn a_line_has_the_metrics_and_the_service_and_nothing_else() {
     for seconds in 0..250 {
         metrics.deployed(Duration::from_secs(seconds));
     }
-    let lines = metrics.lines("unit", 1_000, 0, Some(calm()));
-    assert_eq!(lines.len(), 3, "an array holds a hundred numbers at most");
+    metrics.answered(answered());
+    metrics.stands(Some(calm()));
+    let lines = metrics.lines("unit", 1_000);
+    assert_eq!(
+        lines.len(),
+        3 + 2,
+        "an array holds a hundred numbers at most; one line a route, one a caller"
+    );
     for line in &lines {
         let line: serde_json::Map<String, Value> = serde_json::from_str(line).unwrap();
         for (name, value) in &line {
             match name.as_str() {
                 "_aws" | "level" | "message" => {}
                 "Service" => assert_eq!(value, "unit"),
+                "Route" => assert_eq!(value, "POST /api/deployments"),
+                "Caller" => assert_eq!(value, "web-2"),
                 metric => {
                     assert!(METRICS.iter().any(|known| known.name == metric), "{metric}");
                     let is_number = |value: &Value| value.is_number();
@@ -473,7 +427,11 @@ fn a_line_has_the_metrics_and_the_service_and_nothing_else() {
         }
     }
     // Counted once: the next line has what happened since.
-    let next: Value = serde_json::from_str(&metrics.lines("unit", 2_000, 4, None)[0]).unwrap();
+    metrics.rpc_failures(4);
+    metrics.stands(None);
+    let next = metrics.lines("unit", 2_000);
+    assert_eq!(next.len(), 1, "{next:#?}");
+    let next: Value = serde_json::from_str(&next[0]).unwrap();
     assert_eq!(
         (&next["DeploymentsDeployed"], &next["RpcFailures"]),
         (&json!(0), &json!(4))
@@ -525,7 +483,8 @@ async fn a_deployment_that_does_not_end_notifies_within_minutes() {
             oldest_age,
             ..calm()
         };
-        account.log(&metrics.lines(UNIT, account.simulator.now(), 0, Some(gauges)));
+        metrics.stands(Some(gauges));
+        account.log(&metrics.lines(UNIT, account.simulator.now()));
         minutes(1).await;
         age += Duration::from_secs(60);
         let age_seconds = age.as_secs();
@@ -570,7 +529,8 @@ async fn silence_of_the_program_notifies_as_well() {
     let account = stable().await;
     let metrics = Metrics::default();
     for _ in 0..8 {
-        account.log(&metrics.lines(UNIT, account.simulator.now(), 0, Some(calm())));
+        metrics.stands(Some(calm()));
+        account.log(&metrics.lines(UNIT, account.simulator.now()));
         minutes(1).await;
     }
     assert_eq!(account.alarm_state("queue-age"), "OK");

@@ -35,6 +35,15 @@ fn is_code(text: &str) -> bool {
 }
 
 #[test]
+fn the_runbook_has_every_metric() {
+    let table = contracts::telemetry::metrics::table::markdown();
+    assert!(
+        read("docs/runbook.md").contains(&table),
+        "docs/runbook.md lacks this table:\n{table}"
+    );
+}
+
+#[test]
 fn the_api_reference_has_the_routes_of_the_source() {
     let source = read("src/api/route.rs");
     let table = between(&source, "pub const ROUTES", "\n];")[0].to_owned();

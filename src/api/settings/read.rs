@@ -9,6 +9,7 @@ use crate::deployment::economics::{TokenWei, parse_tokens};
 use crate::deployment::request;
 use crate::secret::Secret;
 use std::collections::HashSet;
+use std::net::IpAddr;
 
 /// RPC endpoints beyond this are a mistake in the list.
 const RPC_URLS_MAX: usize = 10;
@@ -127,6 +128,10 @@ pub(super) fn address(text: &str) -> Result<Address, String> {
     } else {
         Ok(address)
     }
+}
+
+pub(super) fn ip_address(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| "must be an IP address".into())
 }
 
 pub(super) fn hash(text: &str) -> Result<H256, String> {

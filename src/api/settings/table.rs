@@ -61,6 +61,16 @@ pub const TABLE: &[Setting] = &[
         "no metrics are written",
         "what metrics are emitted under, in the log, in CloudWatch's embedded format; the reconciler sets it",
     ),
+    derived(
+        "METRICS_PORT",
+        "Prometheus is not answered",
+        "TCP port on which Prometheus may ask GET /metrics, without a key (0 takes a free one)",
+    ),
+    plain(
+        "METRICS_BIND_ADDRESS",
+        "127.0.0.1",
+        "IP address of that port: loopback reaches a sidecar of the same task; on another one, let a security group admit the scraper only",
+    ),
     Setting {
         name: "CHAIN_ID",
         absent: Absent::Refused,
@@ -240,7 +250,7 @@ pub const TABLE: &[Setting] = &[
     plain(
         "EVENT_STREAMS_MAX",
         "10000",
-        "event streams that may be open in one process, each a connection; 1-50000",
+        "event streams that may be open in one process, each a connection of at most 64 KiB: 10000 are 625 MiB of a task's memory at worst; 1-50000",
     ),
     plain(
         "EVENT_STREAMS_PER_KEY_MAX",

@@ -20,6 +20,7 @@ use super::metrics;
 use super::regions::Regions;
 use crate::server;
 use crate::shutdown::Shutdown;
+use crate::telemetry::exposition;
 
 const PAGE: &str = include_str!("page.html");
 /// The page has its script and its style within, loads nothing, and asks only its own server.
@@ -90,8 +91,7 @@ fn answer(watch: &Watch, method: &Method, path: &str, now_ms: u64) -> Response<B
         }
         "/metrics" => {
             let text = metrics::render(&board.read(), &regions.calls(), (version, git_sha));
-            let kind = "text/plain; version=0.0.4; charset=utf-8";
-            (StatusCode::OK, kind, text.into())
+            (StatusCode::OK, exposition::MEDIA_TYPE, text.into())
         }
         _ => (
             StatusCode::NOT_FOUND,

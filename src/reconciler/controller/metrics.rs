@@ -1,65 +1,64 @@
-//! The board as Prometheus reads it: the text exposition format, version 0.0.4.
+//! The board as Prometheus reads it.
 //!
-//! Takes a board and the calls made, gives text. Pure. No library: the format is lines, and a registry would be a second
-//! place for the numbers the board has. <https://prometheus.io/docs/instrumenting/exposition_formats/>
+//! Takes a board and the calls made, gives text. Pure.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use super::board::State;
 use crate::reconciler::aws::limit::Calls;
+use crate::telemetry::exposition::{self, Kind, Labels};
 
 /// What there is, in order: name, type, meaning.
-pub const METRICS: [(&str, &str, &str); 11] = [
+pub const METRICS: [(&str, Kind, &str); 11] = [
     (
         "reconciler_build_info",
-        "gauge",
+        Kind::Gauge,
         "1, with the version and the commit it was built of",
     ),
     (
         "reconciler_turned_timestamp_seconds",
-        "gauge",
+        Kind::Gauge,
         "when the loop last turned",
     ),
     (
         "reconciler_source_readable",
-        "gauge",
+        Kind::Gauge,
         "1 while the directory or the store can be read",
     ),
-    ("reconciler_units", "gauge", "units the loop keeps"),
+    ("reconciler_units", Kind::Gauge, "units the loop keeps"),
     (
         "reconciler_condition",
-        "gauge",
+        Kind::Gauge,
         "1 while the condition holds",
     ),
     (
         "reconciler_paused",
-        "gauge",
+        Kind::Gauge,
         "1 while somebody wants the unit left alone",
     ),
     (
         "reconciler_looks_total",
-        "counter",
+        Kind::Counter,
         "looks at the unit by how they ended",
     ),
     (
         "reconciler_look_seconds_total",
-        "counter",
+        Kind::Counter,
         "time taken by all looks together",
     ),
     (
         "reconciler_steps_total",
-        "counter",
+        Kind::Counter,
         "calls that were to change something, by AWS's answer",
     ),
     (
         "reconciler_aws_calls_total",
-        "counter",
+        Kind::Counter,
         "requests to AWS, retries among them",
     ),
     (
         "reconciler_aws_wait_seconds_total",
-        "counter",
+        Kind::Counter,
         "time requests waited here so as not to exceed AWS's rates",
     ),
 ];
@@ -72,24 +71,11 @@ pub fn render(
 ) -> String {
     let mut text = String::new();
     for (name, kind, meaning) in METRICS {
-        // Into a string, which does not fail.
-        let _ = writeln!(text, "# HELP {name} {meaning}\n# TYPE {name} {kind}");
-        for (labels, value) in values(name, state, calls, (version, git_sha)) {
-            let labels: Vec<String> = labels
-                .into_iter()
-                .map(|(label, value)| format!("{label}=\"{}\"", escape(value)))
-                .collect();
-            let labels = match labels.is_empty() {
-                true => String::new(),
-                false => format!("{{{}}}", labels.join(",")),
-            };
-            let _ = writeln!(text, "{name}{labels} {value}");
-        }
+        let values = values(name, state, calls, (version, git_sha));
+        exposition::write(&mut text, (name, kind, meaning), &values);
     }
     text
 }
-
-type Labels<'a> = Vec<(&'static str, &'a str)>;
 
 fn values<'a>(
     name: &str,
@@ -171,14 +157,6 @@ fn values<'a>(
     }
 }
 
-/// As the format wants a label's value.
-fn escape(value: &str) -> String {
-    value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,6 +198,11 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
         }
         for (name, kind, _) in METRICS {
+            let kind = match kind {
+                Kind::Counter => Kind::Counter,
+                Kind::Gauge => Kind::Gauge,
+                Kind::Histogram => "histogram",
+            };
             assert!(text.contains(&format!("# TYPE {name} {kind}\n")), "{name}");
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::alarms::{alarms, composite_alarms};
 use super::burn::millionths;
-use super::metric::{program, running_tasks, tasks, traffic};
+use super::metric::{program, program_by, running_tasks, tasks, traffic};
 use crate::reconciler::resource::{Dashboard, Measured};
 use crate::reconciler::spec::Spec;
 
@@ -18,7 +18,13 @@ const HEIGHT: usize = 6;
 
 /// It bears the unit's name.
 pub fn dashboard(spec: &Spec) -> Option<Dashboard> {
-    let widgets = [business(spec), service(spec), machinery(spec)].concat();
+    let widgets = [
+        business(spec),
+        service(spec),
+        requests(spec),
+        machinery(spec),
+    ]
+    .concat();
     let per_row = COLUMNS / WIDTH;
     let placed = widgets.into_iter().enumerate().map(|(at, (kind, properties))| {
         json!({
@@ -89,6 +95,26 @@ fn service(spec: &Spec) -> Vec<Widget> {
         ("alarm", json!({ "title": "Alarms", "alarms": arns })),
         graph(spec, "Requests a minute", requests.into()),
         graph(spec, "Response time, seconds", latency.into()),
+    ]
+}
+
+/// Requests as the program sees them: which route, whose.
+fn requests(spec: &Spec) -> Vec<Widget> {
+    let by = |dimension, metric, statistic| program_by(spec, dimension, metric, statistic, 60);
+    let counted = |dimension| {
+        vec![
+            search(&by(dimension, "Requests", "Sum"), "all", ""),
+            search(&by(dimension, "RequestsFailed", "Sum"), "failed", "5xx"),
+        ]
+    };
+    vec![
+        graph(spec, "Requests a minute, by route", counted("Route")),
+        graph(
+            spec,
+            "Seconds to answer, by route, p99",
+            vec![search(&by("Route", "RequestSeconds", "p99"), "seconds", "")],
+        ),
+        graph(spec, "Requests a minute, by API key", counted("Caller")),
     ]
 }
 
@@ -167,7 +193,12 @@ fn available(period: i32) -> Vec<Value> {
 }
 
 fn formula(expression: &str, label: &str) -> Value {
-    json!([{ "expression": expression, "label": label, "id": "value" }])
+    search(expression, "value", label)
+}
+
+/// A line for each that is found; its label begins with this.
+fn search(expression: &str, id: &str, label: &str) -> Value {
+    json!([{ "expression": expression, "label": label, "id": id }])
 }
 
 /// The terms of a formula, not drawn themselves.

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use crate::reconciler::resource::{Dimension, Measured};
 use crate::reconciler::spec::Spec;
 
+/// The program's own namespace.
+const PROGRAM: &str = "Hokusai/Contracts";
+
 /// What the load balancer counts of this unit's target group.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
 pub fn traffic(metric: &str, statistic: &str, period_seconds: i32) -> Measured {
@@ -38,12 +41,22 @@ pub fn tasks(spec: &Spec, metric: &str, statistic: &str, period_seconds: i32) ->
 /// What the program says of itself in its log, in CloudWatch's embedded metric format.
 pub fn program(spec: &Spec, metric: &str, statistic: &str, period_seconds: i32) -> Measured {
     let dimensions = [("Service", Dimension::Text(spec.name.clone()))];
-    measured(
-        "Hokusai/Contracts",
-        metric,
-        statistic,
-        dimensions,
-        period_seconds,
+    measured(PROGRAM, metric, statistic, dimensions, period_seconds)
+}
+
+/// What the program says of each of its routes or callers, whichever there are: a graph for each, as a dashboard's expression. They are the
+/// program's to name, so none is named here.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html>
+pub fn program_by(
+    spec: &Spec,
+    dimension: &str,
+    metric: &str,
+    statistic: &str,
+    period_seconds: i32,
+) -> String {
+    let service = &spec.name;
+    format!(
+        "SEARCH('{{{PROGRAM},Service,{dimension}}} MetricName=\"{metric}\" Service=\"{service}\"', '{statistic}', {period_seconds})"
     )
 }
 
