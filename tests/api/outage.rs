@@ -152,7 +152,7 @@ async fn a_slow_redis_is_waited_for_until_its_deadline_and_nothing_is_lost_or_do
     }
 
     // Carried out, and the answer lost on its way here: refused as unknown, and then told as what it is.
-    link.cut_replies_to(":model:", 1);
+    link.cut_replies_to(":model:lost", 1);
     assert_eq!(
         post("lost").await.unwrap().status(),
         StatusCode::SERVICE_UNAVAILABLE
