@@ -199,8 +199,8 @@ mod tests {
         }
         for (name, kind, _) in METRICS {
             let kind = match kind {
-                Kind::Counter => Kind::Counter,
-                Kind::Gauge => Kind::Gauge,
+                Kind::Counter => "counter",
+                Kind::Gauge => "gauge",
                 Kind::Histogram => "histogram",
             };
             assert!(text.contains(&format!("# TYPE {name} {kind}\n")), "{name}");
