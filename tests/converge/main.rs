@@ -28,9 +28,9 @@ mod importing;
 mod interrupted;
 #[path = "../reconciler/leaves.rs"]
 mod leaves;
-mod proved;
 #[path = "../support/looked_at.rs"]
 mod looked_at;
+mod proved;
 mod published;
 mod references;
 mod refused;
