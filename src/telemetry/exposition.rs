@@ -19,6 +19,17 @@ pub enum Kind {
     Histogram,
 }
 
+impl Kind {
+    /// As the format has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        }
+    }
+}
+
 /// Names and values of one number's labels.
 pub type Labels<'a> = Vec<(&'static str, &'a str)>;
 
@@ -87,11 +98,7 @@ impl Histogram {
 }
 
 fn head(text: &mut String, name: &str, kind: Kind, meaning: &str) {
-    let kind = match kind {
-        Kind::Counter => "counter",
-        Kind::Gauge => "gauge",
-        Kind::Histogram => "histogram",
-    };
+    let kind = kind.word();
     // Into a string, which does not fail.
     let _ = writeln!(text, "# HELP {name} {meaning}\n# TYPE {name} {kind}");
 }

@@ -159,8 +159,8 @@ fn the_metrics_of_the_loop_are_those_it_serves() {
         .filter(|row| row[0].starts_with("`reconciler_"))
         .map(|row| (row[0].trim_matches('`').to_owned(), row[2].clone()))
         .collect();
-    let served =
-        METRICS.map(|(name, kind, meaning)| (name.to_owned(), format!("{kind}: {meaning}")));
+    let served = METRICS
+        .map(|(name, kind, meaning)| (name.to_owned(), format!("{}: {meaning}", kind.word())));
     assert_eq!(documented, served);
 }
 

@@ -198,11 +198,7 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
         }
         for (name, kind, _) in METRICS {
-            let kind = match kind {
-                Kind::Counter => "counter",
-                Kind::Gauge => "gauge",
-                Kind::Histogram => "histogram",
-            };
+            let kind = kind.word();
             assert!(text.contains(&format!("# TYPE {name} {kind}\n")), "{name}");
         }
     }
