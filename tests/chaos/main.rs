@@ -1,7 +1,7 @@
 //! Every fault of `peers-relayers.md` §6.5 against the real program, a real Redis and a real chain, as one table: `make chaos`.
 //!
 //! Each row makes its fault, waits until everything accepted is final, and is then audited on chain, in Redis and in the logs
-//! ([`audit`]). A row's line ends in `pass`, `fail`, or `later` where what it needs does not exist yet; why it failed is printed below the table, and its replicas' logs
+//! ([`audit`]). A row's line ends in `pass` or `fail`; why it failed is printed below the table, and its replicas' logs
 //! are in `target/chaos`.
 //! The table is ignored by `cargo nextest run`, which runs only the tests of the checker. `CHAOS_ROW=13` runs one row, `CHAOS_ROW=13,27` two.
 #![allow(
@@ -20,7 +20,7 @@ mod rows;
 mod support;
 mod world;
 
-use rows::{Row, Run, TABLE};
+use rows::{Row, TABLE};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Instant;
@@ -99,17 +99,7 @@ fn the_table() {
 
 /// Runs one row on a thread of its own and prints its line; its name and why, if it fails.
 fn run(row: &'static Row) -> Option<(&'static str, String)> {
-    let line = |seconds: Option<f64>, verdict: &str| {
-        let seconds = seconds.map_or(String::new(), |seconds| format!("{seconds:.1} s"));
-        println!("{:>4}  {:<84} {seconds:>8}  {verdict}", row.name, row.fault);
-    };
-    let scenario = match row.run {
-        Run::Later(what) => {
-            line(None, &format!("({what}) later"));
-            return None;
-        }
-        Run::Now(scenario) => scenario,
-    };
+    let scenario = row.run;
     let begun = Instant::now();
     let thread = format!("row {}", row.name);
     let outcome = std::thread::Builder::new()
@@ -122,8 +112,13 @@ fn run(row: &'static Row) -> Option<(&'static str, String)> {
             runtime.block_on(scenario());
         });
     let passed = outcome.unwrap().join().is_ok();
-    let seconds = Some(begun.elapsed().as_secs_f64());
-    line(seconds, if passed { "pass" } else { "fail" });
+    println!(
+        "{:>4}  {:<84} {:>6.1} s  {}",
+        row.name,
+        row.fault,
+        begun.elapsed().as_secs_f64(),
+        if passed { "pass" } else { "fail" }
+    );
     let why = || PANICS.lock().unwrap().remove(&thread).unwrap_or_default();
     (!passed).then(|| (row.name, why()))
 }

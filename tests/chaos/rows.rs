@@ -22,14 +22,7 @@ pub struct Row {
     pub fault: &'static str,
     /// Needs the machine for itself.
     pub alone: bool,
-    pub run: Run,
-}
-
-/// What a row does.
-pub enum Run {
-    Now(Scenario),
-    /// What it needs that does not exist yet.
-    Later(&'static str),
+    pub run: Scenario,
 }
 
 /// A run that ends in an audit.
@@ -41,15 +34,7 @@ macro_rules! row {
             name: $name,
             fault: $fault,
             alone: true,
-            run: Run::Now(|| Box::pin($run())),
-        }
-    };
-    ($name:literal, $fault:literal, later $what:literal) => {
-        Row {
-            name: $name,
-            fault: $fault,
-            alone: false,
-            run: Run::Later($what),
+            run: || Box::pin($run()),
         }
     };
     ($name:literal, $fault:literal, $run:path) => {
@@ -57,7 +42,7 @@ macro_rules! row {
             name: $name,
             fault: $fault,
             alone: false,
-            run: Run::Now(|| Box::pin($run())),
+            run: || Box::pin($run()),
         }
     };
 }
