@@ -187,3 +187,80 @@ impl Drop for UnderWay {
         self.0.send_modify(|count| *count -= 1);
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::shutdown;
+    use bytes::Bytes;
+    use http_body_util::Empty;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::time::{Instant, sleep};
+
+    /// A server of one connection at a time, on this test's clock, which jumps whenever all wait.
+    async fn started() -> (shutdown::Trigger, TcpStream, tokio::task::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (trigger, shutdown) = shutdown::channel();
+        let answer = |_| async { Response::new(Empty::<Bytes>::new()) };
+        let server = tokio::spawn(serve(listener, 1, answer, shutdown));
+        let stream = TcpStream::connect(address).await.unwrap();
+        (trigger, stream, server)
+    }
+
+    /// Sends what never becomes a head, a byte each second; when the server had enough.
+    async fn drip(mut stream: TcpStream) -> Duration {
+        let begun = Instant::now();
+        stream.write_all(b"GET / HTTP/1.1\r\nx: ").await.unwrap();
+        let (mut read, mut write) = stream.split();
+        let dripping = async {
+            while write.write_all(b"y").await.is_ok() {
+                sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let mut answer = Vec::new();
+        tokio::select! {
+            _ = read.read_to_end(&mut answer) => {},
+            () = dripping => {},
+        }
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_is_slow_with_its_head_loses_its_place() {
+        let (_trigger, stream, _server) = started().await;
+        let address = stream.peer_addr().unwrap();
+        // Waits for the place of the slow one.
+        let mut next = TcpStream::connect(address).await.unwrap();
+        let took = drip(stream).await;
+        let slack = Duration::from_secs(2);
+        assert!(
+            (HEAD_TIMEOUT..HEAD_TIMEOUT + slack).contains(&took),
+            "{took:?}"
+        );
+        next.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let mut start = [0; 12];
+        next.read_exact(&mut start).await.unwrap();
+        assert_eq!(&start, b"HTTP/1.1 200");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_shutdown_half_a_head_is_waited_for_a_little_only() {
+        let (trigger, stream, server) = started().await;
+        let dripping = tokio::spawn(drip(stream));
+        sleep(Duration::from_secs(5)).await;
+        let begun = Instant::now();
+        trigger.shut_down();
+        server.await.unwrap();
+        assert!(
+            begun.elapsed() <= HALF_SENT_TIMEOUT,
+            "{:?}",
+            begun.elapsed()
+        );
+        dripping.abort();
+    }
+}
