@@ -54,7 +54,8 @@ def start(story):
             if "{name: contracts.hokus.ai," in line:
                 # The second unit's host needs a record too.
                 copy.write(line.replace("contracts.", "reports."))
-    argv = [f"{BINARIES}/simulator", "--account", account, "--state", state, "--tasks", "virtual", "--speed", 20, "--images", images]
+    argv = [f"{BINARIES}/simulator", "--account", account, "--state", state, "--tasks", "virtual",
+            "--speed", 20, "--images", images]
     story.processes.start("simulator", argv, environment())
     ready = os.path.join(state, "ready.json")
     story.processes.wait_for("simulator", 20, lambda: os.path.exists(ready))
@@ -70,7 +71,8 @@ def start(story):
 
 def reconciler(simulation, *arguments, expected=0):
     argv = [f"{BINARIES}/reconciler", "--endpoint-url", simulation.endpoint, *arguments]
-    ran = subprocess.run(argv, env=environment(**AWS_ENVIRONMENT, **simulation.door()), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    ran = subprocess.run(argv, env=environment(**AWS_ENVIRONMENT, **simulation.door()), stdin=subprocess.DEVNULL,
+                         capture_output=True, text=True, timeout=120)
     if ran.returncode != expected:
         raise Failure(f"{arguments}: {ran.returncode}\n{ran.stdout}{ran.stderr}")
 
@@ -138,8 +140,8 @@ def tell(story):
     fight(simulation, address)
     browser = Browser(story.processes, environment())
     browser.open(f"http://{address}/", 1280, 900, "light")
-    text = shows(browser, "2 units", "live", ROLLING, FOUGHT, "in progress", "hokusai-contracts-task:", "NotConverging", "stopped", "Not tried any more",
-                 "cloudwatch:PutMetricAlarm", "rollback to 2", "alice", "bob", "6c0ffee", "publication 6", "waits for a person")
+    text = shows(browser, "2 units", "live", ROLLING, FOUGHT, "in progress", "hokusai-contracts-task:", "NotConverging",
+                 "stopped", "Not tried any more", "cloudwatch:PutMetricAlarm", "rollback to 2", "alice", "bob", "6c0ffee", "publication 6", "waits for a person")
     story.say("shows both units, the rollout, the conditions, what was done and what was published")
     require("markup is shown as text", MARKUP in text, text)
     found = browser.evaluate("document.querySelectorAll('main img, main b').length")

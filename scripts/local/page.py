@@ -1,4 +1,5 @@
-"""What every page of ours must hold to in a browser: it shows what is asked for, legibly, at any width, with a name for every part.
+"""What every page of ours must hold to in a browser: it shows what is asked for, legibly, at any width, with a name for
+every part.
 
 Takes a Browser with the page open. Screenshots go to target/page/.
 """
@@ -28,8 +29,10 @@ CONTRAST = """(() => {
 # Regions that a screen reader could not tell apart, controls without a name, and more than one first heading.
 UNNAMED = """(() => {
   const named = (one) => one.ariaLabel || document.getElementById(one.getAttribute("aria-labelledby"))?.textContent;
-  const unnamed = [...document.querySelectorAll("section, [role=region]")].filter((one) => !named(one)).map((one) => one.outerHTML);
-  const nameless = [...document.querySelectorAll("a, button, summary")].filter((one) => !(one.ariaLabel || one.textContent.trim()));
+  const regions = [...document.querySelectorAll("section, [role=region]")];
+  const unnamed = regions.filter((one) => !named(one)).map((one) => one.outerHTML);
+  const controls = [...document.querySelectorAll("a, button, summary")];
+  const nameless = controls.filter((one) => !(one.ariaLabel || one.textContent.trim()));
   const headings = [...document.querySelectorAll("h1")];
   return [...unnamed, ...nameless, ...headings.slice(1)].map((one) => String(one.outerHTML ?? one).slice(0, 80));
 })()"""
