@@ -141,7 +141,8 @@ def tell(story):
     browser = Browser(story.processes, environment())
     browser.open(f"http://{address}/", 1280, 900, "light")
     text = shows(browser, "2 units", "live", ROLLING, FOUGHT, "in progress", "hokusai-contracts-task:", "NotConverging",
-                 "stopped", "Not tried any more", "cloudwatch:PutMetricAlarm", "rollback to 2", "alice", "bob", "6c0ffee", "publication 6", "waits for a person")
+                 "stopped", "Not tried any more",
+                 "cloudwatch:PutMetricAlarm", "rollback to 2", "alice", "bob", "6c0ffee", "publication 6", "waits for a person")
     story.say("shows both units, the rollout, the conditions, what was done and what was published")
     require("markup is shown as text", MARKUP in text, text)
     found = browser.evaluate("document.querySelectorAll('main img, main b').length")
