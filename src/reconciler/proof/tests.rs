@@ -69,7 +69,8 @@ fn answers_are_held_to_the_unit_and_the_commit() {
     let (right, other) = (ours(whole), ours("fedcba9876543210"));
     let anonymous = format!(r#"{{"version":"0.1.0","gitSha":"{whole}"}}"#);
     let stranger = format!(r#"{{"service":"reconciler","gitSha":"{whole}"}}"#);
-    let rows: [(&[&str], &[(u16, &str)], &str); 16] = [
+    type Row<'a> = (&'a [&'a str], &'a [(u16, &'a str)], &'a str);
+    let rows: [Row<'_>; 16] = [
         (&[COMMIT], &[(200, &right), (200, &right)], whole),
         (&[COMMIT], &[(200, &ours(COMMIT))], COMMIT),
         (&["fedcba9", COMMIT], &[(200, &right)], whole),
