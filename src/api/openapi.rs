@@ -4,6 +4,7 @@
 //! closed, so that an answer with a member it does not know is found by `make api-test`.
 
 mod example;
+mod webhook;
 
 use super::error::Code;
 use super::reply::{self, Response};
@@ -216,6 +217,7 @@ fn document() -> Value {
             { "name": "service", "description": "This service and how it stands" },
         ],
         "paths": paths,
+        "webhooks": webhook::webhooks(),
         "components": serde_json::from_str::<Value>(COMPONENTS).unwrap_or_default(),
     })
 }

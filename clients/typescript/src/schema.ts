@@ -210,7 +210,25 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    deploymentChanged: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A deployment has changed; sent to the address that the service was given for your keys */
+        post: operations["deploymentChanged"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         Accepted: {
@@ -407,6 +425,8 @@ export interface components {
         };
         Live: {
             gitSha: string;
+            /** @description SERVICE_NAME: of which ECS service the process is a task. */
+            service: string | null;
             /** @enum {unknown} */
             status: "starting" | "healthy" | "draining";
             timestamp: components["schemas"]["Stamp"];
@@ -2038,6 +2058,47 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Document"];
                 };
+            };
+        };
+    };
+    deploymentChanged: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same for every attempt at a change, and for no other change. */
+                "webhook-id": string;
+                /** @description When this attempt was made, seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description Signatures separated by spaces: v1, and the base64 of HMAC-SHA256 over id.timestamp.body. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    data: components["schemas"]["Deployment"];
+                    timestamp: components["schemas"]["Stamp"];
+                    /** @enum {unknown} */
+                    type: "deployment.pending" | "deployment.processing" | "deployment.deployed" | "deployment.failed";
+                };
+            };
+        };
+        responses: {
+            /** @description Nothing more is wanted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken. Anything else, a redirect too, is tried again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
