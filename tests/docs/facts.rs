@@ -216,6 +216,31 @@ fn the_rights_of_the_policy_are_the_calls_of_the_source() {
     assert_eq!(granted, &called | &implied);
 }
 
+/// What the reconciler calls the reasons of a failure, and a row for each.
+#[test]
+fn every_cause_that_is_named_has_its_row() {
+    let text = read("docs/troubleshooting.md");
+    for (file, section) in [
+        ("src/reconciler/diagnosis/cause.rs", "### Causes\n"),
+        ("src/reconciler/proof.rs", "### Not proved\n"),
+    ] {
+        let source = read(file);
+        let name = between(&source, "pub fn name(&self)", "\n    }\n")[0];
+        let named = set(between(name, "=> \"", "\""));
+        let table = text.split_once(section).unwrap().1;
+        let table = table.split("\n##").next().unwrap();
+        let first = rows(table).into_iter().map(|row| row[0].clone());
+        let first: Vec<String> = first.filter(|cell| is_quoted(cell)).collect();
+        let documented = set(first.iter().flat_map(|cell| spans(cell)));
+        assert_eq!(documented, named, "{file}");
+        assert!(named.len() > 5, "{file}");
+    }
+}
+
+fn is_quoted(cell: &str) -> bool {
+    cell.starts_with('`')
+}
+
 /// First cells of the tables that quote what a program prints; `…` is what differs, and an error's sources follow its colons.
 #[test]
 fn quoted_texts_are_in_the_source() {

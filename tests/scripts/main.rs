@@ -11,6 +11,7 @@
 )]
 
 mod deploy;
+mod failing;
 mod looping;
 mod proof;
 mod verbs;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use contracts::reconciler::aws::Aws;
 use contracts::reconciler::observe::look;
+use contracts::reconciler::plan::patience::deadline;
 use contracts::reconciler::plan::report;
 use serde_json::json;
 
@@ -31,7 +32,12 @@ pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, Ex
     let report = report(&manifest, &spec, &wanted, &observed);
     summary::append(&report.markdown());
     match named.output {
-        Output::Text => print!("{}", report.text(colour())),
+        Output::Text => {
+            print!("{}", report.text(colour()));
+            if !report.settled {
+                println!("`reconcile` gives up after {}", deadline(&spec, &wanted));
+            }
+        }
         Output::Json => println!("{}", json!(report)),
         Output::Markdown => print!("{}", report.markdown()),
     }

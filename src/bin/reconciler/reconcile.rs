@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use contracts::reconciler::aws::Aws;
 use contracts::reconciler::converge::{Outcome, Progress};
+use contracts::reconciler::desired::desired;
 use contracts::reconciler::enforce::{Accepted, Offer, accept};
+use contracts::reconciler::plan::patience::deadline;
 use contracts::reconciler::plan::{Plan, Waiting};
 use contracts::reconciler::store::Store;
 use serde_json::json;
@@ -26,9 +28,9 @@ pub struct Args {
     force: bool,
     #[command(flatten)]
     door: Door,
-    /// Give up after this long, such as 90s or 15m
-    #[arg(long, default_value = "15m", value_parser = duration, value_name = "TIME")]
-    timeout: Duration,
+    /// Give up after this long, such as 90s or 15m; without it, after what the manifest's own settings come to, which `plan` says
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    timeout: Option<Duration>,
 }
 
 pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, ExitCode> {
@@ -58,7 +60,8 @@ pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, Ex
     };
     enforce::say(publication, new, named.output);
     let done = "stable: AWS equals the manifest";
-    let how = (named.output, *timeout);
+    let timeout = timeout.unwrap_or_else(|| deadline(&spec, &desired(&spec)).total());
+    let how = (named.output, timeout);
     enforce::run(&aws, &store, publication, &probe, how, done).await
 }
 

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use contracts::reconciler::desired::desired;
 use contracts::reconciler::enforce::check_account;
 use contracts::reconciler::plan::diff::diff;
+use contracts::reconciler::plan::patience::deadline;
 use contracts::reconciler::store::{At, Draft};
 use serde_json::json;
 
@@ -33,9 +35,9 @@ pub struct Args {
     yes: bool,
     #[command(flatten)]
     door: Door,
-    /// Give up waiting after this long, such as 90s or 15m; it stays published
-    #[arg(long, default_value = "15m", value_parser = duration, value_name = "TIME")]
-    timeout: Duration,
+    /// Give up waiting after this long, such as 90s or 15m, and leave it published; without it, after what the older manifest's own settings come to
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    timeout: Option<Duration>,
 }
 
 pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, ExitCode> {
@@ -83,6 +85,7 @@ pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, Ex
     let published = known.store.publish(&history, &draft, now()).await;
     let published = published.map_err(failed)?;
     enforce::say(&published, true, output);
+    let timeout = timeout.unwrap_or_else(|| deadline(&spec, &desired(&spec)).total());
     let done = format!(
         "rolled back, and stable: AWS equals what publication {} said",
         target.number
@@ -92,7 +95,7 @@ pub async fn run(args: &Args, endpoint_url: Option<&str>) -> Result<ExitCode, Ex
         &known.store,
         &published,
         &probe,
-        (output, *timeout),
+        (output, timeout),
         &done,
     )
     .await

@@ -74,7 +74,7 @@ fn between(service: &Service, count: i32) -> (i32, i32) {
 /// seen healthy, and the tasks it replaces drain and stop. A task that drains counts as running until it has stopped, so
 /// batches follow each other.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html>
-fn batches(service: &Service, count: i32) -> u32 {
+pub(in crate::reconciler::plan) fn batches(service: &Service, count: i32) -> u32 {
     let (fewest, most) = between(service, count);
     let room = positive(most - fewest).max(1);
     positive(count).div_ceil(room).max(1)
@@ -97,7 +97,7 @@ fn waits(strategy: &str, percent: f64) -> u32 {
 /// How far back the slowest of the alarms looks that stop a rollout. ECS keeps a rollout open while it watches them; its formula is
 /// not documented, "Amazon ECS computes this time period based on the alarm configuration".
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-alarm-failure.html>
-fn watched_seconds(desired: &Resources, service: &Service) -> u32 {
+pub(in crate::reconciler::plan) fn watched_seconds(desired: &Resources, service: &Service) -> u32 {
     let alarms = service
         .alarms
         .iter()
