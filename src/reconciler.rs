@@ -9,7 +9,7 @@
 //! Remembers nothing: [`converge`](converge::converge) observes and decides again in every pass, because both sides move.
 //! Any number of these may run at once; safety comes from re-observation, not from a lock.
 //!
-//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `document`, `observed`, `evidence`, `diagnosis`, `leave`, `graph`, `plan`, `watchdog`, `policy`, `lint`, `explain`, `secretive`,
+//! Pure: `manifest`, `spec`, `resource`, `normal`, `desired`, `document`, `observed`, `evidence`, `diagnosis`, `leave`, `versions`, `graph`, `plan`, `watchdog`, `policy`, `lint`, `explain`, `secretive`,
 //! `status`. I/O: `observe` and `import` read, `apply` writes, `store` and `rollback` do both, all
 //! through `aws`; `proof` also asks the service itself. `converge` is the flow, and `enforce` that of what is published. Nothing here knows `api` or `deployment`.
 
@@ -41,4 +41,5 @@ pub mod secretive;
 pub mod spec;
 pub mod status;
 pub mod store;
+pub mod versions;
 pub mod watchdog;

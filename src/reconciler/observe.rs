@@ -17,6 +17,7 @@ use super::observed::{Certificate, Dns, Found, Image, Observed, Rollout, Securit
 use super::plan::{metric_name, production_rule, requests_of, test_rule};
 use super::resource::Resources;
 use super::spec::Spec;
+use super::versions::versioned;
 
 /// What is wanted of the unit and what there is. Where the manifest leaves things as they are found, what is wanted
 /// depends on what there is, and AWS is read a second time with it.
@@ -95,6 +96,7 @@ pub async fn observe(
         namespace,
         discovery,
     } = names;
+    let desired = &versioned(spec, desired.clone(), &parameters.versions);
     let similar_parameters = ssm::similar(aws, &parameters.missing).await?;
 
     let groups = Groups {
@@ -174,6 +176,7 @@ pub async fn observe(
         load_balancer,
         namespace,
         missing_secrets: parameters.missing,
+        secret_versions: parameters.versions,
         similar_parameters,
         addresses: parameters.addresses,
         image,

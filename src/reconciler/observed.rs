@@ -38,7 +38,10 @@ pub struct Observed {
     pub namespace: Option<String>,
     /// Referenced SSM parameters that are not there.
     pub missing_secrets: BTreeSet<String>,
-    /// Of those, the parameters elsewhere that have the same last name.
+    /// Versions of those that are there, by parameter name.
+    #[serde(default)]
+    pub secret_versions: BTreeMap<String, i64>,
+    /// Of those that are not, the parameters elsewhere that have the same last name.
     pub similar_parameters: BTreeMap<String, BTreeSet<String>>,
     /// Of the parameters that are to hold contract addresses, by parameter name: the only values ever read.
     pub addresses: BTreeMap<String, Address>,

@@ -14,6 +14,7 @@ use super::leave::{is_left, leave};
 use super::observed::{Found, Observed};
 use super::resource::Resources;
 use super::spec::Spec;
+use super::versions::versioned;
 
 mod alarms;
 mod call;
@@ -216,7 +217,8 @@ struct Planning<'a> {
 
 /// Decides. The same arguments give the same plan.
 pub fn plan(spec: &Spec, desired: &Resources, observed: &Observed) -> Plan {
-    let desired = &shifting::until_moved(spec, leave(spec, desired.clone(), observed), observed);
+    let desired = versioned(spec, desired.clone(), &observed.secret_versions);
+    let desired = &shifting::until_moved(spec, leave(spec, desired, observed), observed);
     let mut planning = Planning::new(spec, desired, observed);
     if planning.is_elsewhere() {
         return planning.plan;

@@ -237,6 +237,9 @@ pub struct Container {
     pub environment: BTreeMap<String, String>,
     /// Variable → ARN of the SSM parameter whose value ECS puts there.
     pub secrets: BTreeMap<String, String>,
+    /// Variable → version of that parameter when the revision was made.
+    #[serde(default)]
+    pub secret_versions: BTreeMap<String, i64>,
     /// The log group its output goes to.
     pub log_group: String,
     /// The first part of the log stream's name.

@@ -124,6 +124,8 @@ pub struct Task {
     pub secrets: BTreeMap<String, String>,
     /// Variable → name of an SSM parameter of type `String` that holds a contract's address: the only values ever read.
     pub addresses: BTreeMap<String, String>,
+    /// Variables of those two that the program reads anew by itself: a new version starts no rollout.
+    pub reloads: BTreeSet<String>,
     /// ARN of the KMS key the secrets are encrypted with, where it is not AWS's own `aws/ssm`.
     pub secrets_key: Option<String>,
     /// The processor the image is for.

@@ -17,6 +17,7 @@ use contracts::reconciler::observed::{Found, Observed};
 use contracts::reconciler::plan::{Blocked, Kind, Plan, Step, field, forecast, plan};
 use contracts::reconciler::resource::{ListenerRule, Resources, ScalingPolicy};
 use contracts::reconciler::spec::Spec;
+use contracts::reconciler::versions::versioned;
 use serde_json::{Map, Value, json};
 
 use crate::account::Account;
@@ -63,6 +64,7 @@ async fn every_field(
     assert_eq!(outcome, Outcome::Settled, "{manifest}\n{steps:#?}");
     let wanted = desired(&account.spec);
     let (observed, decided) = look(&account, &wanted).await;
+    let wanted = versioned(&account.spec, wanted, &observed.secret_versions);
     assert!(decided.is_settled(), "{decided}");
 
     let (fields, _) = leaves::<Resources>();

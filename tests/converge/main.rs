@@ -40,6 +40,7 @@ mod rights;
 mod rolling_back;
 mod rollout;
 mod scaling;
+mod secrets;
 mod signals;
 mod slow;
 mod strategies;

@@ -2,7 +2,9 @@
 
 use contracts::reconciler::converge::Outcome;
 use contracts::reconciler::desired::desired;
+use contracts::reconciler::observe::look;
 use contracts::reconciler::resource::DIGEST_TAG;
+use contracts::reconciler::versions::versioned;
 use serde_json::json;
 
 use crate::account::Account;
@@ -63,6 +65,7 @@ async fn a_revision_says_what_it_says_in_a_tag() {
     let found = account.call("ecs", "DescribeTaskDefinition", ask);
     let tags = found["tags"].as_array().unwrap();
     let digest = tags.iter().find(|tag| tag["key"] == DIGEST_TAG).unwrap();
-    let wanted = desired(&account.spec).task_definition;
+    let (wanted, observed) = look(&account.aws.read, &account.spec).await.unwrap();
+    let wanted = versioned(&account.spec, wanted, &observed.secret_versions).task_definition;
     assert_eq!(digest["value"], wanted.digest());
 }

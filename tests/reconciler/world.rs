@@ -79,6 +79,7 @@ pub fn empty(spec: &Spec) -> Observed {
         }),
         namespace: Some("ns-1".to_owned()),
         missing_secrets: BTreeSet::new(),
+        secret_versions: BTreeMap::new(),
         similar_parameters: BTreeMap::new(),
         addresses: spec
             .task

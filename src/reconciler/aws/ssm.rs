@@ -1,5 +1,5 @@
 //! SSM Parameter Store: which parameters are there, and the values of those that are to hold contract addresses. Values of
-//! type SecureString are never read.
+//! type SecureString are never read; their versions stand in the same answer as their names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +19,8 @@ const VALUES_MAX: usize = 10;
 pub struct Parameters {
     /// Those that are not there.
     pub missing: BTreeSet<String>,
+    /// The versions of those that are.
+    pub versions: BTreeMap<String, i64>,
     /// Those that are to hold addresses and are there.
     pub addresses: BTreeMap<String, Address>,
 }
@@ -30,6 +32,9 @@ pub async fn parameters(
     addresses: &BTreeSet<String>,
 ) -> Result<Parameters, AwsError> {
     let kinds = kinds(aws, names).await?;
+    let versions = kinds.iter();
+    let versions = versions.map(|(name, (_, version))| (name.clone(), *version));
+    let versions = versions.collect();
     let missing = names
         .iter()
         .filter(|name| !kinds.contains_key(*name))
@@ -39,7 +44,7 @@ pub async fn parameters(
         .iter()
         .filter_map(|name| kinds.get_key_value(name));
     let (readable, secret): (Vec<_>, Vec<_>) =
-        there.partition(|(_, kind)| **kind == Some(ParameterType::String));
+        there.partition(|(_, (kind, _))| *kind == Some(ParameterType::String));
     let readable: Vec<String> = readable.into_iter().map(|(name, _)| name.clone()).collect();
     let secret = secret
         .into_iter()
@@ -66,14 +71,18 @@ pub async fn parameters(
             }
         }
     }
-    Ok(Parameters { missing, addresses })
+    Ok(Parameters {
+        missing,
+        versions,
+        addresses,
+    })
 }
 
-/// The types of those of `names` that are there.
+/// The types and versions of those of `names` that are there.
 async fn kinds(
     aws: &Clients,
     names: &BTreeSet<String>,
-) -> Result<BTreeMap<String, Option<ParameterType>>, AwsError> {
+) -> Result<BTreeMap<String, (Option<ParameterType>, i64)>, AwsError> {
     let operation = "ssm:DescribeParameters";
     let mut kinds = BTreeMap::new();
     let names: Vec<&String> = names.iter().collect();
@@ -98,7 +107,7 @@ async fn kinds(
                 .unwrap_or_default()
             {
                 if let Some(name) = parameter.name {
-                    kinds.insert(name, parameter.r#type);
+                    kinds.insert(name, (parameter.r#type, parameter.version));
                 }
             }
         }

@@ -3,7 +3,7 @@
 //! AWS fills in `cpu: 0`, `essential: true`, `hostPort`, `protocol: tcp` and empty lists, and returns the environment in
 //! any order; all of that ends here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, CpuArchitecture, HealthCheck, KeyValuePair,
@@ -23,6 +23,20 @@ const OPEN_FILES: Ulimit = Ulimit {
     soft: 65_535,
     hard: 65_535,
 };
+
+/// Begins the docker label that holds a secret's version; the variable's name follows.
+pub(super) const VERSION_LABEL: &str = "hokus.ai/secret-version.";
+
+/// Those that labels tell.
+fn secret_versions(labels: Option<&HashMap<String, String>>) -> BTreeMap<String, i64> {
+    let labels = labels.into_iter().flatten();
+    labels
+        .filter_map(|(name, version)| {
+            let name = name.strip_prefix(VERSION_LABEL)?;
+            Some((name.to_owned(), version.parse().ok()?))
+        })
+        .collect()
+}
 
 /// A revision's content. `container` is the one the manifest means; without it, the first.
 pub fn normal(found: SdkTaskDefinition, container: &str) -> TaskDefinition {
@@ -123,6 +137,7 @@ fn normal_container(found: ContainerDefinition, cpu: u32, memory: u32) -> Contai
             .into_iter()
             .map(|secret| (secret.name, secret.value_from))
             .collect(),
+        secret_versions: secret_versions(found.docker_labels.as_ref()),
         log_group: option("awslogs-group"),
         log_stream_prefix: option("awslogs-stream-prefix"),
         health_interval_seconds: health_number(
@@ -205,6 +220,7 @@ fn container_definition(container: &Container, region: &str) -> Option<Container
         command,
         environment,
         secrets,
+        secret_versions,
         log_group,
         log_stream_prefix,
         health_command,
@@ -254,6 +270,10 @@ fn container_definition(container: &Container, region: &str) -> Option<Container
         .start_period(*health_start_period_seconds)
         .build()
         .ok()?;
+    let labels = secret_versions.iter();
+    let labels =
+        labels.map(|(name, version)| (format!("{VERSION_LABEL}{name}"), version.to_string()));
+    let labels: HashMap<String, String> = labels.collect();
     let log = LogConfiguration::builder()
         .log_driver(LogDriver::Awslogs)
         .options("awslogs-group", log_group)
@@ -273,6 +293,7 @@ fn container_definition(container: &Container, region: &str) -> Option<Container
             .set_command((!command.is_empty()).then(|| command.clone()))
             .set_environment(Some(environment.collect()))
             .set_secrets(Some(secrets?))
+            .set_docker_labels((!labels.is_empty()).then_some(labels))
             .log_configuration(log)
             .health_check(health)
             .stop_timeout(*stop_timeout_seconds)

@@ -46,6 +46,8 @@ fn container(spec: &Spec) -> Container {
         command: spec.task.command.clone(),
         environment,
         secrets: secrets.collect(),
+        // AWS knows them: see `versions`.
+        secret_versions: BTreeMap::new(),
         log_group: spec.logs.group.clone(),
         log_stream_prefix: spec.task.container.clone(),
         health_command: spec.health.command.clone(),

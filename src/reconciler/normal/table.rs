@@ -166,6 +166,7 @@ pub const TABLE: &[Row] = rows! {
     "task_definition.container.environment.*" = Empty, Set, Manifest, ["spec.task.environment.*"], CONTAINER;
     "task_definition.container.environment.PORT" = Empty, Set, Manifest, ["spec.port"], CONTAINER;
     "task_definition.container.secrets.*" = Empty, Set, Manifest, ["spec.task.secrets.*", "spec.task.addresses.*"], CONTAINER;
+    "task_definition.container.secret_versions.*" = Empty, Set, Manifest, ["spec.task.secrets.*", "spec.task.addresses.*"], CONTAINER;
     "task_definition.container.log_group" = Absent, One, Manifest, ["spec.logs.group"], AWSLOGS;
     "task_definition.container.log_stream_prefix" = Absent, One, Manifest, ["spec.task.container"], AWSLOGS;
     "task_definition.container.health_command" = Absent, Sequence, Manifest, ["spec.health.command"], CHECK;

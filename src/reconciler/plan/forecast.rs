@@ -11,12 +11,14 @@ use crate::reconciler::resource::{
     Join, ListenerRule, LogGroup, Resources, Role, Subscription, TargetGroup, Topic,
 };
 use crate::reconciler::spec::Spec;
+use crate::reconciler::versions::versioned;
 
 /// A unit needs four waves; what needs far more goes in circles.
 const WAVES_MAX: usize = 12;
 
 /// The plans of a run, one a wave; the last holds no step, and what it still waits for is never done.
 pub fn forecast(spec: &Spec, desired: &Resources, observed: &Observed) -> Vec<Plan> {
+    let desired = &versioned(spec, desired.clone(), &observed.secret_versions);
     let mut world = observed.clone();
     let mut waves: Vec<Plan> = Vec::new();
     loop {

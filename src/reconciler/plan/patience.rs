@@ -186,6 +186,9 @@ mod tests {
         desired.service.healthy_percent_max = 120;
         desired.service.alarms = desired.alarms.keys().take(1).cloned().collect();
         let told = deadline(&spec, &desired).to_string();
-        assert!(told.contains("stop, 5 times 2550 s, alarms watched "), "{told}");
+        assert!(
+            told.contains("stop, 5 times 2550 s, alarms watched "),
+            "{told}"
+        );
     }
 }

@@ -6,9 +6,24 @@ use super::untouched::within;
 use super::{Blocked, Call, Kind, Note, Planning, Step, Subject, Unsettled, Waiting, patience};
 use crate::reconciler::diagnosis::{Diagnosis, diagnose, doomed};
 use crate::reconciler::observed::{Image, Rollout, Running};
-use crate::reconciler::resource::Join;
+use crate::reconciler::resource::{Join, TaskDefinition};
 use crate::reconciler::spec::Reference;
 use crate::timestamp::iso;
+
+/// In what the running revision differs; of a secret's version with the reason, since nobody has edited the manifest.
+fn definition_changes(running: &Running, desired: &TaskDefinition) -> Vec<Change> {
+    let mut changes = diff(&running.definition, desired);
+    for change in &mut changes {
+        let variable = change.path.strip_prefix("container.secret_versions.");
+        if let Some(variable) =
+            variable.filter(|_| change.from.is_number() && change.to.is_number())
+        {
+            let reason = format!("secret {variable} was changed: a new rollout takes it up");
+            change.reason = Some(reason);
+        }
+    }
+    changes
+}
 
 impl Planning<'_> {
     /// What the image's tag stands for, where tasks are going to be started with it.
@@ -46,7 +61,7 @@ impl Planning<'_> {
             .observed
             .service
             .as_ref()
-            .map(|running| diff(&running.definition, desired))
+            .map(|running| definition_changes(running, desired))
             .unwrap_or_default();
         self.step(
             &subject,
@@ -144,7 +159,7 @@ impl Planning<'_> {
         }
         // By content: any revision that says what is wanted is the wanted one.
         changes.extend(
-            diff(&running.definition, &self.desired.task_definition)
+            definition_changes(running, &self.desired.task_definition)
                 .into_iter()
                 .map(|change| Change {
                     path: format!("task_definition.{}", change.path),

@@ -11,6 +11,8 @@ use aws_sdk_ecs::types::{
     TaskDefinition,
 };
 
+use super::VERSION_LABEL;
+
 /// Members that are there.
 fn present<const N: usize>(members: [(&str, bool); N]) -> BTreeSet<String> {
     members
@@ -106,7 +108,7 @@ pub fn of_container(found: &ContainerDefinition, cpu: u32, memory: u32) -> BTree
             found
                 .docker_labels
                 .as_ref()
-                .is_some_and(|labels| !labels.is_empty()),
+                .is_some_and(|labels| labels.keys().any(|name| !name.starts_with(VERSION_LABEL))),
         ),
         ("systemControls", some(found.system_controls.as_deref())),
         (

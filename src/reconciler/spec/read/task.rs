@@ -1,6 +1,6 @@
 //! `spec.task`: what one task is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use serde_yaml::Value;
@@ -82,6 +82,16 @@ parameter of API_KEYS.")
             )
             .example("/hokusai/development/contracts/token_manager_address"),
     );
+    let reloads: Option<BTreeSet<String>> = fields.list(
+        "reloads",
+        (0, 50),
+        parse::variable()
+            .meaning(
+                "Variables of secrets and addresses that the program reads anew by itself. A new version of any other parameter is a \
+                 new rollout, since ECS reads it only when a task starts.",
+            )
+            .example("API_KEYS"),
+    );
     let secrets_key = fields.optional(
         "secretsKey",
         parse::key()
@@ -156,6 +166,17 @@ parameter of API_KEYS.")
         reading,
     );
     keys_source(&environment, [&secrets, &addresses], reading);
+    for name in reloads.iter().flatten() {
+        if !secrets.contains_key(name) && !addresses.contains_key(name) {
+            reading.refuse(
+                "spec.task.reloads",
+                wrong(
+                    format!("names {name}, which comes from no parameter"),
+                    "name a variable of spec.task.secrets or spec.task.addresses, or remove it",
+                ),
+            );
+        }
+    }
     // The task role is granted exactly this key, which an alias does not name.
     let signing_key = environment.get("KMS_BACKEND_KEY_ID");
     if signing_key.is_some_and(|key| key.contains("alias/")) {
@@ -189,6 +210,7 @@ parameter of API_KEYS.")
         environment,
         secrets,
         addresses,
+        reloads: reloads?,
         secrets_key: secrets_key?,
         architecture: architecture?,
         init: init?,
