@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use contracts::reconciler::converge::Outcome;
-use contracts::reconciler::policy::RIGHTS;
+use contracts::reconciler::policy::rights;
 use serde_json::json;
 
 use crate::account::Account;
@@ -54,7 +54,7 @@ fn age(account: &Account, count: usize) {
 
 /// Why the reconciler reads this.
 fn why(operation: &str) -> &'static str {
-    let right = RIGHTS.iter().find(|right| right.action == operation);
+    let right = rights().find(|right| right.action == operation);
     match (operation, right) {
         ("sts:GetCallerIdentity", _) => "whether the credentials are of the manifest's account",
         (_, Some(right)) => right.why,
