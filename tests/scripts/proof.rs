@@ -112,7 +112,7 @@ fn another_build_is_waited_for_and_is_no_success() {
 fn another_service_behind_the_host_is_no_success() {
     let world = World::start(WELL);
     assert_eq!(world.run("deploy.sh", &[MANIFEST]).code, 0);
-    world.boto(&format!(
+    world.boto(
         r#"
 import boto3
 elb = boto3.client("elbv2")
@@ -121,9 +121,9 @@ listeners = elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
 listener = next(one["ListenerArn"] for one in listeners if one["Port"] == 443)
 elb.create_rule(ListenerArn=listener, Priority=7, Conditions=[dict(Field="path-pattern", Values=["/health*"])],
                 Actions=[dict(Type="fixed-response", FixedResponseConfig=dict(
-                    StatusCode="200", ContentType="application/json", MessageBody='{{"status": "healthy"}}'))])
+                    StatusCode="200", ContentType="application/json", MessageBody='{"status": "healthy"}'))])
 "#
-    ));
+    );
     let ran = world.run("deploy.sh", &[MANIFEST, "--timeout", "15s"]);
     assert_eq!(ran.code, 1, "AWS equals the manifest all the same");
     let named = "another service answers: https://contracts.hokus.ai/health is answered, and not by hokusai-contracts-development: {\"status\": \"healthy\"}";

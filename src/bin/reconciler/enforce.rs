@@ -86,7 +86,7 @@ pub async fn run(
     let Some((number, outcome)) = back else {
         if output != Output::Json {
             eprintln!(
-                "no publication before it was stable: the revision before runs, everything else is the new manifest's"
+                "nothing is published in its place, since it was stable itself or nothing before it was: the revision before runs, everything else is the manifest's"
             );
         }
         return Ok(ExitCode::from(ROLLED_BACK));

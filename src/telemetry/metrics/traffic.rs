@@ -205,7 +205,7 @@ impl Sample {
     }
 
     fn add(&mut self, value: f64) {
-        if self.values.len() == SAMPLE_MAX && self.seen % self.stride == 0 {
+        if self.values.len() == SAMPLE_MAX && self.seen.is_multiple_of(self.stride) {
             let mut index = 0;
             self.values.retain(|_| {
                 index += 1;
@@ -213,7 +213,7 @@ impl Sample {
             });
             self.stride *= 2;
         }
-        if self.seen % self.stride == 0 {
+        if self.seen.is_multiple_of(self.stride) {
             self.values.push(value);
         }
         self.seen += 1;
