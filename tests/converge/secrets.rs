@@ -6,9 +6,9 @@ use contracts::reconciler::plan::diff::Change;
 use contracts::reconciler::plan::plan;
 use serde_json::{Value, json};
 
-use crate::account::{Account, DEVELOPMENT};
+use crate::account::Account;
 
-const API_KEYS: &str = "/hokusai/development/contracts/api_keys";
+const REDIS_URL: &str = "/hokusai/development/contracts/redis_url";
 
 fn put(account: &Account, name: &str) {
     let input =
@@ -46,16 +46,16 @@ async fn a_new_version_of_a_secret_is_a_new_rollout() {
     let account = Account::new().await;
     assert_eq!(account.reconcile().await.0, Outcome::Settled);
     let label =
-        |container: &Value| container["dockerLabels"]["hokus.ai/secret-version.API_KEYS"].clone();
+        |container: &Value| container["dockerLabels"]["hokus.ai/secret-version.REDIS_URL"].clone();
     let before = container(&account);
     assert_eq!(label(&before), "1");
-    assert_eq!(before["dockerLabels"].as_object().unwrap().len(), 6);
+    assert_eq!(before["dockerLabels"].as_object().unwrap().len(), 5);
 
-    put(&account, API_KEYS);
-    let told = planned(&account, "container.secret_versions.API_KEYS").await;
+    put(&account, REDIS_URL);
+    let told = planned(&account, "container.secret_versions.REDIS_URL").await;
     assert_eq!(
         told,
-        "1 → 2 (secret API_KEYS was changed: a new rollout takes it up)"
+        "1 → 2 (secret REDIS_URL was changed: a new rollout takes it up)"
     );
     let (outcome, steps) = account.reconcile().await;
     assert_eq!(outcome, Outcome::Settled);
@@ -72,22 +72,16 @@ async fn a_new_version_of_a_secret_is_a_new_rollout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_that_the_program_reads_anew_is_none() {
-    let manifest = DEVELOPMENT.replace(
-        "    addresses: ",
-        "    reloads: [API_KEYS]\n    addresses: ",
-    );
-    let account = Account::of(&manifest).await;
+async fn a_secret_that_the_program_reads_anew_is_none_and_nor_is_one_that_is_gone() {
+    let account = Account::new().await;
     assert_eq!(account.reconcile().await.0, Outcome::Settled);
-    assert_eq!(
-        container(&account)["dockerLabels"]
-            .as_object()
-            .unwrap()
-            .len(),
-        5
-    );
-    put(&account, API_KEYS);
+    put(&account, "/hokusai/development/contracts/api_keys");
     assert_eq!(account.reconcile().await, (Outcome::Settled, vec![]));
-    put(&account, "/hokusai/development/contracts/redis_url");
-    assert_eq!(account.reconcile().await.1.len(), 2);
+
+    account.call("ssm", "DeleteParameter", json!({ "Name": REDIS_URL }));
+    let (outcome, steps) = account.reconcile().await;
+    assert!(matches!(outcome, Outcome::Blocked { .. }), "{outcome:?}");
+    assert!(steps.is_empty(), "{steps:?}");
+    put(&account, REDIS_URL);
+    assert_eq!(account.reconcile().await, (Outcome::Settled, vec![]));
 }

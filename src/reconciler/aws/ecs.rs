@@ -15,7 +15,9 @@ use super::{AwsError, Clients, failed, lacking, task_definition};
 use crate::reconciler::normal::number;
 use crate::reconciler::observed::{Found, Rollout, Running, Shifting};
 use crate::reconciler::plan::ServiceCall;
-use crate::reconciler::resource::{DIGEST_TAG, Join, OWNER_TAG, Service, TaskDefinition};
+use crate::reconciler::resource::{
+    Container, DIGEST_TAG, Join, OWNER_TAG, Service, TaskDefinition,
+};
 
 pub mod strategy;
 
@@ -91,12 +93,7 @@ pub async fn service(
         .clone()
         .ok_or_else(|| lacking(operation, "taskDefinition"))?;
     let (definition, rollout) = tokio::try_join!(
-        definition(
-            aws,
-            &revision,
-            own.wanted
-                .map_or("", |wanted| wanted.container.name.as_str()),
-        ),
+        definition(aws, &revision, own.wanted),
         rollout(aws, cluster, name, &found, own.wanted)
     )?;
     let owner = found
@@ -342,17 +339,18 @@ async fn is_wanted(
 ) -> Result<bool, AwsError> {
     match (revision, wanted) {
         (Some(revision), Some(wanted)) => {
-            let found = definition(aws, revision, &wanted.container.name).await?;
+            let found = definition(aws, revision, Some(wanted)).await?;
             Ok(found.digest() == wanted.digest())
         }
         (None, _) | (_, None) => Ok(false),
     }
 }
 
+/// What a revision says, to be compared with what is wanted.
 async fn definition(
     aws: &Clients,
     revision: &str,
-    container: &str,
+    wanted: Option<&TaskDefinition>,
 ) -> Result<TaskDefinition, AwsError> {
     let operation = "ecs:DescribeTaskDefinition";
     let reply = aws
@@ -365,7 +363,20 @@ async fn definition(
     let found = reply
         .task_definition
         .ok_or_else(|| lacking(operation, "taskDefinition"))?;
-    Ok(task_definition::normal(found, container))
+    let container = wanted.map_or("", |wanted| wanted.container.name.as_str());
+    let mut found = task_definition::normal(found, container);
+    // A secret of which no version is wanted: its parameter is gone, or the program reads it anew. Neither calls for new tasks.
+    if let Some(wanted) = wanted {
+        let Container {
+            secrets,
+            secret_versions,
+            ..
+        } = &wanted.container;
+        found.container.secret_versions.retain(|variable, _| {
+            secret_versions.contains_key(variable) || !secrets.contains_key(variable)
+        });
+    }
+    Ok(found)
 }
 
 /// The newest of the last ten revisions that says exactly what is wanted: found by content, whoever registered it.
@@ -388,7 +399,7 @@ pub async fn revision(aws: &Clients, wanted: &TaskDefinition) -> Result<Option<S
             let (arn, digest) = (batch.get(index), &digest);
             async move {
                 let Some(arn) = arn else { return Ok(None) };
-                let found = definition(aws, arn, &wanted.container.name).await?;
+                let found = definition(aws, arn, Some(wanted)).await?;
                 Ok::<_, AwsError>((found.digest() == *digest).then_some(arn))
             }
         };
