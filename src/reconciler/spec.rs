@@ -186,6 +186,13 @@ impl Task {
         said.or_else(|| self.secrets.get("API_KEYS"))
             .map(String::as_str)
     }
+
+    /// Whether the program reads this variable's parameter anew by itself: as the manifest says, and its API keys where they come from.
+    pub fn reads_anew(&self, variable: &str) -> bool {
+        let keys = variable == "API_KEYS";
+        self.reloads.contains(variable)
+            || (keys && self.keys_source() == self.secrets.get(variable).map(String::as_str))
+    }
 }
 
 /// How the load balancer and ECS ask a task how it is.

@@ -1,8 +1,8 @@
 //! The versions of a unit's secrets as part of its task definition, so that a new version is a new rollout.
 //!
 //! Pure: (Spec, Resources, versions by parameter) → Resources. ECS reads a secret when a task starts and never again, so a changed
-//! parameter reaches a running task by a new task only. The versions are metadata; no value is looked at. What the manifest
-//! names under `spec.task.reloads` the program reads anew by itself, and what it leaves as it is found stays so.
+//! parameter reaches a running task by a new task only. The versions are metadata; no value is looked at. What the program reads
+//! anew by itself has none, and what the manifest leaves as it is found stays so.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub fn versioned(
     for (variable, parameter) in spec.task.parameters() {
         let is_left = left(&format!("{}.{variable}", PLACE.join(".")));
         let version = versions.get(parameter);
-        let version = version.filter(|_| !is_left && !spec.task.reloads.contains(variable));
+        let version = version.filter(|_| !is_left && !spec.task.reads_anew(variable));
         if let Some(version) = version {
             container
                 .secret_versions

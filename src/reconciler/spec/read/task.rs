@@ -87,10 +87,10 @@ parameter of API_KEYS.")
         (0, 50),
         parse::variable()
             .meaning(
-                "Variables of secrets and addresses that the program reads anew by itself. A new version of any other parameter is a \
-                 new rollout, since ECS reads it only when a task starts.",
+                "Variables of secrets and addresses that the program reads anew by itself, as API_KEYS, which need not be here. A new \
+                 version of any other parameter is a new rollout, since ECS reads it only when a task starts.",
             )
-            .example("API_KEYS"),
+            .example("FEATURES"),
     );
     let secrets_key = fields.optional(
         "secretsKey",
