@@ -5,8 +5,7 @@
 
 use crate::shutdown::Shutdown;
 use http::{Request, Response};
-use http_body_util::BodyExt as _;
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -14,7 +13,9 @@ use hyper_util::server::graceful::GracefulShutdown;
 use rustix::net::sockopt::set_tcp_user_timeout;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -51,7 +52,7 @@ pub async fn serve<A, F, B>(
 ) where
     A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Error: std::error::Error + Send + Sync + 'static> + Send + 'static,
+    B: Body<Error: std::error::Error + Send + Sync + 'static> + Send + Unpin + 'static,
     B::Data: Send,
 {
     let graceful = GracefulShutdown::new();
@@ -83,11 +84,9 @@ pub async fn serve<A, F, B>(
             let answer = answer(request);
             async move {
                 // Under way until the last of its body is taken, which a stream of events has a long time to go.
-                let response = answer.await.map(|body| {
-                    body.map_frame(move |frame| {
-                        let _under_way = &guard;
-                        frame
-                    })
+                let response = answer.await.map(|body| Counted {
+                    body,
+                    _under_way: guard,
                 });
                 Ok::<_, Infallible>(response)
             }
@@ -187,6 +186,32 @@ impl UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+/// A body that counts as under way until it is gone. Its length stays known, so that answers have a Content-Length, which `BodyExt::map_frame` loses.
+struct Counted<B> {
+    body: B,
+    _under_way: UnderWay,
+}
+
+impl<B: Body + Unpin> Body for Counted<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -69,6 +69,9 @@ async fn whatever_is_answered_is_safe_in_a_browser_and_names_its_request() {
             assert_eq!(header(&response, "x-frame-options"), "DENY");
             assert_eq!(header(&response, "referrer-policy"), "no-referrer");
             assert!(header(&response, "strict-transport-security").starts_with("max-age=31536000"));
+            // Whole answers say how long they are, as the existing service's do; no route here is asked for its events.
+            let bytes: u64 = header(&response, "content-length").parse().unwrap();
+            assert!(bytes > 0, "{asked}");
             let policy = header(&response, "content-security-policy");
             for wanted in ["default-src 'none'", "frame-ancestors 'none'"] {
                 assert!(policy.contains(wanted), "{asked}: {policy}");
