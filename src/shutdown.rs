@@ -3,6 +3,7 @@
 //! Gives a [`Trigger`] for whoever decides and a [`Shutdown`] for each part that must obey; [`signal`] waits for the
 //! operating system's wish. Nothing here aborts work: a part finishes its step and looks.
 
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal as unix_signal};
 use tokio::sync::watch;
 
@@ -37,6 +38,12 @@ impl Shutdown {
     pub async fn wait(&mut self) {
         // An error means the trigger is gone, and with it whoever could still want this process to run.
         let _ = self.0.wait_for(|requested| *requested).await;
+    }
+
+    /// Waits for `pause`, or until the end is asked for, if that is sooner.
+    pub async fn sleep(&mut self, pause: Duration) {
+        // A pause that is over says nothing: the caller looks at `requested` anyway.
+        let _ = tokio::time::timeout(pause, self.wait()).await;
     }
 }
 

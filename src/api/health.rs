@@ -146,9 +146,9 @@ pub async fn prove(app: &App, mut shutdown: Shutdown) {
         };
         tracing::warn!(reason, "not ready to serve yet");
         let pause = backoff::delay(failures, PROOF_PAUSE, PROOF_PAUSE_MAX, fastrand::f64());
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = shutdown.wait() => return,
+        shutdown.sleep(pause).await;
+        if shutdown.requested() {
+            return;
         }
     }
 }

@@ -157,10 +157,7 @@ impl Listener {
                     )
                 }
             };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = shutdown.wait() => {}
-            }
+            shutdown.sleep(pause).await;
         }
     }
 

@@ -126,10 +126,7 @@ impl Sender {
                     )
                 }
             };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = shutdown.wait() => {}
-            }
+            shutdown.sleep(pause).await;
         }
     }
 
